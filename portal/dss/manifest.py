@@ -1,0 +1,357 @@
+"""What is in a bundle: its members, the part each belongs to, and the digests that sign-offs are bound to.
+
+Pure: an archive in, values out. Not in charge of fetching archives nor of what a changed part means for a
+sign-off. The rules of digests are constants here, each with its reason; changing one changes every digest.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+from portal.canonical import NotCanonical, canonical, loads_strict
+from portal.dss.archive import CHUNK, Entry, ManifestError, entries, unpack
+
+__all__ = [
+    "PARTS",
+    "HashingReader",
+    "Manifest",
+    "ManifestDiff",
+    "ManifestError",
+    "Member",
+    "PartDiff",
+    "changed_parts",
+    "diff",
+    "manifest_from_json",
+    "manifest_to_json",
+    "part_digests",
+    "part_of",
+    "read_manifest",
+    "read_members",
+]
+
+PARTS = ("data", "flow", "models", "automation", "presentation", "settings", "other")
+
+# Canonical form needs the whole member in memory, several times over.
+MAX_CANONICAL = 1024 * 1024
+
+EXPORT_MANIFEST = "export-manifest.json"
+_CONFIG = "project_config/"
+
+# The first folder or file of a path (below project_config/, where there is one) decides. The member layout is
+# unconfirmed for real nodes; what is not listed is "other", which every scope covers, so a gap here can only
+# ask for a signature too many.
+_PART_OF: Mapping[str, str] = {
+    # What the project is made from: schemas and the data and folders that travel along.
+    "datasets": "data",
+    "managed_datasets": "data",
+    "managed_folders": "data",
+    "connections": "data",
+    "streaming_endpoints": "data",
+    "uploads": "data",
+    # What is computed. Library code is imported by recipes, so a change of it changes what they compute.
+    "recipes": "flow",
+    "flow": "flow",
+    "lib": "flow",
+    "zones": "flow",
+    # What was trained.
+    "saved_models": "models",
+    "analysis": "models",
+    "analysis-data": "models",
+    "model_evaluation_stores": "models",
+    # What starts by itself.
+    "scenarios": "automation",
+    "continuous_activities": "automation",
+    # What people look at; it computes nothing that the flow uses.
+    "dashboards": "presentation",
+    "insights": "presentation",
+    "wiki": "presentation",
+    "web_apps": "presentation",
+    "webapps": "presentation",
+    "notebooks": "presentation",
+    "ipython_notebooks": "presentation",
+    "jupyter_notebooks": "presentation",
+    "sql_notebooks": "presentation",
+    # How it runs: project settings, variables, environments.
+    EXPORT_MANIFEST: "settings",
+    "params.json": "settings",
+    "variables.json": "settings",
+    "code_envs": "settings",
+    "code-envs": "settings",
+    "plugins": "settings",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """A field that DSS writes anew although nothing of the project changed. `member`: a full-match pattern."""
+
+    member: re.Pattern[str]
+    field: str
+    why: str
+
+
+_HEAD = re.compile(re.escape(EXPORT_MANIFEST))
+_ANY_CONFIG = re.compile(r"project_config/.+\.json")
+
+# The only fields that are left out of a digest, at the top level of the members named.
+REWRITTEN: tuple[Rewritten, ...] = (
+    Rewritten(_HEAD, "bundleId", "names this export; the same state may be exported under two names"),
+    Rewritten(_HEAD, "exportedBy", "who pressed the button, not what was exported"),
+    Rewritten(_HEAD, "exportedOn", "when it was exported"),
+    Rewritten(_HEAD, "exportUserInfo", "who and when again, as some versions group it"),
+    Rewritten(_HEAD, "exportUUID", "drawn anew for each export"),
+    Rewritten(_HEAD, "releaseNotes", "words about the export, shown with the bundle"),
+    Rewritten(
+        _ANY_CONFIG,
+        "versionTag",
+        "counts saves and stamps the last one; what was saved is in the rest of the member",
+    ),
+)
+
+# What of the export manifest is worth showing, as DSS names it.
+_FACTS = ("projectKey", "bundleId", "exportedBy", "exportedOn", "dssVersion", "releaseNotes")
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One file of a bundle. size: bytes unpacked; digest: SHA-256 of its canonical form or of its bytes."""
+
+    path: str
+    size: int
+    digest: str
+    part: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A bundle's contents. members are sorted by path; parts holds all seven; size: bytes of the archive.
+
+    export: facts of the export manifest as DSS wrote them (projectKey, bundleId, exportedBy, exportedOn,
+    dssVersion, releaseNotes), as far as they are there. Memory is that of the members, about 300 bytes each.
+    """
+
+    members: tuple[Member, ...]
+    parts: Mapping[str, str]
+    archive_sha256: str
+    size: int
+    export: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PartDiff:
+    """What differs in one part. changed: pairs of (old, new) of the same path."""
+
+    added: tuple[Member, ...] = ()
+    removed: tuple[Member, ...] = ()
+    changed: tuple[tuple[Member, Member], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestDiff:
+    """What differs between two bundles, by part, in the order of PARTS; parts that are equal are not there."""
+
+    parts: Mapping[str, PartDiff] = field(default_factory=dict)
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.parts
+
+
+class HashingReader:
+    """Counts and hashes (SHA-256) the bytes that pass through it on their way to somewhere else.
+
+    source: an open binary file, or an iterable of chunks such as a download. It can be read or iterated over,
+    once. `length`: the bytes still to come, None where the source does not know.
+    """
+
+    def __init__(self, source: IO[bytes] | Iterable[bytes]) -> None:
+        self._hash = hashlib.sha256()
+        self._rest = b""
+        self.size = 0
+        self._total = _length(source)
+        # An open file is iterable too, but by lines.
+        read = getattr(source, "read", None)
+        self._read = read
+        self._chunks = iter(()) if read is not None else iter(source)
+
+    @property
+    def length(self) -> int | None:
+        return None if self._total is None else self._total - self.size
+
+    @property
+    def sha256(self) -> str:
+        """Lower-case hexadecimal digest of what was read so far."""
+        return self._hash.hexdigest()
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return up to `size` bytes, all of them when negative; b"" at the end."""
+        if size < 0:
+            return b"".join(self)
+        piece = self._next(size)
+        self._hash.update(piece)
+        self.size += len(piece)
+        return piece
+
+    def _next(self, size: int) -> bytes:
+        if self._read is not None:
+            return bytes(self._read(size))
+        while not self._rest:
+            try:
+                self._rest = next(self._chunks)
+            except StopIteration:
+                return b""
+        piece, self._rest = self._rest[:size], self._rest[size:]
+        return piece
+
+    def __iter__(self) -> Iterator[bytes]:
+        while piece := self.read(CHUNK):
+            yield piece
+
+    def copy_to(self, target: IO[bytes]) -> None:
+        """Write everything that is left to `target`."""
+        for piece in self:
+            target.write(piece)
+
+
+def _length(source: Any) -> int | None:
+    known = getattr(source, "length", None)
+    if isinstance(known, int):
+        return known
+    try:
+        here = source.tell()
+        end = source.seek(0, 2)
+        source.seek(here)
+    except (AttributeError, OSError):
+        return None
+    return int(end) - int(here)
+
+
+def part_of(path: str) -> str:
+    """Return the part that a member belongs to."""
+    head, _, _ = path.removeprefix(_CONFIG).partition("/")
+    return _PART_OF.get(head, "other")
+
+
+def read_manifest(source: IO[bytes]) -> Manifest:
+    """Read a bundle archive from a seekable binary file, such as a spooled temporary one.
+
+    Memory does not depend on the archive's size. Raises ManifestError for anything that is not a sound archive.
+    """
+    source.seek(0)
+    whole = HashingReader(source)
+    for _ in whole:
+        pass
+    export: Mapping[str, Any] = {}
+    members = []
+    waiting = entries(source)
+    waiting.reverse()
+    # One description makes place for the other: an archive may have very many small members.
+    while waiting:
+        entry = waiting.pop()
+        digest, value = _digest(source, entry)
+        members.append(Member(entry.path, entry.size, digest, part_of(entry.path)))
+        if entry.path == EXPORT_MANIFEST and isinstance(value, dict):
+            export = {name: fact for name in _FACTS if (fact := _fact(value.get(name))) is not None}
+    members.sort(key=_order)
+    return Manifest(tuple(members), part_digests(members), whole.sha256, whole.size, export)
+
+
+def read_members(source: IO[bytes], paths: Iterable[str], limit: int = MAX_CANONICAL) -> dict[str, bytes]:
+    """Return the bytes of the named members that exist and have at most `limit` bytes. Raises ManifestError."""
+    wanted = set(paths)
+    return {
+        entry.path: b"".join(unpack(source, entry))
+        for entry in entries(source)
+        if entry.path in wanted and entry.size <= limit
+    }
+
+
+def _digest(source: IO[bytes], entry: Entry) -> tuple[str, Any]:
+    """Return a member's digest and, where it has a canonical form, its value."""
+    if entry.path.endswith(".json") and entry.size <= MAX_CANONICAL:
+        body = b"".join(unpack(source, entry))
+        try:
+            value = loads_strict(body)
+            return hashlib.sha256(canonical(_kept(entry.path, value))).hexdigest(), value
+        except NotCanonical:
+            return hashlib.sha256(body).hexdigest(), None
+    hashed = hashlib.sha256()
+    for piece in unpack(source, entry):
+        hashed.update(piece)
+    return hashed.hexdigest(), None
+
+
+def _fact(value: Any) -> str | int | None:
+    # A manifest is as hostile as the rest: only what fits a table cell, or a short note, is shown.
+    if isinstance(value, str):
+        return value[:2000]
+    return value if isinstance(value, int) else None
+
+
+def _kept(path: str, value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    dropped = {rule.field for rule in REWRITTEN if rule.member.fullmatch(path)}
+    return {name: inner for name, inner in value.items() if name not in dropped}
+
+
+def _order(member: Member) -> bytes:
+    return member.path.encode()
+
+
+def part_digests(members: Iterable[Member]) -> dict[str, str]:
+    """Return the digest of each of the seven parts; a part without members has the digest of nothing.
+
+    It is the SHA-256 over the part's members sorted by the UTF-8 bytes of their path, one line
+    "<digest>  <path>\\n" each, as sha256sum prints them. Paths hold no line breaks.
+    """
+    hashes = {part: hashlib.sha256() for part in PARTS}
+    for member in sorted(members, key=_order):
+        hashes[member.part].update(f"{member.digest}  {member.path}\n".encode())
+    return {part: hashed.hexdigest() for part, hashed in hashes.items()}
+
+
+def changed_parts(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the parts whose digests differ, in the order of PARTS; one that only one side knows differs."""
+    return tuple(part for part in PARTS if (part in old or part in new) and old.get(part) != new.get(part))
+
+
+def diff(old: Manifest | None, new: Manifest) -> ManifestDiff:
+    """Return what differs between two bundles; against nothing, everything was added."""
+    before = {member.path: member for member in old.members} if old else {}
+    after = {member.path: member for member in new.members}
+    found: dict[str, PartDiff] = {}
+    for part in PARTS:
+        added = tuple(m for m in new.members if m.part == part and m.path not in before)
+        removed = tuple(m for m in (old.members if old else ()) if m.part == part and m.path not in after)
+        changed = tuple(
+            (before[m.path], m)
+            for m in new.members
+            if m.part == part and m.path in before and before[m.path].digest != m.digest
+        )
+        if added or removed or changed:
+            found[part] = PartDiff(added, removed, changed)
+    return ManifestDiff(found)
+
+
+def manifest_to_json(manifest: Manifest) -> dict[str, Any]:
+    """Return a JSON value to store; `manifest_from_json` reads it back."""
+    return {
+        "archive": manifest.archive_sha256,
+        "size": manifest.size,
+        "parts": dict(manifest.parts),
+        "export": dict(manifest.export),
+        "members": [[m.path, m.size, m.digest, m.part] for m in manifest.members],
+    }
+
+
+def manifest_from_json(value: Mapping[str, Any]) -> Manifest:
+    """Read back what `manifest_to_json` wrote. Raises KeyError, TypeError or ValueError for anything else."""
+    members = tuple(
+        Member(str(path), int(size), str(digest), str(part)) for path, size, digest, part in value["members"]
+    )
+    return Manifest(
+        members, dict(value["parts"]), str(value["archive"]), int(value["size"]), dict(value["export"])
+    )
