@@ -1,0 +1,1 @@
+"""governance JUDGES: what must be true before a bundle may enter a stage."""

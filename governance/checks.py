@@ -1,0 +1,745 @@
+"""One pure function per requirement kind: `(case, clause) -> Finding`, and the rules they share.
+
+No clock, no database, no sentences: a Finding carries a code of `Code` and JSON parameters, and
+`governance.sentences` says them. A check never raises on odd facts; what it cannot read it cannot tell.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from typing import Any, Protocol
+
+from governance import explainability, fairness
+from governance.facts import (
+    APPROVE,
+    APPROVE_WITH_CONDITIONS,
+    CAN_PROMOTE,
+    CAN_REQUEST,
+    CANNOT_TELL,
+    MET,
+    NOT_MET,
+    REJECT,
+    SYSTEM,
+    Case,
+    Clause,
+    DocumentFact,
+    EvidenceFact,
+    Finding,
+    SignOffFact,
+    State,
+    instant,
+    parse_instant,
+)
+from governance.matching import Seating, seat
+from portal.canonical import digest
+
+MAX_NAMED = 20
+RATIO_METRICS = frozenset({"demographic_parity_ratio"})
+# Which rates a metric compares between groups; a metric of two rates is as bad as the worse of them.
+COMPARED = {
+    "demographic_parity_ratio": ("selection",),
+    "demographic_parity_difference": ("selection",),
+    "equal_opportunity_difference": ("tpr",),
+    "equalized_odds_difference": ("tpr", "fpr"),
+    "predictive_parity_difference": ("precision",),
+}
+
+
+class Code(StrEnum):
+    """Everything a finding can say. Each has its sentence in `governance.sentences`."""
+
+    DOCUMENT_CURRENT = "document_current"
+    DOCUMENT_EXPIRED = "document_expired"
+    DOCUMENT_MISSING = "document_missing"
+    DOCUMENT_OTHER_PARTS = "document_other_parts"
+    DOCUMENT_SECTIONS_MISSING = "document_sections_missing"
+    EVIDENCE_EXPIRED = "evidence_expired"
+    EVIDENCE_MISSING = "evidence_missing"
+    EVIDENCE_OTHER_PARTS = "evidence_other_parts"
+    EVIDENCE_UNREADABLE = "evidence_unreadable"
+    EXPLAINABILITY_CLEAR = "explainability_clear"
+    EXPLAINABILITY_EMPTY = "explainability_empty"
+    EXPLAINABILITY_FORBIDDEN = "explainability_forbidden"
+    FAIRNESS_HOLDS = "fairness_holds"
+    FAIRNESS_NOT_COUNTED = "fairness_not_counted"
+    FAIRNESS_UNCLEAR = "fairness_unclear"
+    FAIRNESS_VIOLATED = "fairness_violated"
+    KIND_UNKNOWN = "kind_unknown"
+    SIGN_OFF_ASKED_AGAIN = "sign_off_asked_again"
+    SIGN_OFF_CHANGES_REQUESTED = "sign_off_changes_requested"
+    SIGN_OFF_GIVEN = "sign_off_given"
+    SIGN_OFF_MISSING = "sign_off_missing"
+    SIGN_OFF_NOBODY = "sign_off_nobody"
+    SIGN_OFF_REJECTED = "sign_off_rejected"
+    SOAK_COMPLETE = "soak_complete"
+    SOAK_CUT_SHORT = "soak_cut_short"
+    SOAK_NEVER = "soak_never"
+    SOAK_RUNNING = "soak_running"
+    TESTS_FAILED = "tests_failed"
+    TESTS_NONE = "tests_none"
+    TESTS_NOT_RUN = "tests_not_run"
+    TESTS_PASSED = "tests_passed"
+
+
+class Why(StrEnum):
+    """Why a person's word does not count, in `not_counted` of a sign-off finding."""
+
+    BARRED = "barred"
+    COUNTS_ELSEWHERE = "counts_elsewhere"
+    DIFFERS = "differs"
+    ROLE_LOST = "role_lost"
+    WITHDRAWN = "withdrawn"
+
+
+class _About(Protocol):
+    @property
+    def id(self) -> str: ...
+    @property
+    def at(self) -> str: ...
+    @property
+    def parts(self) -> dict[str, str]: ...
+
+
+# --- what evidence and documents are about ---
+
+
+def changed_parts(parts: Mapping[str, str], case: Case, scope: Iterable[str] = ()) -> tuple[str, ...]:
+    """The names, among those of `parts` and `scope`, that differ from the bundle's; an absent part is empty."""
+    return tuple(sorted(part for part in {*parts, *scope} if parts.get(part, "") != case.parts.get(part, "")))
+
+
+def current_evidence(case: Case, kind: str, stage: str | None = None) -> EvidenceFact | None:
+    """The newest evidence of a kind that is about parts equal to the bundle's; about no part at all is no evidence."""
+    held = [
+        fact for fact in _of_kind(case, kind, stage) if fact.parts and not changed_parts(fact.parts, case)
+    ]
+    return held[-1] if held else None
+
+
+def current_document(case: Case, kind: str) -> DocumentFact | None:
+    """The newest document of a kind that is about parts equal to the bundle's."""
+    held = [fact for fact in case.documents if fact.kind == kind and not changed_parts(fact.parts, case)]
+    return held[-1] if held else None
+
+
+def _of_kind(case: Case, kind: str, stage: str | None) -> list[EvidenceFact]:
+    return [fact for fact in case.evidence if fact.kind == kind and (stage is None or fact.stage == stage)]
+
+
+# --- sign_off ---
+
+
+def sign_off(case: Case, clause: Clause) -> Finding:
+    """Enough people with the role, none of them barred, signed exactly what this bundle is and the page showed."""
+    clauses = [held for held in case.requirements if held.kind == "sign_off"]
+    words = {held.key: _words(case, held) for held in clauses}
+    places = {held.key: int(held.params.get("people", 1)) for held in clauses}
+    seating = seat(
+        places,
+        {key: {fact.person for fact in word.counting} for key, word in words.items()},
+        {held.key: _able(case, held) - words[held.key].opposed for held in clauses},
+    )
+    until = _first_grant_to_end(case, clauses)
+    return _sign_off_finding(case, clause, words[clause.key], words, seating, until)
+
+
+class _Words:
+    """The latest word of each person on one sign-off requirement, sorted by what it is worth."""
+
+    def __init__(self) -> None:
+        self.counting: list[SignOffFact] = []
+        self.against: list[SignOffFact] = []
+        self.not_counted: list[dict[str, Any]] = []
+
+    @property
+    def opposed(self) -> set[str]:
+        return {fact.person for fact in self.against}
+
+
+def _words(case: Case, clause: Clause) -> _Words:
+    role, scope = clause.params["role"], _scope(clause)
+    latest: dict[str, tuple[bool, SignOffFact, list[dict[str, Any]]]] = {}
+    for fact in case.signoffs:  # in order of time: a newer word about this bundle replaces an older one
+        if fact.role != role:
+            continue
+        differs = _other_subject(case, clause, fact, scope)
+        # A word about other parts is about another thing: it neither replaces nor outlives one about these.
+        if not differs or fact.person not in latest or not latest[fact.person][0]:
+            latest[fact.person] = (not differs, fact, differs)
+    holders = {holder.person for holder in case.holders if holder.role == role and _holds(case, holder.until)}
+    words = _Words()
+    for person in sorted(latest):
+        about_this, fact, differs = latest[person]
+        approves = fact.decision in (APPROVE, APPROVE_WITH_CONDITIONS)
+        barred = _barred(case, fact)
+        if not about_this and not approves:
+            continue  # a no to something else says nothing here
+        if fact.withdrawn:
+            words.not_counted.append(_discounted(fact, Why.WITHDRAWN))
+        elif barred:
+            words.not_counted.append(_discounted(fact, Why.BARRED, barred=barred))
+        elif person not in holders:
+            words.not_counted.append(_discounted(fact, Why.ROLE_LOST))
+        elif approves and (differs := differs or _other_page(case, fact)):
+            words.not_counted.append(_discounted(fact, Why.DIFFERS, differs=differs))
+        elif approves:
+            words.counting.append(fact)
+        else:
+            words.against.append(fact)
+    return words
+
+
+def _scope(clause: Clause) -> set[str]:
+    # What no part recognises is in every scope, whatever the clause lists: nobody may sign around it.
+    return {*clause.params.get("covers", ()), "other"}
+
+
+def _other_subject(case: Case, clause: Clause, fact: SignOffFact, scope: set[str]) -> list[dict[str, Any]]:
+    """The bound fields in which a sign-off is about something else than this bundle at this stage under this clause."""
+    differs: list[dict[str, Any]] = []
+    if fact.project != case.project:
+        differs.append({"field": "project", "signed": fact.project, "now": case.project})
+    if fact.stage != case.stage:
+        differs.append({"field": "stage", "signed": fact.stage, "now": case.stage})
+    differs += [
+        {"field": "part", "part": part, "signed": fact.covered.get(part, ""), "now": case.parts.get(part, "")}
+        for part in changed_parts(fact.covered, case, scope)
+    ]
+    if fact.clause != clause.digest:
+        differs.append({"field": "clause", "signed": fact.clause, "now": clause.digest})
+    return differs
+
+
+def _other_page(case: Case, fact: SignOffFact) -> list[dict[str, Any]]:
+    """The evidence and documents that were on the page and no longer say what they said."""
+    differs: list[dict[str, Any]] = []
+    pieces = {held.digest: held for held in case.evidence}
+    for signed in fact.evidence:
+        piece = pieces.get(signed)
+        if piece is None:
+            differs.append(
+                {"field": "evidence", "kind": "", "signed": signed, "now": "", "change": "unknown"}
+            )
+            continue
+        stage = piece.stage if piece.kind == "tests" else None
+        now = current_evidence(case, piece.kind, stage)
+        if now is None:
+            differs.append(
+                {"field": "evidence", "kind": piece.kind, "signed": signed, "now": "", "change": "gone"}
+            )
+        elif now.digest != signed and outcome(case, piece) != outcome(case, now):
+            differs.append(
+                {
+                    "field": "evidence",
+                    "kind": piece.kind,
+                    "signed": signed,
+                    "now": now.digest,
+                    "change": "finding",
+                }
+            )
+    texts = {held.digest: held for held in case.documents}
+    for signed in fact.documents:
+        text = texts.get(signed)
+        latest = current_document(case, text.kind) if text else None
+        if text is None:
+            differs.append(
+                {"field": "document", "kind": "", "signed": signed, "now": "", "change": "unknown"}
+            )
+        elif latest is None:
+            differs.append(
+                {"field": "document", "kind": text.kind, "signed": signed, "now": "", "change": "gone"}
+            )
+        elif latest.digest != signed:
+            differs.append(
+                {
+                    "field": "document",
+                    "kind": text.kind,
+                    "signed": signed,
+                    "now": latest.digest,
+                    "change": "text",
+                }
+            )
+    return differs
+
+
+def outcome(case: Case, fact: EvidenceFact) -> list[Any]:
+    """What a piece of evidence comes to under this Case's clauses: states without numbers, its digest where none asks.
+
+    Two pieces with equal outcomes have the same finding, so the newer does not void a sign-off on the older.
+    """
+    said: list[Any] = []
+    for clause in case.requirements:
+        if clause.kind == "tests" and fact.kind == "tests" and clause.params.get("at") == fact.stage:
+            state, code, _ = _read(tests_of, fact.result, clause.params)
+            said.append([clause.key, state, code, [], []])
+        elif clause.kind == "evidence" and clause.params.get("kind") == fact.kind:
+            state, code, params = _read(_ASSESSED[fact.kind], fact.result, clause.params)
+            metrics = [[row["metric"], row["by"], row["state"]] for row in params.get("metrics", [])]
+            forbidden = sorted(row["forbidden"] for row in params.get("forbidden", []))
+            said.append([clause.key, state, code, metrics, forbidden])
+    return said or [digest(fact.result)]
+
+
+def _barred(case: Case, fact: SignOffFact) -> str:
+    for barred in case.barred:
+        if barred.person == fact.person:
+            return barred.why
+    return "evidence_author" if fact.person in _evidence_authors(case, fact.evidence) else ""
+
+
+def _evidence_authors(case: Case, signed: Iterable[str] = ()) -> set[str]:
+    """People who brought evidence that counts here, or that is among the signed: they do not judge their own."""
+    asked = {
+        (clause.params["kind"], None) if clause.kind == "evidence" else ("tests", clause.params["at"])
+        for clause in case.requirements
+        if clause.kind in ("evidence", "tests")
+    }
+    facts = [current_evidence(case, kind, stage) for kind, stage in asked]
+    facts += [fact for fact in case.evidence if fact.digest in set(signed)]
+    return {fact.author for fact in facts if fact is not None and fact.author != SYSTEM}
+
+
+def _able(case: Case, clause: Clause) -> set[str]:
+    """Who holds the role now and may sign here."""
+    barred = {held.person for held in case.barred} | _evidence_authors(case)
+    return {
+        holder.person
+        for holder in case.holders
+        if holder.role == clause.params["role"] and holder.person not in barred and _holds(case, holder.until)
+    }
+
+
+def _holds(case: Case, until: str | None) -> bool:
+    return until is None or until > case.at
+
+
+def _first_grant_to_end(case: Case, clauses: Sequence[Clause]) -> str | None:
+    """Sign-off places are filled together, so the end of any signer's grant may change any of them."""
+    roles = {clause.params["role"] for clause in clauses}
+    return min(
+        (held.until for held in case.holders if held.role in roles and held.until and held.until > case.at),
+        default=None,
+    )
+
+
+def _discounted(fact: SignOffFact, why: Why, **more: Any) -> dict[str, Any]:
+    return {"person": fact.person, "signoff": fact.id, "at": fact.at, "why": why.value, **more}
+
+
+def _said(fact: SignOffFact) -> dict[str, Any]:
+    return {
+        "person": fact.person,
+        "signoff": fact.id,
+        "at": fact.at,
+        "conditions": fact.decision == APPROVE_WITH_CONDITIONS,
+    }
+
+
+def _sign_off_finding(
+    case: Case,
+    clause: Clause,
+    words: _Words,
+    everywhere: Mapping[str, _Words],
+    seating: Seating,
+    until: str | None,
+) -> Finding:
+    key, role = clause.key, clause.params["role"]
+    seated = set(seating.filled[key])
+    elsewhere = {
+        person: other for other, people in seating.filled.items() for person in people if other != key
+    }
+    not_counted = list(words.not_counted)
+    not_counted += [
+        _discounted(fact, Why.COUNTS_ELSEWHERE, elsewhere=elsewhere[fact.person].partition(":")[2])
+        for fact in words.counting
+        if fact.person not in seated and fact.person in elsewhere
+    ]
+    params: dict[str, Any] = {
+        "role": role,
+        "people": int(clause.params.get("people", 1)),
+        "covers": list(clause.params.get("covers", ())),
+        "given": [_said(fact) for fact in words.counting if fact.person in seated],
+        "not_counted": sorted(not_counted, key=lambda entry: (entry["person"], entry["why"])),
+        "missing": seating.missing[key],
+    }
+    if words.against:
+        rejected = [fact for fact in words.against if fact.decision == REJECT]
+        code = Code.SIGN_OFF_REJECTED if rejected else Code.SIGN_OFF_CHANGES_REQUESTED
+        params["against"] = [_said(fact) | {"decision": fact.decision} for fact in words.against]
+        return _finding(clause, NOT_MET, code, params, [fact.person for fact in words.against], until)
+    if not seating.missing[key]:
+        return _finding(clause, MET, Code.SIGN_OFF_GIVEN, params, (), until)
+    helpers = seating.helpers[key]
+    if not helpers and key in seating.swaps:
+        helpers = tuple(sorted(seating.swaps[key]))
+        params["swaps"] = [
+            {"person": person, "role": move.place.partition(":")[2], "instead": move.person}
+            for person, moves in sorted(seating.swaps[key].items())
+            for move in moves
+        ]
+    if not helpers:
+        params["kept_out"] = _kept_out(case, role, elsewhere)
+        return _finding(clause, NOT_MET, Code.SIGN_OFF_NOBODY, params, (), until)
+    again = any(entry["why"] == Why.DIFFERS for entry in not_counted)
+    code = Code.SIGN_OFF_ASKED_AGAIN if again else Code.SIGN_OFF_MISSING
+    return _finding(clause, NOT_MET, code, params, helpers, until)
+
+
+def _kept_out(case: Case, role: str, elsewhere: Mapping[str, str]) -> list[dict[str, str]]:
+    """Why each holder of the role cannot help: the first reason that applies."""
+    barred = dict.fromkeys(sorted(_evidence_authors(case)), "evidence_author")
+    barred |= {held.person: held.why for held in reversed(case.barred)}
+    found = []
+    for person in sorted(
+        {held.person for held in case.holders if held.role == role and _holds(case, held.until)}
+    ):
+        if person in barred:
+            found.append({"person": person, "why": barred[person]})
+        elif person in elsewhere:
+            found.append({"person": person, "why": Why.COUNTS_ELSEWHERE.value})
+    return found
+
+
+# --- document ---
+
+
+def document(case: Case, clause: Clause) -> Finding:
+    """The newest document of the kind is about these parts, young enough, and has every section asked for."""
+    kind = clause.params["kind"]
+    params: dict[str, Any] = {"kind": kind}
+    able = _with_right(case, CAN_REQUEST)
+    found = current_document(case, kind)
+    if found is None:
+        others = [fact for fact in case.documents if fact.kind == kind]
+        if others:
+            params |= {"at": others[-1].at, "changed": list(changed_parts(others[-1].parts, case))}
+            return _finding(clause, NOT_MET, Code.DOCUMENT_OTHER_PARTS, params, able)
+        return _finding(clause, NOT_MET, Code.DOCUMENT_MISSING, params, able)
+    params |= _identity(found)
+    expired, until = _age(case, found.at, clause)
+    if expired:
+        params |= {"max_age": clause.params["max_age"]}
+        return _finding(clause, NOT_MET, Code.DOCUMENT_EXPIRED, params, able)
+    wanted = list(clause.params.get("sections", ()))
+    absent = [section for section in wanted if not has_section(found.sections, section)]
+    params |= {"sections": wanted}
+    if absent:
+        params |= {"absent": absent}
+        return _finding(clause, NOT_MET, Code.DOCUMENT_SECTIONS_MISSING, params, able)
+    return _finding(clause, MET, Code.DOCUMENT_CURRENT, params, (), until)
+
+
+def has_section(headings: Iterable[str], wanted: str) -> bool:
+    """Whether a heading holds the wanted words, whole and in order: "2. Training data" has the section `data`."""
+    needle = f" {_plain_words(wanted)} "
+    return needle.strip() != "" and any(needle in f" {_plain_words(heading)} " for heading in headings)
+
+
+def _plain_words(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.casefold().replace("_", " ")))
+
+
+# --- evidence ---
+
+
+def evidence(case: Case, clause: Clause) -> Finding:
+    """The newest evidence of the kind is about these parts, young enough, and within its thresholds."""
+    kind = clause.params["kind"]
+    if kind not in _ASSESSED:
+        return unknown_kind(case, clause)
+    return _from_evidence(case, clause, kind, None, _ASSESSED[kind], _with_right(case, CAN_REQUEST))
+
+
+def tests(case: Case, clause: Clause) -> Finding:
+    """Every test scenario of the pattern ran at the stage on these parts and succeeded."""
+    able = _with_right(case, CAN_PROMOTE)
+    return _from_evidence(case, clause, "tests", clause.params["at"], tests_of, able)
+
+
+_Assessment = tuple[State, Code, dict[str, Any]]
+_Assess = Callable[[Mapping[str, Any], Mapping[str, Any]], _Assessment]
+
+
+def _from_evidence(
+    case: Case, clause: Clause, kind: str, stage: str | None, assess_: _Assess, able: tuple[str, ...]
+) -> Finding:
+    params: dict[str, Any] = {"kind": kind} | ({"stage": stage} if stage is not None else {})
+    found = current_evidence(case, kind, stage)
+    if found is None:
+        others = _of_kind(case, kind, stage)
+        if others:
+            params |= {"at": others[-1].at, "changed": list(changed_parts(others[-1].parts, case))}
+            return _finding(clause, NOT_MET, Code.EVIDENCE_OTHER_PARTS, params, able)
+        return _finding(clause, NOT_MET, Code.EVIDENCE_MISSING, params, able)
+    params |= _identity(found)
+    expired, until = _age(case, found.at, clause)
+    if expired:
+        params |= {"max_age": clause.params["max_age"]}
+        return _finding(clause, NOT_MET, Code.EVIDENCE_EXPIRED, params, able)
+    state, code, more = _read(assess_, found.result, clause.params)
+    return _finding(clause, state, code, params | more, () if state == MET else able, until)
+
+
+def _read(assess_: _Assess, result: Mapping[str, Any], asked: Mapping[str, Any]) -> _Assessment:
+    """A result is outside data frozen long ago: one that cannot be read is a doubt, not a crash of the gate."""
+    try:
+        return assess_(result, asked)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError):
+        return CANNOT_TELL, Code.EVIDENCE_UNREADABLE, {}
+
+
+def fairness_of(result: Mapping[str, Any], asked: Mapping[str, Any]) -> _Assessment:
+    """The worst state over all metrics and attributes decides; each keeps its own numbers."""
+    rows = assess(result, asked["metrics"])
+    params = {"metrics": rows, "rows": result["rows"], "unscored": result.get("unscored", 0)}
+    states = [row["state"] for row in rows]
+    if NOT_MET in states:
+        return NOT_MET, Code.FAIRNESS_VIOLATED, params
+    if any(row["reason"] == "not_counted" for row in rows):
+        return CANNOT_TELL, Code.FAIRNESS_NOT_COUNTED, params
+    if CANNOT_TELL in states:
+        return CANNOT_TELL, Code.FAIRNESS_UNCLEAR, params
+    return MET, Code.FAIRNESS_HOLDS, params
+
+
+def assess(result: Mapping[str, Any], metrics: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Each metric by each attribute of a fairness result: state, reason, and the numbers that decided.
+
+    A row: metric, by, state, reason ("" | "beyond" | "crosses" | "small_group" | "undefined" | "not_counted"),
+    threshold {min|max}, min_group, reference, and `group`, `n`, `value`, `interval` of the group that decided (the
+    failing one furthest off, else the one in doubt, else the one nearest to the threshold), `small` groups with their
+    sizes, and `groups` judged, each {group, n, value, interval, state, rate}. A state rests on the whole 95 %
+    interval: beyond the threshold it fails, on the safe side it passes, across it nobody can tell.
+    """
+    counted = {held["attribute"]: held["groups"] for held in result["attributes"]}
+    return [_assess_one(metric, by, counted.get(by)) for metric in metrics for by in metric["by"]]
+
+
+def _assess_one(
+    metric: Mapping[str, Any], by: str, groups: Sequence[Mapping[str, Any]] | None
+) -> dict[str, Any]:
+    name, least = metric["name"], int(metric.get("min_group", 1))
+    as_ratio = name in RATIO_METRICS
+    threshold = float(metric["min"] if as_ratio else metric["max"])
+    row: dict[str, Any] = {
+        "metric": name,
+        "by": by,
+        "state": CANNOT_TELL,
+        "reason": "not_counted",
+        "threshold": {"min" if as_ratio else "max": threshold},
+        "min_group": least,
+        "reference": None,
+        "group": None,
+        "n": None,
+        "value": None,
+        "interval": None,
+        "small": [],
+        "groups": [],
+    }
+    if not groups or (COMPARED[name] != ("selection",) and "positives" not in groups[0]):
+        return row
+    people = {str(group["group"]): int(group["n"]) for group in groups}
+    small = [{"group": group, "n": n} for group, n in sorted(people.items()) if n < least]
+    judged: list[dict[str, Any]] = []
+    undefined = False
+    for kind in COMPARED[name]:
+        found = fairness.rates(groups, kind)
+        base = fairness.reference(found, people, least)
+        # A group that has nobody to compute the rate from, or a reference that selects nobody, leaves it open.
+        has_rate = {rate.group for rate in found}
+        undefined = (
+            undefined or base is None or any(n >= least and g not in has_rate for g, n in people.items())
+        )
+        if base is None:
+            continue
+        row["reference"] = row["reference"] or base.group
+        for rate in found:
+            if rate.group != base.group and people[rate.group] >= least:
+                judged.append(_compared(rate, base, threshold, as_ratio, kind, people[rate.group]))
+                undefined = undefined or judged[-1]["value"] is None
+    row["small"], row["groups"] = small[:MAX_NAMED], judged[:MAX_NAMED]
+    for state, reason in ((NOT_MET, "beyond"), (CANNOT_TELL, "crosses"), (MET, "")):
+        those = [held for held in judged if held["state"] == state]
+        if those:
+            worst = min(those, key=lambda held: (_margin(held, as_ratio), held["group"]))
+            row |= {key: worst[key] for key in ("group", "n", "value", "interval")}
+            row |= {"state": state, "reason": reason, "reference": worst["reference"]}
+            break
+    if row["state"] != NOT_MET:
+        if undefined:
+            row |= {"state": CANNOT_TELL, "reason": "undefined"}
+        elif small:
+            row |= {
+                "state": CANNOT_TELL,
+                "reason": row["reason"] if row["reason"] == "crosses" else "small_group",
+            }
+        elif not judged:  # one group alone: nothing is unequal
+            row |= {"state": MET, "reason": ""}
+    return row
+
+
+def _compared(
+    rate: fairness.Rate, base: fairness.Rate, threshold: float, as_ratio: bool, kind: str, people: int
+) -> dict[str, Any]:
+    found = fairness.against(rate, base, by="ratio" if as_ratio else "difference")
+    low, high = found.interval
+    if as_ratio:
+        safe, beyond = low >= threshold, high is not None and high < threshold
+    else:
+        safe, beyond = high is not None and high <= threshold, low > threshold
+    return {
+        "group": rate.group,
+        "n": people,
+        "rate": rate.value,
+        "of": kind,
+        "reference": base.group,
+        "value": found.value,
+        "interval": [low, high],
+        "state": MET if safe else NOT_MET if beyond else CANNOT_TELL,
+    }
+
+
+def _margin(held: Mapping[str, Any], as_ratio: bool) -> float:
+    """Smaller is worse."""
+    value = held["value"]
+    if value is None:
+        return float("-inf")
+    return float(value) if as_ratio else -float(value)
+
+
+def explainability_of(result: Mapping[str, Any], asked: Mapping[str, Any]) -> _Assessment:
+    """None of the forbidden columns is among the features that matter most."""
+    features = result["features"]
+    top = int(asked.get("top", 10))
+    params: dict[str, Any] = {"top": top, "forbid": list(asked.get("forbid", ())), "known": len(features)}
+    if not features:
+        return CANNOT_TELL, Code.EXPLAINABILITY_EMPTY, params
+    used = [
+        {"feature": held["feature"], "forbidden": forbidden, "rank": rank, "share": held["share"]}
+        for rank, held in enumerate(features[:top], start=1)
+        for forbidden in params["forbid"]
+        if held["share"] > 0 and explainability.uses(held["feature"], forbidden)
+    ]
+    if used:
+        return NOT_MET, Code.EXPLAINABILITY_FORBIDDEN, params | {"forbidden": used[:MAX_NAMED]}
+    return MET, Code.EXPLAINABILITY_CLEAR, params | {"first": features[0]["feature"]}
+
+
+def tests_of(result: Mapping[str, Any], asked: Mapping[str, Any]) -> _Assessment:
+    """As many ran as are listed; the last run of each counts; the lane's smoke scenario is not a test."""
+    pattern, smoke = asked.get("pattern", "*"), asked.get("smoke", "")
+    listed = sorted({name for name in result["listed"] if fnmatchcase(name, pattern) and name != smoke})
+    last = {run["scenario"]: run.get("outcome") for run in result["runs"]}
+    params: dict[str, Any] = {"pattern": pattern, "listed": len(listed)}
+    if not listed:
+        return NOT_MET, Code.TESTS_NONE, params
+    good = {"SUCCESS", "WARNING"} if asked.get("warning") == "passes" else {"SUCCESS"}
+    failed = [name for name in listed if last.get(name) and last[name] not in good]
+    not_run = [name for name in listed if not last.get(name)]
+    params |= {"passed": len(listed) - len(failed) - len(not_run)}
+    if failed:
+        outcomes = [{"scenario": name, "outcome": str(last[name])} for name in failed[:MAX_NAMED]]
+        return NOT_MET, Code.TESTS_FAILED, params | {"failed": outcomes}
+    if not_run:
+        return NOT_MET, Code.TESTS_NOT_RUN, params | {"not_run": not_run[:MAX_NAMED]}
+    warned = [name for name in listed if last[name] == "WARNING"]
+    return MET, Code.TESTS_PASSED, params | {"warned": warned[:MAX_NAMED]}
+
+
+_ASSESSED: dict[str, _Assess] = {
+    "fairness": fairness_of,
+    "explainability": explainability_of,
+    "tests": tests_of,
+}
+
+
+# --- soak ---
+
+
+def soak(case: Case, clause: Clause) -> Finding:
+    """Parts equal to the bundle's ran at the stage without a gap for as long as asked, now or before."""
+    stage, wanted = clause.params["at"], timedelta(seconds=int(clause.params["for"]))
+    params: dict[str, Any] = {"stage": stage, "for": int(clause.params["for"])}
+    stretches = _stretches(case, stage)
+    if not stretches:
+        return _finding(clause, NOT_MET, Code.SOAK_NEVER, params, _with_right(case, CAN_PROMOTE))
+    for since, until in stretches:
+        if parse_instant(until or case.at) - parse_instant(since) >= wanted:
+            return _finding(clause, MET, Code.SOAK_COMPLETE, params | {"since": since, "until": until})
+    since, until = stretches[-1]
+    if until is None:
+        done = instant(parse_instant(since) + wanted)
+        return _finding(
+            clause, NOT_MET, Code.SOAK_RUNNING, params | {"since": since, "done_at": done}, (), done
+        )
+    return _finding(
+        clause,
+        NOT_MET,
+        Code.SOAK_CUT_SHORT,
+        params | {"since": since, "until": until},
+        _with_right(case, CAN_PROMOTE),
+    )
+
+
+def _stretches(case: Case, stage: str) -> list[tuple[str, str | None]]:
+    """Unbroken stretches in which equal parts ran at a stage; a redeployment of the same parts breaks none."""
+    found: list[tuple[str, str | None]] = []
+    for fact in case.running:  # sorted by stage and since
+        if fact.stage != stage or fact.since > case.at or changed_parts(fact.parts, case, case.parts):
+            continue
+        until = None if fact.until is None or fact.until > case.at else fact.until
+        if found:
+            since, before = found[-1]
+            if before is None or fact.since <= before:
+                found[-1] = (since, None if before is None or until is None else max(before, until))
+                continue
+        found.append((fact.since, until))
+    return found
+
+
+# --- shared ---
+
+
+def unknown_kind(case: Case, clause: Clause) -> Finding:
+    """A clause of a kind this version does not know: it cannot be told, so it does not pass."""
+    return _finding(clause, CANNOT_TELL, Code.KIND_UNKNOWN, {"kind": clause.params.get("kind", clause.kind)})
+
+
+def _finding(
+    clause: Clause,
+    state: State,
+    code: Code,
+    params: dict[str, Any],
+    unblock: Iterable[str] = (),
+    until: str | None = None,
+) -> Finding:
+    return Finding(clause.key, clause.kind, state, code.value, params, tuple(sorted(set(unblock))), until)
+
+
+def _identity(fact: _About) -> dict[str, str]:
+    return {"id": fact.id, "at": fact.at}
+
+
+def _age(case: Case, at: str, clause: Clause) -> tuple[bool, str | None]:
+    """Whether a fact is too old, and else the instant at which it will be."""
+    if "max_age" not in clause.params:
+        return False, None
+    end = instant(parse_instant(at) + timedelta(seconds=int(clause.params["max_age"])))
+    return (True, None) if end <= case.at else (False, end)
+
+
+def _with_right(case: Case, right: str) -> tuple[str, ...]:
+    return tuple(
+        sorted({held.person for held in case.holders if held.role == right and _holds(case, held.until)})
+    )
+
+
+CHECKS: dict[str, Callable[[Case, Clause], Finding]] = {
+    "document": document,
+    "evidence": evidence,
+    "sign_off": sign_off,
+    "soak": soak,
+    "tests": tests,
+}

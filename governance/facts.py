@@ -1,0 +1,209 @@
+"""The plain values a judgement is made of: the facts of a Case, and the Findings of a Verdict.
+
+Frozen, JSON-able, without behaviour beyond their own order. Not in charge of gathering facts (queries do) or of
+judging them (`governance.gate`, `governance.checks`); import these names from `governance.gate`.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+PARTS = ("data", "flow", "models", "automation", "presentation", "settings", "other")
+
+MET: Literal["met"] = "met"
+NOT_MET: Literal["not_met"] = "not_met"
+CANNOT_TELL: Literal["cannot_tell"] = "cannot_tell"
+WAIVED: Literal["waived"] = "waived"
+State = Literal["met", "not_met", "cannot_tell", "waived"]
+
+APPROVE = "approve"
+APPROVE_WITH_CONDITIONS = "approve_with_conditions"
+REQUEST_CHANGES = "request_changes"
+REJECT = "reject"
+DECISIONS = (APPROVE, APPROVE_WITH_CONDITIONS, REQUEST_CHANGES, REJECT)
+
+SYSTEM = "system"
+
+# Pseudo roles a Case may list among its holders, so that findings other than sign-offs can say who can act.
+# A sign role never holds a colon, so the two cannot be confused.
+CAN_REQUEST = "right:request"
+CAN_PROMOTE = "right:promote"
+
+_INSTANT = "%Y-%m-%dT%H:%M:%S.%fZ"
+
+
+def instant(moment: datetime) -> str:
+    """`2026-11-21T10:00:00.000000Z` for an aware datetime; raises ValueError for a naive one."""
+    if moment.tzinfo is None:
+        raise ValueError("An instant needs a time zone.")
+    text = moment.astimezone(UTC).strftime(_INSTANT)
+    return text.rjust(27, "0")  # strftime does not pad years before 1000 on Linux
+
+
+def parse_instant(text: str) -> datetime:
+    """The aware UTC datetime of an instant; raises ValueError for any other shape."""
+    if len(text) != 27:
+        raise ValueError(f"{text!r} is not an instant like 2026-11-21T10:00:00.000000Z.")
+    return datetime.strptime(text, _INSTANT).replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRef:
+    """Which published policy the clauses came from. Recorded, never bound."""
+
+    name: str
+    version: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One requirement: `key` is unique within tier and stage, `digest` is over canonical {kind, params}."""
+
+    key: str
+    kind: str
+    params: dict[str, Any]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceFact:
+    """A machine-made result; `parts` are the part digests it is about, `author` a person uuid or "system"."""
+
+    id: str
+    kind: str
+    digest: str
+    parts: dict[str, str]
+    at: str
+    author: str
+    stage: str
+    result: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentFact:
+    """A text or file; `sections` are its headings in order."""
+
+    id: str
+    kind: str
+    digest: str
+    parts: dict[str, str]
+    at: str
+    author: str
+    sections: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SignOffFact:
+    """One person's signed word; `clause`, `evidence` and `documents` are the digests the statement binds."""
+
+    id: str
+    person: str
+    role: str
+    decision: str
+    at: str
+    project: str
+    stage: str
+    covered: dict[str, str]
+    clause: str
+    evidence: tuple[str, ...] = ()
+    documents: tuple[str, ...] = ()
+    withdrawn: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunningFact:
+    """These parts ran at a stage from `since` to `until` (None: still running)."""
+
+    stage: str
+    since: str
+    until: str | None
+    parts: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Barred:
+    """A person whose sign-off does not count here; `why` is "requester", "bundle_author" or "evidence_author"."""
+
+    person: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A person who holds the sign right of a role on this lane at the Case's instant, `until` if it ends."""
+
+    role: str
+    person: str
+    until: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Everything one judgement needs, frozen. The order in which facts were gathered means nothing: it is normalised.
+
+    `evidence` holds, besides the current pieces, every piece that a listed sign-off binds, so that a newer result
+    can be compared with the one that was signed.
+    """
+
+    project: str
+    stage: str
+    bundle: str
+    archive: str
+    parts: dict[str, str]
+    tier: str
+    policy: PolicyRef
+    requirements: tuple[Clause, ...]
+    automation: Literal["full", "manual"]
+    evidence: tuple[EvidenceFact, ...]
+    documents: tuple[DocumentFact, ...]
+    signoffs: tuple[SignOffFact, ...]
+    running: tuple[RunningFact, ...]
+    barred: tuple[Barred, ...]
+    holders: tuple[Holder, ...]
+    at: str
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        put(self, "requirements", tuple(self.requirements))
+        put(self, "evidence", tuple(sorted(self.evidence, key=lambda f: (f.at, f.id))))
+        put(self, "documents", tuple(sorted(self.documents, key=lambda f: (f.at, f.id))))
+        put(self, "signoffs", tuple(sorted(self.signoffs, key=lambda f: (f.at, f.id))))
+        put(self, "running", tuple(sorted(self.running, key=lambda f: (f.stage, f.since, f.until or "~"))))
+        put(self, "barred", tuple(sorted(set(self.barred), key=lambda f: (f.person, f.why))))
+        put(
+            self,
+            "holders",
+            tuple(sorted(set(self.holders), key=lambda f: (f.role, f.person, f.until or "~"))),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one requirement came to; `unblock`: who can act now; `holds_until`: when the clock may change it."""
+
+    key: str
+    kind: str
+    state: State
+    code: str
+    params: dict[str, Any] = field(default_factory=dict)
+    unblock: tuple[str, ...] = ()
+    holds_until: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One Finding per requirement, in the policy's order."""
+
+    findings: tuple[Finding, ...]
+    holds_until: str | None = None
+
+    @property
+    def met(self) -> bool:
+        """True when nothing is missing: every finding met or waived."""
+        return all(finding.state in (MET, WAIVED) for finding in self.findings)
+
+    @property
+    def missing(self) -> tuple[Finding, ...]:
+        """The findings that keep the bundle out, in order."""
+        return tuple(finding for finding in self.findings if finding.state not in (MET, WAIVED))

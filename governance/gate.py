@@ -1,0 +1,149 @@
+"""The gate: every requirement of the policy asked of one frozen Case, each with its reason.
+
+Pure: no clock (the Case carries its instant), no database, no DSS. Not in charge of gathering facts, of the rules of
+each kind (`governance.checks`) or of sentences (`governance.sentences`). `holds_until` is the first instant at which
+the clock alone could change a finding; whatever people do may change it sooner.
+"""
+
+from dataclasses import asdict
+from typing import Any
+
+from governance.checks import CHECKS, unknown_kind
+from governance.facts import (
+    APPROVE,
+    APPROVE_WITH_CONDITIONS,
+    CAN_PROMOTE,
+    CAN_REQUEST,
+    CANNOT_TELL,
+    DECISIONS,
+    MET,
+    NOT_MET,
+    PARTS,
+    REJECT,
+    REQUEST_CHANGES,
+    SYSTEM,
+    WAIVED,
+    Barred,
+    Case,
+    Clause,
+    DocumentFact,
+    EvidenceFact,
+    Finding,
+    Holder,
+    PolicyRef,
+    RunningFact,
+    SignOffFact,
+    State,
+    Verdict,
+    instant,
+    parse_instant,
+)
+from portal.canonical import digest
+
+__all__ = [
+    "APPROVE",
+    "APPROVE_WITH_CONDITIONS",
+    "CANNOT_TELL",
+    "CAN_PROMOTE",
+    "CAN_REQUEST",
+    "DECISIONS",
+    "MET",
+    "NOT_MET",
+    "PARTS",
+    "REJECT",
+    "REQUEST_CHANGES",
+    "SYSTEM",
+    "WAIVED",
+    "Barred",
+    "Case",
+    "Clause",
+    "DocumentFact",
+    "EvidenceFact",
+    "Finding",
+    "Holder",
+    "PolicyRef",
+    "RunningFact",
+    "SignOffFact",
+    "State",
+    "Verdict",
+    "case_digest",
+    "case_from_json",
+    "case_to_json",
+    "instant",
+    "judge",
+    "parse_instant",
+    "verdict_from_json",
+    "verdict_to_json",
+]
+
+_SHAPE = 1
+
+
+def judge(case: Case) -> Verdict:
+    """Every requirement of the policy, each met or not, each with its reason. Never stops at the first no."""
+    findings = tuple(CHECKS.get(clause.kind, unknown_kind)(case, clause) for clause in case.requirements)
+    return Verdict(findings, min((f.holds_until for f in findings if f.holds_until), default=None))
+
+
+def case_to_json(case: Case) -> dict[str, Any]:
+    """The Case as JSON values, shape version in `v`; equal Cases give equal values."""
+    return {"v": _SHAPE, **_plain(asdict(case))}
+
+
+def case_from_json(value: dict[str, Any]) -> Case:
+    """The Case that `case_to_json` wrote; raises ValueError for another shape."""
+    try:
+        fields = _opened(value)
+        fields["policy"] = PolicyRef(**fields["policy"])
+        fields["requirements"] = tuple(Clause(**clause) for clause in fields["requirements"])
+        fields["evidence"] = tuple(EvidenceFact(**fact) for fact in fields["evidence"])
+        fields["documents"] = tuple(
+            DocumentFact(**{**fact, "sections": tuple(fact["sections"])}) for fact in fields["documents"]
+        )
+        fields["signoffs"] = tuple(
+            SignOffFact(
+                **{**fact, "evidence": tuple(fact["evidence"]), "documents": tuple(fact["documents"])}
+            )
+            for fact in fields["signoffs"]
+        )
+        fields["running"] = tuple(RunningFact(**fact) for fact in fields["running"])
+        fields["barred"] = tuple(Barred(**fact) for fact in fields["barred"])
+        fields["holders"] = tuple(Holder(**fact) for fact in fields["holders"])
+        return Case(**fields)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"This is not a stored case: {error}.") from error
+
+
+def case_digest(case: Case) -> str:
+    """The content address of a Case: SHA-256 of its canonical JSON."""
+    return digest(case_to_json(case))
+
+
+def verdict_to_json(verdict: Verdict) -> dict[str, Any]:
+    """The Verdict as JSON values; `met` is written out for readers and ignored when read back."""
+    return {"v": _SHAPE, "met": verdict.met, **_plain(asdict(verdict))}
+
+
+def verdict_from_json(value: dict[str, Any]) -> Verdict:
+    """The Verdict that `verdict_to_json` wrote; raises ValueError for another shape."""
+    try:
+        fields = _opened(value)
+        findings = tuple(Finding(**{**f, "unblock": tuple(f["unblock"])}) for f in fields["findings"])
+        return Verdict(findings, fields["holds_until"])
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"This is not a stored verdict: {error}.") from error
+
+
+def _opened(value: dict[str, Any]) -> dict[str, Any]:
+    if value.get("v") != _SHAPE:
+        raise ValueError(f"Shape {value.get('v')!r} is not known here; this version reads shape {_SHAPE}.")
+    return {key: held for key, held in value.items() if key not in ("v", "met")}
+
+
+def _plain(value: Any) -> Any:
+    """Tuples become lists all the way down, so that what is hashed is what a JSON parser gives back."""
+    if isinstance(value, dict):
+        return {key: _plain(held) for key, held in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(held) for held in value]
+    return value

@@ -1,0 +1,203 @@
+"""JUnit XML: reads what DSS answers for tests, and writes one report of the scenarios the portal ran itself.
+
+The XML comes from outside, so it is parsed with defusedxml, bounded in size, without document types or entities. Not
+in charge of running scenarios or of judging them.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+from xml.etree.ElementTree import Element, ParseError, SubElement, tostring
+
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+from portal.errors import Invalid
+
+MAX_BYTES = 5 * 1024 * 1024
+MAX_CASES = 20_000
+MAX_MESSAGE = 4000
+MAX_DEPTH = 20
+
+CaseOutcome = Literal["passed", "failed", "error", "skipped"]
+
+# What XML 1.0 cannot hold, not even escaped.
+_ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+class JUnitError(Invalid):
+    """A file that is no usable JUnit report; the sentence says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class TestCase:
+    """One case of a report; `seconds` is 0 where the report does not say."""
+
+    __test__ = False  # not a test of ours, whatever its name
+
+    suite: str
+    classname: str
+    name: str
+    outcome: CaseOutcome
+    message: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All cases of a report, in its order."""
+
+    cases: tuple[TestCase, ...]
+
+    def count(self, outcome: CaseOutcome) -> int:
+        """How many cases came to an outcome."""
+        return sum(case.outcome == outcome for case in self.cases)
+
+    @property
+    def green(self) -> bool:
+        """At least one case passed, and none failed or broke."""
+        return bool(self.count("passed")) and not self.count("failed") and not self.count("error")
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioRun:
+    """One scenario the portal ran: DSS's outcome (SUCCESS, WARNING, FAILED, ABORTED, or "" if it never ran)."""
+
+    scenario: str
+    name: str
+    outcome: str
+    seconds: float
+    started: str
+    message: str = ""
+
+
+def parse(text: bytes, max_bytes: int = MAX_BYTES) -> Report:
+    """The cases of a JUnit XML file; raises JUnitError for anything else, however it was made."""
+    if len(text) > max_bytes:
+        raise JUnitError(
+            f"The test report is larger than {max_bytes // 1024} KiB. Split it into several reports.",
+            code="junit_too_large",
+        )
+    try:
+        root = fromstring(text, forbid_dtd=True, forbid_entities=True, forbid_external=True)
+    except DefusedXmlException:
+        raise JUnitError(
+            "The test report declares a document type or entities, which a test report never needs. "
+            "Write it again without them.",
+            code="junit_entities",
+        ) from None
+    except (ParseError, ValueError, LookupError) as error:
+        raise JUnitError(
+            f"The test report is not well-formed XML ({error}). Write it again and upload the whole file.",
+            code="junit_malformed",
+        ) from None
+    if _name(root) not in ("testsuites", "testsuite"):
+        raise JUnitError(
+            f"The file is XML but not a JUnit report: it begins with {_name(root)[:50]}, not with testsuites or "
+            "testsuite. Choose the JUnit file.",
+            code="junit_other",
+        )
+    cases: list[TestCase] = []
+    _collect(root, "", cases, 0)
+    return Report(tuple(cases))
+
+
+def compose(runs: Sequence[ScenarioRun], suite: str = "scenarios") -> bytes:
+    """The JUnit XML of scenario runs, in their order. WARNING passes here and says so; the policy decides about it."""
+    outcomes = [_outcome(run.outcome) for run in runs]
+    counts = {
+        "tests": str(len(runs)),
+        "failures": str(outcomes.count("failed")),
+        "errors": str(outcomes.count("error")),
+        "skipped": str(outcomes.count("skipped")),
+        "time": f"{sum(run.seconds for run in runs):.3f}",
+    }
+    root = Element("testsuites", {"name": _clean(suite), **counts})
+    attributes = {"name": _clean(suite), **counts}
+    if runs:
+        attributes["timestamp"] = min(run.started for run in runs)
+    body = SubElement(root, "testsuite", attributes)
+    for run, outcome in zip(runs, outcomes, strict=True):
+        case = SubElement(
+            body,
+            "testcase",
+            {
+                "classname": _clean(run.scenario),
+                "name": _clean(run.name or run.scenario),
+                "time": f"{run.seconds:.3f}",
+            },
+        )
+        message = _clean(run.message)[:MAX_MESSAGE]
+        if outcome == "failed":
+            SubElement(case, "failure", {"type": run.outcome, "message": message}).text = message
+        elif outcome == "error":
+            SubElement(case, "error", {"type": _clean(run.outcome), "message": message}).text = message
+        elif outcome == "skipped":
+            SubElement(case, "skipped", {"message": message or "The scenario did not run."})
+        elif run.outcome == "WARNING" or message:
+            SubElement(case, "system-out").text = f"{run.outcome}: {message}".removesuffix(": ")
+    return b'<?xml version="1.0" encoding="utf-8"?>\n' + tostring(root, encoding="unicode").encode() + b"\n"
+
+
+def _outcome(dss: str) -> CaseOutcome:
+    if dss in ("SUCCESS", "WARNING"):
+        return "passed"
+    if dss == "FAILED":
+        return "failed"
+    return "error" if dss else "skipped"
+
+
+def _collect(node: Element, suite: str, cases: list[TestCase], depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise JUnitError(
+            "The test report nests its suites too deeply. Write a flat report.", code="junit_too_deep"
+        )
+    suite = node.get("name") or suite
+    for child in node:
+        if _name(child) in ("testsuite", "testsuites"):
+            _collect(child, suite, cases, depth + 1)
+        elif _name(child) == "testcase":
+            if len(cases) >= MAX_CASES:
+                raise JUnitError(
+                    f"The test report holds more than {MAX_CASES} cases. Split it into several reports.",
+                    code="junit_too_many",
+                )
+            cases.append(_case(child, suite))
+
+
+def _case(node: Element, suite: str) -> TestCase:
+    outcome: CaseOutcome = "passed"
+    message = ""
+    for child in node:
+        found: CaseOutcome | None = {"failure": "failed", "error": "error", "skipped": "skipped"}.get(  # type: ignore[assignment]
+            _name(child)
+        )
+        # A case may carry several; the worst one is its outcome.
+        if found and _WORSE.index(found) > _WORSE.index(outcome):
+            outcome = found
+            message = (child.get("message") or child.text or "").strip()[:MAX_MESSAGE]
+    return TestCase(
+        suite, node.get("classname", ""), node.get("name", ""), outcome, message, _seconds(node.get("time"))
+    )
+
+
+_WORSE: tuple[CaseOutcome, ...] = ("passed", "skipped", "failed", "error")
+
+
+def _seconds(text: str | None) -> float:
+    """Some writers use a thousands comma; a time that cannot be read is no reason to lose the result."""
+    try:
+        value = float((text or "0").replace(",", ""))
+    except ValueError:
+        return 0.0
+    return value if 0 <= value < 1e9 else 0.0
+
+
+def _name(node: Element) -> str:
+    """The tag without its namespace."""
+    return str(node.tag).rpartition("}")[2]
+
+
+def _clean(text: str) -> str:
+    return _ILLEGAL.sub("\ufffd", text)

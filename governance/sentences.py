@@ -1,0 +1,712 @@
+"""The one catalogue of what findings and requirements say to people: on pages, in the API, in events and reports.
+
+A sentence names what is so, why, and the next step. Not in charge of deciding anything: codes and parameters come from
+`governance.checks`. Every `Code` has its entry; a test counts them.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from governance.checks import RATIO_METRICS, Code, Why
+from governance.facts import (
+    APPROVE,
+    APPROVE_WITH_CONDITIONS,
+    CANNOT_TELL,
+    MET,
+    NOT_MET,
+    PARTS,
+    REJECT,
+    WAIVED,
+    Clause,
+    parse_instant,
+)
+
+Names = Callable[[str], str]
+Params = Mapping[str, Any]
+
+NAMED = 5
+_UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Say:
+    """How to print people and stages."""
+
+    names: Names
+    stages: Names
+
+
+def stage_name(slug: str) -> str:
+    """A stage as prose where no printed name is given: `qa` is QA, `prod` is production."""
+    return {"qa": "QA", "prod": _("production")}.get(slug, slug)
+
+
+def sentence(code: str, params: Params, names: Names, stages: Names = stage_name) -> str:
+    """What a finding says: why it is so and what to do next. `names` prints a person's uuid, `stages` a stage's slug.
+
+    Raises ValueError for a code that is not in the catalogue.
+    """
+    return _SENTENCES[Code(code)](params, _Say(names, stages))
+
+
+def title(clause: Clause, stages: Names = stage_name) -> str:
+    """A requirement as a statement that is true or false: "Fairness signed by one person"."""
+    params = clause.params
+    if clause.kind == "sign_off":
+        people = int(params.get("people", 1))
+        return ngettext("%(role)s signed by %(n)s person", "%(role)s signed by %(n)s people", people) % {
+            "role": _label(params["role"]),
+            "n": _count(people),
+        }
+    if clause.kind == "document":
+        sections = params.get("sections") or []
+        if sections:
+            return _("%(document)s with %(sections)s") % {
+                "document": _label(params["kind"]),
+                "sections": _and(sections),
+            }
+        return _("%(document)s written") % {"document": _label(params["kind"])}
+    if clause.kind == "evidence" and params["kind"] == "fairness":
+        columns = dict.fromkeys(column for metric in params["metrics"] for column in metric["by"])
+        return _("Groups treated alike by %(columns)s") % {"columns": _and(map(_column, columns))}
+    if clause.kind == "evidence" and params["kind"] == "explainability":
+        top = int(params["top"])
+        return ngettext(
+            "%(columns)s not the feature that matters most",
+            "%(columns)s not among the %(n)s features that matter most",
+            top,
+        ) % {"columns": _capital(_and(map(_column, params["forbid"]))), "n": _count(top)}
+    if clause.kind == "tests":
+        return _("Tests passed in %(stage)s") % {"stage": stages(params["at"])}
+    if clause.kind == "soak":
+        return _("Ran in %(stage)s for %(time)s") % {
+            "stage": stages(params["at"]),
+            "time": duration(int(params["for"])),
+        }
+    return _("Requirement %(key)s") % {"key": clause.key}
+
+
+def who(unblock: Sequence[str], names: Names) -> str:
+    """Who can unblock it, as a sentence; empty where no one person can."""
+    if not unblock:
+        return ""
+    printed = sorted(names(person) for person in unblock)
+    more = len(printed) - NAMED
+    if more > 0:
+        others = ngettext("%(n)s other", "%(n)s others", more) % {"n": more}
+        printed = [*printed[:NAMED], others]
+    return _("%(people)s can unblock this now.") % {"people": _or(printed)}
+
+
+def state_word(state: str) -> str:
+    """The word printed for a finding's state; a shape goes with it, never colour alone."""
+    return {
+        MET: _("Met"),
+        NOT_MET: _("Not met"),
+        CANNOT_TELL: _("Cannot tell"),
+        WAIVED: _("Waived"),
+    }[state]
+
+
+def meaning(decision: str, role: str, *, project: str, bundle: str, stage: str, covers: Sequence[str]) -> str:
+    """What a signature says, in the words that are signed. Never translated: the signed bytes are one text for all."""
+    subject = f"bundle {bundle} of {project} for the stage {stage}"
+    what = "all parts" if set(covers) >= set(PARTS) else "the parts " + ", ".join(sorted(covers))
+    topic = role.replace("-", " ").replace("_", " ")
+    verb = {
+        APPROVE: f"I approve it for {topic}.",
+        APPROVE_WITH_CONDITIONS: f"I approve it for {topic} under the conditions I state.",
+        REJECT: f"I reject it for {topic}.",
+    }.get(decision, f"I request changes to it for {topic}.")
+    return f"I have reviewed {what} of {subject}, and the evidence and documents shown with them. {verb}"
+
+
+def duration(seconds: int) -> str:
+    """`90 days`, `24 hours`, `2 seconds`: in the largest unit that divides it, days from two days on."""
+    for size, unit in _UNITS:
+        if seconds % size == 0 and (seconds >= 2 * size or unit != "day"):
+            return _span(seconds // size, unit)
+    return _span(seconds, "second")
+
+
+def number(value: float) -> str:
+    """Two decimals."""
+    return f"{value:.2f}"
+
+
+def percent(share: float) -> str:
+    """A share as a percentage with two decimals."""
+    return f"{share * 100:.2f} %"
+
+
+def with_interval(value: float | None, interval: Sequence[float | None]) -> str:
+    """`0.93 (95 % interval 0.89 to 0.97)`."""
+    low, high = interval
+    if value is None or low is None:
+        return _("undefined")
+    if high is None:
+        return _("%(value)s (95 %% interval from %(low)s upwards)") % {
+            "value": number(value),
+            "low": number(low),
+        }
+    return _("%(value)s (95 %% interval %(low)s to %(high)s)") % {
+        "value": number(value),
+        "low": number(low),
+        "high": number(high),
+    }
+
+
+# --- sign_off ---
+
+
+def _given(params: Params, say: _Say) -> str:
+    text = _("Signed by %(people)s.") % {"people": _and(_signer(fact, say) for fact in params["given"])}
+    if any(fact["conditions"] for fact in params["given"]):
+        text += " " + _("A condition was stated; read it before promoting.")
+    return text
+
+
+def _missing(params: Params, say: _Say) -> str:
+    return _join(_progress(params, say), _not_counted(params, say), _swaps(params, say))
+
+
+def _asked_again(params: Params, say: _Say) -> str:
+    reasons = [
+        reason for entry in params["not_counted"] if entry["why"] == Why.DIFFERS for reason in _differs(entry)
+    ]
+    again = _("Asked again because %(reasons)s.") % {"reasons": _and(dict.fromkeys(reasons))}
+    return _join(
+        again, _progress(params, say), _not_counted(params, say, but=Why.DIFFERS), _swaps(params, say)
+    )
+
+
+def _nobody(params: Params, say: _Say) -> str:
+    kept = [
+        _("%(person)s %(reason)s") % {"person": say.names(entry["person"]), "reason": _reason(entry["why"])}
+        for entry in params.get("kept_out", [])
+    ]
+    reasons = [
+        reason for entry in params["not_counted"] if entry["why"] == Why.DIFFERS for reason in _differs(entry)
+    ]
+    again = (
+        _("Asked again because %(reasons)s.") % {"reasons": _and(dict.fromkeys(reasons))} if reasons else ""
+    )
+    why = _("%(people)s.") % {"people": _capital(_and(kept))} if kept else ""
+    step = _(
+        "Nobody can sign %(role)s here now. Ask an admin to give one more person the right to sign it."
+    ) % {"role": _topic(params["role"])}
+    return _join(again, _progress(params, say), step, why or _not_counted(params, say, but=Why.DIFFERS))
+
+
+def _rejected(params: Params, say: _Say) -> str:
+    by = [fact["person"] for fact in params["against"] if fact["decision"] == REJECT]
+    return _(
+        "%(people)s rejected it. Read the reasons, change the bundle and register it again, or ask them to withdraw "
+        "or change their word."
+    ) % {"people": _and(map(say.names, by))}
+
+
+def _changes_requested(params: Params, say: _Say) -> str:
+    by = [fact["person"] for fact in params["against"]]
+    return _(
+        "%(people)s asked for changes. Make them and register a new bundle, or answer in the conversation and ask for "
+        "another look."
+    ) % {"people": _and(map(say.names, by))}
+
+
+def _progress(params: Params, say: _Say) -> str:
+    people, given = params["people"], params["given"]
+    if given:
+        return _("%(have)s of %(need)s: %(people)s.") % {
+            "have": _capital(_count(len(given))),
+            "need": _count(people),
+            "people": _and(_signer(fact, say) for fact in given),
+        }
+    return ngettext("One signature is needed.", "%(n)s signatures are needed.", people) % {
+        "n": _capital(_count(people))
+    }
+
+
+def _not_counted(params: Params, say: _Say, but: str = "") -> str:
+    said = []
+    for entry in params["not_counted"]:
+        if entry["why"] == but:
+            continue
+        person = say.names(entry["person"])
+        if entry["why"] == Why.BARRED:
+            reason = _reason(entry["barred"])
+            said.append(
+                _("%(person)s signed, but %(reason)s, so it does not count.")
+                % {"person": person, "reason": reason}
+            )
+        elif entry["why"] == Why.WITHDRAWN:
+            said.append(_("%(person)s withdrew the signature.") % {"person": person})
+        elif entry["why"] == Why.ROLE_LOST:
+            said.append(_("%(person)s signed, but may no longer sign this.") % {"person": person})
+        elif entry["why"] == Why.COUNTS_ELSEWHERE:
+            said.append(
+                _("The signature of %(person)s counts for %(role)s; one person fills one place.")
+                % {"person": person, "role": _topic(entry["elsewhere"])}
+            )
+        else:
+            reasons = _and(dict.fromkeys(_differs(entry)))
+            said.append(
+                _("The signature of %(person)s does not count because %(reasons)s.")
+                % {"person": person, "reasons": reasons}
+            )
+    return " ".join(said)
+
+
+def _swaps(params: Params, say: _Say) -> str:
+    return " ".join(
+        _("%(person)s could sign here once %(other)s signs %(role)s instead.")
+        % {
+            "person": say.names(move["person"]),
+            "other": say.names(move["instead"]),
+            "role": _topic(move["role"]),
+        }
+        for move in params.get("swaps", [])
+    )
+
+
+def _differs(entry: Params) -> list[str]:
+    """Why a signature is about something else: the parts in one clause, then each other bound field."""
+    differs = entry["differs"]
+    parts = [held["part"] for held in differs if held["field"] == "part"]
+    reasons = []
+    if parts:
+        reasons.append(
+            ngettext("the part %(parts)s changed", "the parts %(parts)s changed", len(parts))
+            % {"parts": _and(parts)}
+        )
+    for held in differs:
+        if held["field"] == "project":
+            reasons.append(_("it was given for the project %(signed)s") % {"signed": held["signed"]})
+        elif held["field"] == "stage":
+            reasons.append(_("it was given for the stage %(signed)s") % {"signed": held["signed"]})
+        elif held["field"] == "clause":
+            reasons.append(_("the policy now asks something else here"))
+        elif held["field"] in ("evidence", "document"):
+            reasons.append(_page(held))
+    return reasons
+
+
+def _page(held: Params) -> str:
+    evidence, kind = held["field"] == "evidence", _topic(held["kind"])
+    if held["change"] == "unknown":
+        return (
+            _("evidence that was signed is not known here")
+            if evidence
+            else _("a signed document is not known here")
+        )
+    if held["change"] == "gone":
+        text = (
+            _("the %(kind)s evidence that was signed is about other parts")
+            if evidence
+            else _("the document “%(kind)s” that was signed is about other parts")
+        )
+    else:
+        text = (
+            _("the %(kind)s evidence now says something else")
+            if evidence
+            else _("the document “%(kind)s” was rewritten")
+        )
+    return text % {"kind": kind}
+
+
+def _reason(why: str) -> str:
+    return {
+        "requester": _("asked for this deployment"),
+        "bundle_author": _("made this bundle"),
+        "evidence_author": _("brought evidence for it"),
+        Why.COUNTS_ELSEWHERE.value: _("already fills another place"),
+    }.get(why, _("may not sign here"))
+
+
+def _signer(fact: Params, say: _Say) -> str:
+    return _("%(person)s on %(when)s") % {"person": say.names(fact["person"]), "when": _when(fact["at"])}
+
+
+# --- document ---
+
+
+def _document_current(params: Params, say: _Say) -> str:
+    sections = params["sections"]
+    text = _("Written on %(when)s, about these parts.") % {"when": _when(params["at"])}
+    if sections:
+        text += " " + _("It has %(sections)s.") % {"sections": _and(sections)}
+    return text
+
+
+def _document_expired(params: Params, say: _Say) -> str:
+    return _("Written on %(when)s, more than %(age)s ago. Review it and add it again.") % {
+        "when": _when(params["at"]),
+        "age": duration(params["max_age"]),
+    }
+
+
+def _document_missing(params: Params, say: _Say) -> str:
+    return _("There is no document “%(kind)s” for these parts. Write or generate it on the bundle page.") % {
+        "kind": _topic(params["kind"])
+    }
+
+
+def _document_other_parts(params: Params, say: _Say) -> str:
+    return _(
+        "The newest document “%(kind)s”, of %(when)s, is about other parts: %(parts)s changed. Write or generate it "
+        "again."
+    ) % {"kind": _topic(params["kind"]), "when": _when(params["at"]), "parts": _and(params["changed"])}
+
+
+def _document_sections(params: Params, say: _Say) -> str:
+    absent = params["absent"]
+    return ngettext(
+        "The section %(sections)s is missing. Add it under a heading of that name.",
+        "The sections %(sections)s are missing. Add each under a heading of its name.",
+        len(absent),
+    ) % {"sections": _and(absent)}
+
+
+# --- evidence and tests ---
+
+
+def _evidence_missing(params: Params, say: _Say) -> str:
+    if params["kind"] == "tests":
+        return _(
+            "No tests have run in %(stage)s on these parts. Promote the bundle to %(stage)s; its tests run there."
+        ) % {"stage": say.stages(params["stage"])}
+    return _("There is no %(kind)s evidence for these parts. Collect it on the bundle page.") % {
+        "kind": _topic(params["kind"])
+    }
+
+
+def _evidence_other_parts(params: Params, say: _Say) -> str:
+    values = {"kind": _topic(params["kind"]), "when": _when(params["at"]), "parts": _and(params["changed"])}
+    if params["kind"] == "tests":
+        return _(
+            "The newest tests in %(stage)s, of %(when)s, ran on other parts: %(parts)s changed. Promote this bundle to "
+            "%(stage)s; its tests run there."
+        ) % (values | {"stage": say.stages(params["stage"])})
+    return (
+        _(
+            "The newest %(kind)s evidence, of %(when)s, is about other parts: %(parts)s changed. Collect it again."
+        )
+        % values
+    )
+
+
+def _evidence_expired(params: Params, say: _Say) -> str:
+    values = {"when": _when(params["at"]), "age": duration(params["max_age"])}
+    if params["kind"] == "tests":
+        return _("The tests ran on %(when)s, more than %(age)s ago. Run them again in %(stage)s.") % (
+            values | {"stage": say.stages(params["stage"])}
+        )
+    return _("Collected on %(when)s, more than %(age)s ago. Collect it again.") % values
+
+
+def _evidence_unreadable(params: Params, say: _Say) -> str:
+    return _("The %(kind)s result of %(when)s cannot be read. Collect it again.") % {
+        "kind": _topic(params["kind"]),
+        "when": _when(params["at"]),
+    }
+
+
+def _fairness(params: Params, say: _Say) -> str:
+    """The metrics in the state that decided, each with its numbers, then the next step."""
+    rows = params["metrics"]
+    shown = [row for row in rows if row["state"] == NOT_MET] or [
+        row for row in rows if row["state"] == CANNOT_TELL
+    ]
+    facts = [_metric(row) for row in shown or rows]
+    if any(row["state"] == NOT_MET for row in rows):
+        step = _("Change the model or its data so that the groups fare alike, and register a new bundle.")
+    elif shown and all(row["reason"] == "not_counted" for row in shown):
+        step = _("Add the column to the scored data set and collect the evidence again.")
+    elif shown:
+        step = _("Add rows to the scored data set and collect the evidence again, or ask for a waiver.")
+    else:
+        step = _("%(rows)s rows were counted.") % {"rows": f"{params['rows']:,}"}
+    return _join(*facts, step)
+
+
+def _metric(row: Params) -> str:
+    by = _column(row["by"])
+    if row["reason"] == "not_counted":
+        return _("By %(by)s: %(metric)s was not counted.") % {"by": by, "metric": _metric_name(row["metric"])}
+    if row["reason"] == "small_group":
+        small = _and(
+            ngettext("%(group)s has %(n)s person", "%(group)s has %(n)s people", held["n"])
+            % {"group": held["group"], "n": f"{held['n']:,}"}
+            for held in row["small"][:NAMED]
+        )
+        return _("By %(by)s: %(small)s; %(least)s are needed to conclude.") % {
+            "by": by,
+            "small": small,
+            "least": f"{row['min_group']:,}",
+        }
+    if row["reason"] == "undefined":
+        return _("By %(by)s: %(metric)s is undefined, because a group has nobody to compute it from.") % {
+            "by": by,
+            "metric": _metric_name(row["metric"]),
+        }
+    if row["group"] is None:
+        return _("By %(by)s: there is one group only.") % {"by": by}
+    values = {
+        "by": by,
+        "metric": _capital(_metric_name(row["metric"])),
+        "group": row["group"],
+        "reference": row["reference"],
+        "value": with_interval(row["value"], row["interval"]),
+        "asked": _threshold(row),
+    }
+    if row["reason"] == "crosses":
+        return _(
+            "By %(by)s: %(metric)s of %(group)s against %(reference)s is %(value)s; the interval crosses the "
+            "threshold: %(asked)s."
+        ) % (values | {"metric": _metric_name(row["metric"])})
+    return _("By %(by)s: %(metric)s of %(group)s against %(reference)s is %(value)s; %(asked)s.") % (
+        values | {"metric": _metric_name(row["metric"])}
+    )
+
+
+def _threshold(row: Params) -> str:
+    threshold = row["threshold"]
+    if row["metric"] in RATIO_METRICS:
+        return _("at least %(value)s is asked") % {"value": number(threshold["min"])}
+    return _("at most %(value)s is allowed") % {"value": number(threshold["max"])}
+
+
+def _metric_name(metric: str) -> str:
+    return {
+        "demographic_parity_ratio": _("the ratio of selection rates"),
+        "demographic_parity_difference": _("the difference of selection rates"),
+        "equal_opportunity_difference": _("the difference of true positive rates"),
+        "equalized_odds_difference": _("the larger difference of true and false positive rates"),
+        "predictive_parity_difference": _("the difference of precision"),
+    }.get(metric, metric)
+
+
+def _explainability_clear(params: Params, say: _Say) -> str:
+    return _("%(columns)s not found among the first %(n)s of %(known)s features; %(first)s matters most.") % {
+        "columns": _capital(_and(map(_column, params["forbid"]))),
+        "n": min(params["top"], params["known"]),
+        "known": params["known"],
+        "first": params["first"],
+    }
+
+
+def _explainability_forbidden(params: Params, say: _Say) -> str:
+    used = _and(
+        _("%(feature)s is number %(rank)s with %(share)s of the importance")
+        % {"feature": held["feature"], "rank": held["rank"], "share": percent(held["share"])}
+        for held in params["forbidden"]
+    )
+    return _("%(used)s. Train the model without it and register a new bundle.") % {"used": _capital(used)}
+
+
+def _explainability_empty(params: Params, say: _Say) -> str:
+    return _(
+        "The result names no features. Compute the feature importance in DSS and collect the evidence again."
+    )
+
+
+def _tests_passed(params: Params, say: _Say) -> str:
+    text = _("%(passed)s of %(listed)s scenarios on %(when)s, on these parts.") % {
+        "passed": params["passed"],
+        "listed": params["listed"],
+        "when": _when(params["at"]),
+    }
+    if params["warned"]:
+        text += " " + _("With a warning: %(names)s.") % {"names": _and(params["warned"])}
+    return text
+
+
+def _tests_failed(params: Params, say: _Say) -> str:
+    failed = _and(
+        _("%(scenario)s ended as %(outcome)s") % {"scenario": run["scenario"], "outcome": run["outcome"]}
+        for run in params["failed"]
+    )
+    return _(
+        "%(passed)s of %(listed)s scenarios passed: %(failed)s. Repair them, then promote to %(stage)s again."
+    ) % {
+        "passed": params["passed"],
+        "listed": params["listed"],
+        "failed": failed,
+        "stage": say.stages(params["stage"]),
+    }
+
+
+def _tests_not_run(params: Params, say: _Say) -> str:
+    return _(
+        "%(passed)s of %(listed)s scenarios passed; not run: %(names)s. Run the tests in %(stage)s again."
+    ) % {
+        "passed": params["passed"],
+        "listed": params["listed"],
+        "names": _and(params["not_run"]),
+        "stage": say.stages(params["stage"]),
+    }
+
+
+def _tests_none(params: Params, say: _Say) -> str:
+    return _(
+        "No scenario fits the pattern %(pattern)s in %(stage)s. Add test scenarios to the project, register a bundle "
+        "with them and promote it to %(stage)s."
+    ) % {"pattern": params["pattern"], "stage": say.stages(params["stage"])}
+
+
+# --- soak ---
+
+
+def _soak_complete(params: Params, say: _Say) -> str:
+    values = {
+        "time": duration(params["for"]),
+        "stage": say.stages(params["stage"]),
+        "since": _when(params["since"]),
+    }
+    if params["until"] is None:
+        return _("These parts have run in %(stage)s since %(since)s; %(time)s are asked.") % values
+    return _("These parts ran in %(stage)s from %(since)s to %(until)s; %(time)s are asked.") % (
+        values | {"until": _when(params["until"])}
+    )
+
+
+def _soak_running(params: Params, say: _Say) -> str:
+    return _("Running in %(stage)s since %(since)s. Wait until %(done)s: %(time)s are asked.") % {
+        "stage": say.stages(params["stage"]),
+        "since": _when(params["since"]),
+        "done": _when(params["done_at"]),
+        "time": duration(params["for"]),
+    }
+
+
+def _soak_cut_short(params: Params, say: _Say) -> str:
+    return _(
+        "These parts ran in %(stage)s from %(since)s to %(until)s only; %(time)s are asked. Promote the bundle to "
+        "%(stage)s again and let it run."
+    ) % {
+        "stage": say.stages(params["stage"]),
+        "since": _when(params["since"]),
+        "until": _when(params["until"]),
+        "time": duration(params["for"]),
+    }
+
+
+def _soak_never(params: Params, say: _Say) -> str:
+    return _(
+        "These parts have not run in %(stage)s. Promote the bundle to %(stage)s and let it run for %(time)s."
+    ) % {"stage": say.stages(params["stage"]), "time": duration(params["for"])}
+
+
+def _kind_unknown(params: Params, say: _Say) -> str:
+    return _(
+        "This version of the portal does not know the requirement kind %(kind)s. Publish a policy without it, or "
+        "update the portal."
+    ) % {"kind": params["kind"]}
+
+
+_SENTENCES: dict[Code, Callable[[Params, _Say], str]] = {
+    Code.DOCUMENT_CURRENT: _document_current,
+    Code.DOCUMENT_EXPIRED: _document_expired,
+    Code.DOCUMENT_MISSING: _document_missing,
+    Code.DOCUMENT_OTHER_PARTS: _document_other_parts,
+    Code.DOCUMENT_SECTIONS_MISSING: _document_sections,
+    Code.EVIDENCE_EXPIRED: _evidence_expired,
+    Code.EVIDENCE_MISSING: _evidence_missing,
+    Code.EVIDENCE_OTHER_PARTS: _evidence_other_parts,
+    Code.EVIDENCE_UNREADABLE: _evidence_unreadable,
+    Code.EXPLAINABILITY_CLEAR: _explainability_clear,
+    Code.EXPLAINABILITY_EMPTY: _explainability_empty,
+    Code.EXPLAINABILITY_FORBIDDEN: _explainability_forbidden,
+    Code.FAIRNESS_HOLDS: _fairness,
+    Code.FAIRNESS_NOT_COUNTED: _fairness,
+    Code.FAIRNESS_UNCLEAR: _fairness,
+    Code.FAIRNESS_VIOLATED: _fairness,
+    Code.KIND_UNKNOWN: _kind_unknown,
+    Code.SIGN_OFF_ASKED_AGAIN: _asked_again,
+    Code.SIGN_OFF_CHANGES_REQUESTED: _changes_requested,
+    Code.SIGN_OFF_GIVEN: _given,
+    Code.SIGN_OFF_MISSING: _missing,
+    Code.SIGN_OFF_NOBODY: _nobody,
+    Code.SIGN_OFF_REJECTED: _rejected,
+    Code.SOAK_COMPLETE: _soak_complete,
+    Code.SOAK_CUT_SHORT: _soak_cut_short,
+    Code.SOAK_NEVER: _soak_never,
+    Code.SOAK_RUNNING: _soak_running,
+    Code.TESTS_FAILED: _tests_failed,
+    Code.TESTS_NONE: _tests_none,
+    Code.TESTS_NOT_RUN: _tests_not_run,
+    Code.TESTS_PASSED: _tests_passed,
+}
+
+
+# --- words ---
+
+
+def _when(at: str) -> str:
+    moment: datetime = parse_instant(at)
+    return f"{moment.day} {_month(moment.month)} {moment.year}, {moment:%H:%M} UTC"
+
+
+def _month(number: int) -> str:
+    return (
+        _("January"), _("February"), _("March"), _("April"), _("May"), _("June"), _("July"), _("August"),
+        _("September"), _("October"), _("November"), _("December"),
+    )[number - 1]  # fmt: skip
+
+
+def _span(count: int, unit: str) -> str:
+    text = {
+        "day": ngettext("%(n)s day", "%(n)s days", count),
+        "hour": ngettext("%(n)s hour", "%(n)s hours", count),
+        "minute": ngettext("%(n)s minute", "%(n)s minutes", count),
+        "second": ngettext("%(n)s second", "%(n)s seconds", count),
+    }[unit]
+    return text % {"n": count}
+
+
+def _count(n: int) -> str:
+    words = (
+        _("none"), _("one"), _("two"), _("three"), _("four"), _("five"), _("six"), _("seven"), _("eight"), _("nine"),
+        _("ten"),
+    )  # fmt: skip
+    return words[n] if 0 <= n < len(words) else str(n)
+
+
+def _topic(role: str) -> str:
+    return role.replace("-", " ").replace("_", " ")
+
+
+def _column(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _label(role: str) -> str:
+    return _capital(_topic(role))
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _and(words: Iterable[str]) -> str:
+    return _series(words, _("%(first)s and %(last)s"))
+
+
+def _or(words: Iterable[str]) -> str:
+    return _series(words, _("%(first)s or %(last)s"))
+
+
+def _series(words: Iterable[str], joint: str) -> str:
+    printed = [str(word) for word in words]
+    if len(printed) < 2:
+        return "".join(printed)
+    return joint % {"first": ", ".join(printed[:-1]), "last": printed[-1]}
+
+
+def _join(*texts: str) -> str:
+    return " ".join(text for text in texts if text)

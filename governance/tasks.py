@@ -1,0 +1,33 @@
+"""Celery's way into governance: fetch, call, done."""
+
+from datetime import timedelta
+
+from celery import shared_task
+from django.conf import settings
+from django.db.models import Q
+from django.utils import timezone
+
+from governance.actions import evidence
+from governance.models import Collection
+from portal.models import Person
+
+
+@shared_task
+def collect_evidence(pk: str) -> None:
+    """Work on one collection, and come again while DSS computes for it."""
+    again = evidence.collect(by=Person.objects.system(), collection_pk=int(pk))
+    if again is not None:
+        collect_evidence.apply_async(args=[pk], countdown=again)
+
+
+@shared_task
+def sweep_collections() -> None:
+    """Take up collections whose worker went away or whose message was lost."""
+    now = timezone.now()
+    lost = Q(lease_until__lt=now) | Q(
+        lease_until__isnull=True, asked_at__lt=now - timedelta(seconds=max(10.0, settings.SWEEP_SECONDS))
+    )
+    for pk in Collection.objects.filter(lost, status=Collection.Status.ASKED).values_list("pk", flat=True)[
+        :20
+    ]:
+        collect_evidence.delay(str(pk))

@@ -1,0 +1,215 @@
+"""Counting by group: against brute force, against Fairlearn, and at the edges of what data hold."""
+
+import math
+import random
+from collections import defaultdict
+from typing import Any
+
+import numpy
+import pytest
+from fairlearn.metrics import (
+    MetricFrame,
+    demographic_parity_difference,
+    demographic_parity_ratio,
+    equalized_odds_difference,
+    false_positive_rate,
+    selection_rate,
+    true_positive_rate,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from governance.fairness import MAX_GROUPS, MISSING, FairnessError, GroupCounter
+
+QUICK = settings(database=None, deadline=None, max_examples=100)
+GROUPS = st.sampled_from(["F", "M", "", None, float("nan"), 1, 1.0, "1", "1.0", True, "True", " F "])
+ROWS = st.lists(
+    st.fixed_dictionaries(
+        {"gender": GROUPS, "age": st.sampled_from(["18-30", "31-60"]), "out": GROUPS, "real": GROUPS}
+    ),
+    min_size=1,
+    max_size=60,
+)
+
+
+def _spelt(value: Any) -> str:
+    """The normal form, written a second time and plainly."""
+    if value is None or (isinstance(value, float) and math.isnan(value)) or value == "":
+        return MISSING
+    if value is True or value == "True":
+        return "true"
+    return "1" if value in (1, 1.0, "1", "1.0") else str(value).strip()
+
+
+def count(rows: list[dict[str, Any]], *by: str, **named: Any) -> dict[str, Any]:
+    counter = GroupCounter(
+        by or ("gender",), named.pop("outcome", "out"), named.pop("favourable", 1), **named
+    )
+    counter.feed_all(rows)
+    return counter.result(min_group=1)
+
+
+@QUICK
+@given(ROWS)
+def test_counts_equal_brute_force(rows: list[dict[str, Any]]) -> None:
+    result = count(rows, "gender", "age", label="real")
+    assert result["rows"] == len(rows)
+    assert result["unscored"] == sum(_spelt(row["out"]) == MISSING for row in rows)
+    for held in result["attributes"]:
+        expected: dict[str, list[tuple[bool, str]]] = defaultdict(list)
+        for row in rows:
+            expected[_spelt(row[held["attribute"]])].append((_spelt(row["out"]) == "1", _spelt(row["real"])))
+        assert [group["group"] for group in held["groups"]] == sorted(expected)
+        for group in held["groups"]:
+            pairs = expected[group["group"]]
+            assert group["n"] == len(pairs)
+            assert group["selected"] == sum(chosen for chosen, _ in pairs)
+            assert group["positives"] == sum(real == "1" for _, real in pairs)
+            assert group["true_positives"] == sum(chosen and real == "1" for chosen, real in pairs)
+            assert group["negatives"] == sum(real not in ("1", MISSING) for _, real in pairs)
+            assert group["false_positives"] == sum(
+                chosen and real not in ("1", MISSING) for chosen, real in pairs
+            )
+    crossed: dict[tuple[str, str], int] = defaultdict(int)
+    for row in rows:
+        crossed[_spelt(row["gender"]), row["age"]] += 1
+    assert {tuple(g["group"]): g["n"] for g in result["intersections"]["groups"]} == dict(crossed)
+
+
+@QUICK
+@given(ROWS, st.randoms(use_true_random=False))
+def test_order_and_row_shape_do_not_matter(rows: list[dict[str, Any]], chance: random.Random) -> None:
+    shuffled = list(rows)
+    chance.shuffle(shuffled)
+    by_place = GroupCounter(["gender"], "out", "1", columns=["age", "out", "gender"])
+    by_place.feed_all([(row["age"], row["out"], row["gender"]) for row in shuffled])
+    assert by_place.result(min_group=1) == count(rows, "gender")
+
+
+def test_equal_to_fairlearn() -> None:
+    chance = random.Random(4)
+    compared = 0
+    for _ in range(35):
+        n = chance.randint(30, 400)
+        names = [f"g{i}" for i in range(chance.randint(2, 6))]
+        lean = {name: chance.random() for name in names}
+        group = [chance.choice(names) for _ in range(n)]
+        real = [int(chance.random() < 0.4) for _ in range(n)]
+        out = [int(chance.random() < (lean[g] + r) / 2) for g, r in zip(group, real, strict=True)]
+        rows = [{"gender": g, "real": r, "out": o} for g, r, o in zip(group, real, out, strict=True)]
+        cells = {(g, r) for g, r in zip(group, real, strict=True)}
+        if not any(out) or len(cells) < 2 * len(set(group)):
+            continue
+        compared += 1
+        (held,) = count(rows, label="real")["attributes"]
+        arrays = {
+            "y_true": numpy.array(real),
+            "y_pred": numpy.array(out),
+            "sensitive_features": numpy.array(group),
+        }
+        figures = held["figures"]
+        near: dict[str, Any] = {"abs": 1e-9, "rel": 1e-9}
+        assert figures["demographic_parity_ratio"] == pytest.approx(
+            demographic_parity_ratio(**arrays), **near
+        )
+        assert figures["demographic_parity_difference"] == pytest.approx(
+            demographic_parity_difference(**arrays), **near
+        )
+        assert figures["equalized_odds_difference"] == pytest.approx(
+            equalized_odds_difference(**arrays), **near
+        )
+        for key, metric in (
+            ("rate", selection_rate),
+            ("tpr", true_positive_rate),
+            ("fpr", false_positive_rate),
+        ):
+            frame = MetricFrame(metrics=metric, **arrays)
+            for row in held["groups"]:
+                assert row[key] == pytest.approx(frame.by_group[row["group"]], **near)
+            if key == "tpr":
+                assert figures["equal_opportunity_difference"] == pytest.approx(frame.difference(), **near)
+    assert compared > 20
+
+
+def test_the_reference_has_enough_people() -> None:
+    rows = [{"gender": "F", "out": i < 20} for i in range(100)]
+    rows += [{"gender": "M", "out": i < 30} for i in range(100)]
+    rows += [{"gender": "X", "out": True} for _ in range(3)]
+    counter = GroupCounter(["gender"], "out", True)
+    counter.feed_all(rows)
+    (held,) = counter.result(min_group=50)["attributes"]
+    assert held["reference"] == "M"
+    female, male, other = held["groups"]
+    assert female["ratio"] == pytest.approx(2 / 3)
+    assert female["ratio_interval"][0] < 2 / 3 < female["ratio_interval"][1]
+    assert female["difference"] == pytest.approx(0.1)
+    assert male["ratio"] == 1
+    assert other["n"] == 3
+
+
+def test_nobody_selected_leaves_ratios_undefined() -> None:
+    (held,) = count([{"gender": "F", "out": 0}, {"gender": "M", "out": 0}])["attributes"]
+    assert held["figures"]["demographic_parity_ratio"] is None
+    assert held["groups"][0]["ratio"] is None
+    assert held["groups"][0]["ratio_interval"] == [0.0, None]
+
+
+def test_everybody_selected_is_equal() -> None:
+    (held,) = count([{"gender": "F", "out": 1}, {"gender": "M", "out": 1}])["attributes"]
+    assert held["figures"]["demographic_parity_ratio"] == 1
+
+
+def test_a_column_that_no_row_has_is_named() -> None:
+    with pytest.raises(FairnessError, match="no column age_band") as refused:
+        count([{"gender": "F", "out": 1}], "gender", "age_band")
+    assert refused.value.params == {"column": "age_band"}
+    with pytest.raises(FairnessError, match="no column score"):
+        GroupCounter(["gender"], "score", 1, columns=["gender"])
+
+
+def test_a_column_that_some_rows_omit_is_missing_there() -> None:
+    (held,) = count([{"out": 1}, {"gender": "F", "out": 1}])["attributes"]
+    assert [group["group"] for group in held["groups"]] == [MISSING, "F"]
+
+
+def test_names_that_are_no_groups_are_refused_in_bounded_memory() -> None:
+    counter = GroupCounter(["gender"], "out", 1)
+    with pytest.raises(FairnessError, match=f"column gender has more than {MAX_GROUPS}"):
+        counter.feed_all({"gender": f"person {n}", "out": 1} for n in range(10**9))
+
+
+def test_a_score_is_no_decision() -> None:
+    with pytest.raises(FairnessError, match="column out has more than 100 different values"):
+        count([{"gender": "F", "out": n / 1000} for n in range(1000)])
+
+
+def test_no_rows_and_no_names_are_refused() -> None:
+    with pytest.raises(FairnessError, match="holds no rows"):
+        count([])
+    with pytest.raises(FairnessError, match="No sensitive column"):
+        GroupCounter([], "out", 1)
+    with pytest.raises(FairnessError, match="No favourable outcome"):
+        GroupCounter(["gender"], "out", "")
+
+
+def test_a_short_row_and_rows_without_names_are_refused() -> None:
+    counter = GroupCounter(["gender"], "out", 1, columns=["gender", "out"])
+    counter.feed(("F", 1))
+    with pytest.raises(FairnessError, match="Row 2 has 1 values"):
+        counter.feed(("F",))
+    with pytest.raises(FairnessError, match="without column names"):
+        GroupCounter(["gender"], "out", 1).feed(("F", 1))
+
+
+def test_too_many_intersections_are_left_out() -> None:
+    rows = [{"a": i, "b": j, "out": 1} for i in range(40) for j in range(40)]
+    assert count(rows, "a", "b")["intersections"] is None
+    assert count(rows, "a")["intersections"] is None
+
+
+def test_many_rows_hold_only_counts() -> None:
+    counter = GroupCounter(["gender", "age"], "out", "1", columns=["gender", "age", "out"])
+    for n in range(60_000):
+        counter.feed((("F", "M")[n % 2], str(n % 7), str(n % 3 % 2)))
+    assert len(counter._buffer) <= 2 * 7 * 2
+    assert sum(group["n"] for group in counter.result()["attributes"][1]["groups"]) == 60_000

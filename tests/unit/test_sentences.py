@@ -1,0 +1,251 @@
+"""The catalogue: every code has its sentence, and sentences say why and what to do next."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from governance import policy
+from governance.checks import Code
+from governance.facts import WAIVED
+from governance.gate import DECISIONS, Barred, Case, Finding, Holder, SignOffFact, judge
+from governance.sentences import (
+    _SENTENCES,
+    duration,
+    meaning,
+    sentence,
+    state_word,
+    title,
+    who,
+    with_interval,
+)
+from tests.unit import test_checks as checks
+from tests.unit.test_gate import ago, bare_case, complete_case, counted
+
+PRINTED = {
+    "fay": "Fay Okafor",
+    "eli": "Eli Brandt",
+    "ravi": "Ravi Menon",
+    "dev": "Dev Rao",
+    "gil": "Gil Sander",
+}
+
+
+def names(person: str) -> str:
+    return PRINTED[person]
+
+
+def said(finding: Finding) -> str:
+    return sentence(finding.code, finding.params, names)
+
+
+def cases() -> Iterator[Case]:
+    """A Case for every code a check can give."""
+    case = complete_case()
+    yield case
+    yield bare_case()
+    yield replace(case, requirements=(policy.clause("horoscope", {"sign": "leo"}),))
+    yield replace(case, evidence=tuple(replace(f, parts=checks.with_parts("flow")) for f in case.evidence))
+    yield replace(case, evidence=tuple(replace(f, at=ago(days=200)) for f in case.evidence))
+    yield replace(case, evidence=tuple(replace(f, result={}) for f in case.evidence))
+    yield replace(case, documents=tuple(replace(f, parts=checks.with_parts("flow")) for f in case.documents))
+    yield replace(case, documents=tuple(replace(f, sections=("Purpose",)) for f in case.documents))
+    aged = policy.clause("document", {"kind": "intended-use", "sections": [], "max_age": 60}, "intended-use")
+    yield replace(case, requirements=(aged,))
+    for female, male, n in ((600, 1200, 4000), (12, 15, 60), (9, 9, 20)):
+        yield checks.newer(case, "fairness", counted(female, male, n))
+    yield checks.newer(case, "fairness", {**counted(1, 2), "attributes": []})
+    small: list[dict[str, Any]] = [
+        {"group": "70+", "n": 31, "selected": 9},
+        {"group": "30+", "n": 4000, "selected": 1200},
+        {"group": "50+", "n": 4000, "selected": 1190},
+    ]
+    yield checks.newer(
+        case, "fairness", {"rows": 8031, "attributes": [{"attribute": "gender", "groups": small}]}
+    )
+    yield checks.newer(case, "explainability", {"features": []})
+    yield checks.newer(
+        case, "explainability", {"features": [{"feature": "gender", "importance": 1, "share": 1.0}]}
+    )
+    for runs in ([], [{"scenario": "TEST_A", "outcome": "FAILED"}]):
+        yield checks.newer(case, "tests", {"listed": ["TEST_A"], "runs": runs})
+    yield checks.newer(case, "tests", {"listed": [], "runs": []})
+    for since, until in ((20.0, None), (20.0, 10.0), (60.0, 30.0)):
+        running = replace(case.running[0], since=ago(hours=since), until=ago(hours=until) if until else None)
+        yield replace(case, running=(running,))
+    for decision in DECISIONS:
+        yield checks.instead(case, checks.word(case, "fairness", decision=decision))
+    changes: list[dict[str, Any]] = [
+        {"covered": checks.with_parts("flow", "models")},
+        {"project": "FRAUD"},
+        {"stage": "qa"},
+        {"clause": "x"},
+        {"evidence": ("x",)},
+        {"documents": ("x",)},
+        {"withdrawn": True},
+    ]
+    for change in changes:
+        yield checks.instead(case, checks.word(case, "fairness", **change))
+    yield replace(case, barred=(Barred("fay", "requester"), Barred("eli", "bundle_author")))
+    yield replace(case, holders=(Holder("fairness", "gil"),))
+    yield replace(case, signoffs=(), holders=())
+    twice = checks.word(case, "model-risk", person="fay", id="f2")
+    yield replace(
+        case,
+        signoffs=(checks.word(case, "fairness"), twice),
+        holders=(Holder("fairness", "fay"), Holder("model-risk", "fay"), Holder("fairness", "gil")),
+    )
+    yield replace(
+        case,
+        signoffs=(checks.word(case, "fairness"),),
+        holders=(Holder("fairness", "fay"), Holder("model-risk", "fay"), Holder("fairness", "gil")),
+    )
+
+
+def test_every_code_has_an_entry_and_is_given_by_some_case() -> None:
+    assert set(_SENTENCES) == set(Code)
+    assert {finding.code for case in cases() for finding in judge(case).findings} == set(Code)
+
+
+def test_every_finding_reads_as_sentences() -> None:
+    for case in cases():
+        for finding in judge(case).findings:
+            text = said(finding)
+            assert re.fullmatch(r"\S.*\.", text, re.DOTALL), (finding.code, text)
+            assert not re.search(r"%\(|None|\bnan\b|\s{2}|\.\.|[{}]|_", text.replace("TEST_", "")), (
+                finding.code,
+                text,
+            )
+
+
+def test_every_no_says_the_next_step() -> None:
+    steps = re.compile(
+        r"(Write|Add|Collect|Change|Promote|Review|Repair|Run|Wait|Train|Ask|Publish|Read|Make|Compute|is needed"
+        r"|are needed|One of|Two of)"
+    )
+    for case in cases():
+        for finding in judge(case).missing:
+            assert steps.search(said(finding)), (finding.code, said(finding))
+
+
+def test_an_unknown_code_is_refused() -> None:
+    with pytest.raises(ValueError, match="nonsense"):
+        sentence("nonsense", {}, names)
+
+
+@pytest.mark.parametrize(
+    "key, text",
+    [
+        ("document:model-documentation", "Model documentation with purpose, data, performance and limits"),
+        ("document:intended-use", "Intended use written"),
+        ("evidence:fairness", "Groups treated alike by gender"),
+        ("evidence:explainability", "Gender not among the three features that matter most"),
+        ("tests:qa", "Tests passed in QA"),
+        ("soak:qa", "Ran in QA for 24 hours"),
+        ("sign_off:fairness", "Fairness signed by one person"),
+        ("sign_off:model-risk", "Model risk signed by one person"),
+    ],
+)
+def test_titles(key: str, text: str) -> None:
+    (clause,) = [held for held in complete_case().requirements if held.key == key]
+    assert title(clause) == text
+
+
+def test_titles_of_other_clauses() -> None:
+    assert (
+        title(policy.clause("sign_off", {"role": "risk", "people": 2}, "risk")) == "Risk signed by two people"
+    )
+    assert title(policy.clause("horoscope", {}, "leo")) == "Requirement horoscope:leo"
+    assert (
+        title(policy.clause("tests", {"at": "qa"}, "qa"), lambda slug: "Pre-production")
+        == "Tests passed in Pre-production"
+    )
+
+
+def finding(case: Case, key: str) -> str:
+    return said(checks.only(case, key))
+
+
+def test_sentences_are_exact() -> None:
+    case = complete_case()
+    assert finding(case, "sign_off:fairness") == "Signed by Fay Okafor on 21 November 2026, 09:00 UTC."
+    unfair = checks.newer(case, "fairness", counted(600, 1200))
+    assert finding(unfair, "evidence:fairness") == (
+        "By gender: the ratio of selection rates of F against M is 0.50 (95 % interval 0.46 to 0.55); at least 0.80 is "
+        "asked. Change the model or its data so that the groups fare alike, and register a new bundle."
+    )
+    changed = checks.instead(case, checks.word(case, "fairness", covered=checks.with_parts("flow")))
+    assert (
+        finding(changed, "sign_off:fairness")
+        == "Asked again because the part flow changed. One signature is needed."
+    )
+    own = replace(case, barred=(Barred("fay", "requester"),))
+    assert finding(own, "sign_off:fairness") == (
+        "One signature is needed. Nobody can sign fairness here now. Ask an admin to give one more person the right to "
+        "sign it. Fay Okafor asked for this deployment."
+    )
+    assert finding(case, "tests:qa") == "1 of 1 scenarios on 20 November 2026, 04:00 UTC, on these parts."
+
+
+def test_a_missing_part_of_two() -> None:
+    case = complete_case()
+    clause = policy.clause("sign_off", {"role": "fairness", "people": 2, "covers": ["other"]}, "fairness")
+    first: SignOffFact = checks.word(case, "fairness", clause=clause.digest)
+    case = replace(
+        case,
+        requirements=(clause,),
+        holders=(Holder("fairness", "fay"), Holder("fairness", "gil")),
+        signoffs=(first,),
+    )
+    assert finding(case, "sign_off:fairness") == "One of two: Fay Okafor on 21 November 2026, 09:00 UTC."
+
+
+def test_who() -> None:
+    assert who((), names) == ""
+    assert who(("fay",), names) == "Fay Okafor can unblock this now."
+    assert who(("fay", "eli"), names) == "Eli Brandt or Fay Okafor can unblock this now."
+    assert who([f"p{n}" for n in range(8)], str) == "p0, p1, p2, p3, p4 or 3 others can unblock this now."
+
+
+@pytest.mark.parametrize(
+    "seconds, text",
+    [
+        (1, "1 second"),
+        (90, "90 seconds"),
+        (3600, "1 hour"),
+        (86400, "24 hours"),
+        (172800, "2 days"),
+        (5400, "90 minutes"),
+    ],
+)
+def test_durations(seconds: int, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_numbers() -> None:
+    assert with_interval(0.9312, [0.887, 0.9749]) == "0.93 (95 % interval 0.89 to 0.97)"
+    assert with_interval(3.0, [1.5, None]) == "3.00 (95 % interval from 1.50 upwards)"
+    assert with_interval(None, [0.0, None]) == "undefined"
+
+
+def test_states_have_words() -> None:
+    assert [state_word(state) for state in ("met", "not_met", "cannot_tell", WAIVED)] == [
+        "Met",
+        "Not met",
+        "Cannot tell",
+        "Waived",
+    ]
+
+
+def test_every_decision_has_its_meaning() -> None:
+    texts = {
+        meaning(d, "model-risk", project="CHURN", bundle="v2", stage="prod", covers=["models", "other"])
+        for d in DECISIONS
+    }
+    assert len(texts) == len(DECISIONS)
+    assert (
+        "I have reviewed the parts models, other of bundle v2 of CHURN for the stage prod, and the evidence and "
+        "documents shown with them. I approve it for model risk."
+    ) in texts

@@ -1,0 +1,169 @@
+"""The key file, DSSE envelopes, and the password that is repeated at signing."""
+
+import base64
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from django.contrib.auth.hashers import make_password
+from django.core.management import CommandError, call_command
+from pytest_django import DjangoSettingsWrapper
+
+from portal import signing
+from portal.errors import Forbidden, Invalid, Refused, Unavailable
+from portal.models import Person
+
+STATEMENT = {"_type": "https://in-toto.io/Statement/v1", "predicateType": "urn:example", "subject": []}
+PASSWORD = "a long enough phrase"
+
+
+@pytest.fixture
+def key_file(settings: DjangoSettingsWrapper, tmp_path: Path) -> Path:
+    settings.SIGNING_KEY_FILE = tmp_path / "keys" / "signing.pem"
+    return tmp_path / "keys" / "signing.pem"
+
+
+def changed(envelope: bytes, **fields: Any) -> bytes:
+    return json.dumps({**json.loads(envelope), **fields}).encode()
+
+
+def person(**fields: Any) -> Person:
+    return Person(**{"login": "fay", "name": "Fay Okafor", "password": make_password(PASSWORD), **fields})
+
+
+# --- the key ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_demo_makes_its_key_on_first_use(key_file: Path) -> None:
+    signature = signing.sign(b"message")
+    assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
+    assert list(key_file.parent.iterdir()) == [key_file]
+    assert signing.holds(signing.public_key(), signature, b"message")
+    assert not signing.holds(signing.public_key(), signature, b"another")
+
+
+def test_outside_the_demo_a_missing_key_is_said(key_file: Path, settings: DjangoSettingsWrapper) -> None:
+    settings.DEMO = False
+    with pytest.raises(Unavailable, match="manage.py make_signing_key") as refused:
+        signing.sign(b"message")
+    assert refused.value.code == "signing_key_missing"
+    assert not key_file.exists()
+
+
+def test_the_command_makes_a_key_once(
+    key_file: Path, settings: DjangoSettingsWrapper, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.DEMO = False
+    call_command("make_signing_key")
+    made = key_file.read_bytes()
+    said = capsys.readouterr().out
+    assert signing.key_id() in said
+    assert signing.public_pem() in said
+    with pytest.raises(CommandError, match="already"):
+        call_command("make_signing_key")
+    assert key_file.read_bytes() == made
+
+
+def test_whoever_is_second_does_not_replace_the_key(key_file: Path) -> None:
+    signing.make_key(key_file)
+    made = key_file.read_bytes()
+    with pytest.raises(Refused) as refused:
+        signing.make_key(key_file)
+    assert refused.value.code == "signing_key_exists"
+    assert key_file.read_bytes() == made
+    assert list(key_file.parent.iterdir()) == [key_file]
+
+
+@pytest.mark.parametrize("what", ["text", "rsa", "directory"])
+def test_a_file_that_is_no_such_key_is_said(key_file: Path, what: str) -> None:
+    key_file.parent.mkdir()
+    if what == "directory":
+        key_file.mkdir()
+    elif what == "text":
+        key_file.write_text("no key")
+    else:
+        rsa = generate_private_key(65537, 2048)
+        key_file.write_bytes(rsa.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    with pytest.raises(Unavailable) as refused:
+        signing.sign(b"message")
+    assert refused.value.code == "signing_key_unusable"
+
+
+# --- envelopes -------------------------------------------------------------------------------------------------------
+
+
+def test_the_example_of_the_dsse_specification() -> None:
+    assert signing.pae("http://example.com/HelloWorld", b"hello world") == (
+        b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
+    )
+
+
+def test_an_envelope_holds_its_statement(key_file: Path) -> None:
+    envelope = signing.sign_statement(STATEMENT)
+    assert signing.verify_envelope(envelope, signing.public_key()) == STATEMENT
+    held = json.loads(envelope)
+    assert held["payloadType"] == "application/vnd.in-toto+json"
+    assert held["signatures"][0]["keyid"] == signing.key_id()
+
+
+@pytest.mark.parametrize(
+    "fields, code",
+    [
+        ({"payload": base64.b64encode(b'{"_type":"other"}').decode()}, "signature_wrong"),
+        ({"payloadType": "text/plain"}, "envelope_other"),
+        ({"signatures": []}, "signature_wrong"),
+        ({"signatures": [{"sig": base64.b64encode(bytes(64)).decode()}]}, "signature_wrong"),
+        ({"signatures": [{"sig": "?"}]}, "envelope_broken"),
+        ({"payload": None}, "envelope_broken"),
+    ],
+)
+def test_a_changed_envelope_is_refused(key_file: Path, fields: dict[str, Any], code: str) -> None:
+    envelope = changed(signing.sign_statement(STATEMENT), **fields)
+    with pytest.raises(Invalid) as refused:
+        signing.verify_envelope(envelope, signing.public_key())
+    assert refused.value.code == code
+
+
+def test_an_envelope_of_another_key_is_refused(key_file: Path) -> None:
+    envelope = signing.sign_statement(STATEMENT)
+    with pytest.raises(Invalid) as refused:
+        signing.verify_envelope(envelope, Ed25519PrivateKey.generate().public_key())
+    assert refused.value.code == "signature_wrong"
+
+
+@pytest.mark.parametrize("envelope", [b"", b"[]", b"{", b"null", b"{}", b"\xff"])
+def test_what_is_no_envelope_is_refused(envelope: bytes) -> None:
+    with pytest.raises(Invalid) as refused:
+        signing.verify_envelope(envelope, Ed25519PrivateKey.generate().public_key())
+    assert refused.value.code == "envelope_broken"
+
+
+# --- the person ------------------------------------------------------------------------------------------------------
+
+
+def test_the_right_password_is_enough() -> None:
+    signing.reauthenticate(person(), PASSWORD)
+
+
+@pytest.mark.parametrize(
+    "who, password, how, code",
+    [
+        (person(), "another phrase", "password", "password_wrong"),
+        (person(), "", "password", "password_wrong"),
+        (person(password="!"), PASSWORD, "password", "password_wrong"),
+        (person(), PASSWORD, "token", "token_never_signs"),
+        (person(is_active=False), PASSWORD, "password", "person_disabled"),
+        (person(kind=Person.Kind.SERVICE), PASSWORD, "password", "only_people_sign"),
+        (person(kind=Person.Kind.SYSTEM), PASSWORD, "password", "only_people_sign"),
+    ],
+)
+def test_who_may_not_sign(who: Person, password: str, how: Any, code: str) -> None:
+    with pytest.raises(Forbidden) as refused:
+        signing.reauthenticate(who, password, how=how)
+    assert refused.value.code == code
+    assert password not in refused.value.sentence or not password
