@@ -1,0 +1,1 @@
+"""deployments ACTS: asks the gate, promotes, tests, watches, rolls back."""

@@ -1,0 +1,1 @@
+"""Writes of deployments: one module per noun, one function per verb, keyword-only, `by=`, with its event."""

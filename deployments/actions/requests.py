@@ -1,0 +1,89 @@
+"""Asks for promotions and takes the wish back."""
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from deployments.models import REQUEST_MOVES, DeploymentRequest
+from portal import ledger, rights
+from portal.errors import Invalid, Refused
+from portal.event_kinds import EventKind
+from portal.models import Bundle, Lane, Person, Right
+from portal.moving import make
+
+
+def submit(*, by: Person, bundle: Bundle, lane: Lane, why: str) -> DeploymentRequest:
+    """Ask for a bundle to go to a lane. An older open request for this lane is superseded.
+
+    Raises Absent/Forbidden for the right, Invalid naming the field, Refused for a bundle not registered or asked twice.
+    """
+    rights.check(by, Right.REQUEST, lane)
+    if bundle.project_id != lane.project_id:
+        raise rights.absent()
+    if not why.strip():
+        raise Invalid(_("Say why; reviewers and auditors read it."), code="why_missing", field="why")
+    if not bundle.is_registered:
+        raise Refused(
+            _("Bundle %(bundle)s is %(status)s, so nothing can be asked for it yet.")
+            % {"bundle": bundle.bundle_id, "status": bundle.get_status_display()},
+            code="bundle_not_registered",
+        )
+    with ledger.business():
+        same = DeploymentRequest.objects.filter(
+            lane=lane, bundle=bundle, status__in=("open", "promoting")
+        ).first()
+        if same is not None:
+            raise _asked_already(same)
+        older = list(
+            DeploymentRequest.objects.filter(lane=lane, status="open").select_related(
+                "lane__project", "lane__stage"
+            )
+        )
+        try:
+            with transaction.atomic():
+                request = DeploymentRequest.objects.create(
+                    lane=lane, bundle=bundle, why=why.strip(), requested_by=by
+                )
+        except IntegrityError as error:
+            raise _asked_already(None) from error
+        ledger.record(
+            EventKind.REQUEST_SUBMITTED,
+            by=by,
+            project=lane.project.key,
+            subject=request.subject,
+            request=request.pk,
+            bundle=bundle.bundle_id,
+            bundle_subject=bundle.subject,
+            stage=lane.stage.slug,
+            why=request.why,
+            name=by.name,
+            project_name=lane.project.name,
+            stage_name=lane.stage.name,
+        )
+        for one in older:
+            make(
+                one,
+                REQUEST_MOVES,
+                "supersede",
+                by=Person.objects.system(),
+                facts={"request": one.pk, "by_request": request.pk},
+            )
+        return request
+
+
+def withdraw(*, by: Person, request: DeploymentRequest, why: str) -> None:
+    """Take an open request back."""
+    rights.check(by, Right.REQUEST, request.lane)
+    if not why.strip():
+        raise Invalid(_("Say why the request is withdrawn."), code="why_missing", field="why")
+    with ledger.business():
+        make(request, REQUEST_MOVES, "withdraw", by=by, facts={"request": request.pk, "why": why.strip()})
+
+
+def _asked_already(request: DeploymentRequest | None) -> Refused:
+    number = f" ({request.pk})" if request else ""
+    return Refused(
+        _("There is a request for this bundle to this stage already%(number)s. Open that one.")
+        % {"number": number},
+        code="request_duplicate",
+        request=request.pk if request else None,
+    )

@@ -1,0 +1,47 @@
+"""Signing from a request: governance signs, deployments says who is barred."""
+
+from collections.abc import Sequence
+
+from deployments.models import DeploymentRequest
+from governance.actions import signoffs
+from governance.gate import Barred
+from governance.models import SignOff
+from portal.models import Person
+
+
+def barred(request: DeploymentRequest) -> Sequence[Barred]:
+    """Who may not sign for this request, and why."""
+    found = [Barred(str(request.requested_by_id), "requester")]
+    if request.bundle.author_id is not None:
+        found.append(Barred(str(request.bundle.author_id), "bundle_author"))
+    return found
+
+
+def draft(*, by: Person, request: DeploymentRequest, requirement: str) -> signoffs.Draft:
+    """What `by` would sign of this request now."""
+    return signoffs.draft(by=by, bundle=request.bundle, lane=request.lane, requirement=requirement)
+
+
+def sign(
+    *,
+    by: Person,
+    password: str,
+    request: DeploymentRequest,
+    requirement: str,
+    decision: str,
+    bound: str,
+    comment: str = "",
+) -> SignOff:
+    """Sign one requirement of this request; see governance.actions.signoffs.sign for what is refused."""
+    return signoffs.sign(
+        by=by,
+        password=password,
+        bundle=request.bundle,
+        lane=request.lane,
+        requirement=requirement,
+        decision=decision,
+        bound=bound,
+        comment=comment,
+        barred=barred(request),
+        subject=request.subject,
+    )

@@ -1,0 +1,140 @@
+"""Asks the gate about a request, telling it what runs where; and freezes what was judged.
+
+The facts are governance's; only what deployments knows (who asked, what ran how long) is added here.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from deployments.models import Deployment, DeploymentRequest
+from governance import queries
+from governance.gate import Case, RunningFact, Verdict, case_to_json, instant, judge, verdict_to_json
+from governance.sentences import sentence, title
+from portal import content, ledger
+from portal.errors import Refused
+from portal.event_kinds import EventKind
+from portal.models import Bundle, Lane, Person
+from portal.names import names
+
+CASE_TYPE = "application/vnd.countersign.case+json"
+VERDICT_TYPE = "application/vnd.countersign.verdict+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A case and what the gate said of it."""
+
+    case: Case
+    verdict: Verdict
+
+
+def running_facts(bundle: Bundle, lane: Lane) -> Sequence[RunningFact]:
+    """What ran in the lanes of this bundle's project and since when, as the gate's soak asks."""
+    return _running([lane.project_id])[lane.project_id]
+
+
+def _running(projects: Iterable[int]) -> dict[int, list[RunningFact]]:
+    found: dict[int, list[RunningFact]] = {project: [] for project in projects}
+    for row in Deployment.objects.filter(lane__project__in=found).select_related("bundle", "lane__stage"):
+        found[row.lane.project_id].append(
+            RunningFact(
+                stage=row.lane.stage.slug,
+                since=instant(row.since),
+                until=instant(row.ended_at) if row.ended_at else None,
+                parts=dict(row.bundle.parts),
+            )
+        )
+    return found
+
+
+def judge_bundle(bundle: Bundle, lane: Lane, requested_by: Person | None) -> Judged:
+    """Judge a bundle for a lane; with nobody asking, nobody is barred as requester."""
+    case, verdict = queries.verdict_for(
+        bundle=bundle, lane=lane, requested_by=requested_by, running=running_facts(bundle, lane)
+    )
+    return Judged(case, verdict)
+
+
+def judge_now(request: DeploymentRequest) -> Judged:
+    """Judge a request afresh."""
+    return judge_bundle(request.bundle, request.lane, request.requested_by)
+
+
+def judge_many(requests: Sequence[DeploymentRequest]) -> dict[int, Judged | Refused]:
+    """Judge requests afresh, by id, in a constant number of queries; a refusal where the policy says nothing.
+
+    The requests carry their lane with project and stage, their bundle with its author, and who asked.
+    """
+    running = _running({request.lane.project_id for request in requests})
+    asked = [
+        queries.Asked(request.bundle, request.lane, request.requested_by, running[request.lane.project_id])
+        for request in requests
+    ]
+    return {
+        request.pk: case if isinstance(case, Refused) else Judged(case, judge(case))
+        for request, case in zip(requests, queries.cases_for(asked), strict=True)
+    }
+
+
+def why_not_promoter(person: Person, request: DeploymentRequest, case: Case) -> str:
+    """The sentence for somebody who signed for what this request would deploy and so cannot start it, or an empty text."""
+    parts = request.bundle.parts
+    for fact in case.signoffs:
+        about = all(parts.get(part, "") == digest for part, digest in fact.covered.items())
+        if fact.person == str(person.pk) and not fact.withdrawn and about:
+            return _(
+                "You signed for this bundle, so somebody else has to start its promotion. Your signature stands."
+            )
+    return ""
+
+
+def findings_in_words(judged: Judged) -> list[dict[str, Any]]:
+    """Each finding with its title and sentence: what the page, the API, the ledger and the report show alike."""
+    known = names([p for finding in judged.verdict.findings for p in finding.unblock])
+    titles = {clause.key: title(clause) for clause in judged.case.requirements}
+    return [
+        {
+            "key": finding.key,
+            "kind": finding.kind,
+            "title": str(titles.get(finding.key, finding.key)),
+            "state": finding.state,
+            "code": finding.code,
+            "params": finding.params,
+            "sentence": str(sentence(finding.code, finding.params, known)),
+            "unblock": list(finding.unblock),
+            "holds_until": finding.holds_until,
+        }
+        for finding in judged.verdict.findings
+    ]
+
+
+def record_verdict(
+    request: DeploymentRequest, judged: Judged, *, moment: str, by: Person | None = None
+) -> dict[str, Any]:
+    """Store case and verdict by digest and write the event. Returns the digests, as a step's output."""
+    with ledger.business():
+        case = content.put_json(case_to_json(judged.case), CASE_TYPE)
+        verdict = content.put_json(verdict_to_json(judged.verdict), VERDICT_TYPE)
+        ledger.record(
+            EventKind.VERDICT_JUDGED,
+            by=by,
+            project=request.lane.project.key,
+            subject=request.subject,
+            request=request.pk,
+            moment=moment,
+            outcome="met" if judged.verdict.met else "not met",
+            case=case.digest,
+            verdict=verdict.digest,
+            findings=findings_in_words(judged),
+            bundle=judged.case.bundle,
+            stage=judged.case.stage,
+            policy={
+                "name": judged.case.policy.name,
+                "version": judged.case.policy.version,
+                "tier": judged.case.tier,
+            },
+        )
+        return {"case": case.digest, "verdict": verdict.digest, "met": judged.verdict.met}

@@ -1,0 +1,63 @@
+"""The wish: this bundle to this stage, by whom, why. Reviewers' decisions are sign-offs, not states of it."""
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from portal.event_kinds import EventKind
+from portal.models import Bundle, Lane, Person, Right
+from portal.moves import SYSTEM, moves
+
+
+class DeploymentRequest(models.Model):
+    """A person's wish for one bundle in one lane. "Ready" is computed by the gate, never stored here."""
+
+    class Status(models.TextChoices):
+        OPEN = "open", _("open")
+        PROMOTING = "promoting", _("promoting")
+        DONE = "done", _("done")
+        WITHDRAWN = "withdrawn", _("withdrawn")
+        SUPERSEDED = "superseded", _("superseded")
+
+    lane = models.ForeignKey(Lane, on_delete=models.PROTECT, related_name="requests")
+    bundle = models.ForeignKey(Bundle, on_delete=models.PROTECT, related_name="requests")
+    status = models.CharField(max_length=12, choices=Status, default=Status.OPEN)
+    held = models.TextField(blank=True, help_text=_("why only a person may start it again"))
+    why = models.TextField()
+    requested_at = models.DateTimeField(default=timezone.now)
+    requested_by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="requests")
+
+    class Meta:
+        verbose_name = _("request")
+        verbose_name_plural = _("requests")
+        ordering = ("-id",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("lane", "bundle"),
+                condition=Q(status__in=("open", "promoting")),
+                name="request_once_per_bundle_and_lane",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.pk}"
+
+    @property
+    def subject(self) -> str:
+        return f"request:{self.pk}"
+
+    @property
+    def is_over(self) -> bool:
+        return self.status in (self.Status.DONE, self.Status.WITHDRAWN, self.Status.SUPERSEDED)
+
+
+S = DeploymentRequest.Status
+REQUEST_MOVES = moves(
+    # verb        from                      to            right           event
+    ("withdraw",  S.OPEN,                   S.WITHDRAWN,  Right.REQUEST,  EventKind.REQUEST_WITHDRAWN),
+    ("supersede", S.OPEN,                   S.SUPERSEDED, SYSTEM,         EventKind.REQUEST_SUPERSEDED),
+    ("promote",   S.OPEN,                   S.PROMOTING,  Right.PROMOTE,  EventKind.REQUEST_PROMOTED),
+    ("land",      S.PROMOTING,              S.DONE,       SYSTEM,         EventKind.REQUEST_LANDED),
+    ("hold",      S.PROMOTING,              S.OPEN,       SYSTEM,         EventKind.REQUEST_HELD),
+)  # fmt: skip

@@ -1,0 +1,51 @@
+"""Steps that ask: may this still happen?"""
+
+from django.utils.translation import gettext as _
+
+from deployments.judging import judge_now, record_verdict
+from deployments.models import Deployment
+from deployments.steps.outcome import Answer, Done, StepFailed, Work
+from governance.sentences import sentence
+from portal.names import name_of
+
+
+def pass_gate(work: Work) -> Answer:
+    """Judge the gate at the start and freeze what was judged."""
+    return _judged(work, "start")
+
+
+def pass_gate_again(work: Work) -> Answer:
+    """Judge the gate once more, right before anything live changes."""
+    return _judged(work, "before_live")
+
+
+def _judged(work: Work, moment: str) -> Answer:
+    request = work.promotion.request
+    judged = judge_now(request)
+    frozen = record_verdict(request, judged, moment=moment)
+    if not judged.verdict.met:
+        missing = [
+            sentence(f.code, f.params, name_of)
+            for f in judged.verdict.findings
+            if f.state not in ("met", "waived")
+        ]
+        raise StepFailed(
+            _("The gate is not open any more: %(missing)s") % {"missing": " ".join(missing)},
+            code="gate_closed",
+            output=frozen,
+        )
+    return Done(frozen)
+
+
+def pass_rollback_gate(work: Work) -> Answer:
+    """The gate of a rollback: this bundle ran here and completed its watch. No fresh evidence is asked for."""
+    ran = Deployment.objects.filter(
+        watched_at__isnull=False, place=work.promotion.place, bundle=work.promotion.bundle
+    ).first()
+    if ran is None:
+        raise StepFailed(
+            _("Bundle %(bundle)s never completed its watch here, so nothing says it is safe to return to.")
+            % {"bundle": work.promotion.bundle.bundle_id},
+            code="rollback_unproven",
+        )
+    return Done({"ran_since": ran.since.isoformat(), "promotion": ran.promotion_id})

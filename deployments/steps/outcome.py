@@ -1,0 +1,73 @@
+"""What a step is given and what it may answer. A step may run twice and never sleeps."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from deployments.models import Promotion, Step
+from portal.dss.client import Dss
+from portal.dss.connect import connect
+from portal.errors import Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The step is over. `output` is kept for later steps and for the record: JSON values, no secrets."""
+
+    output: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Look again in `seconds`. `note` is what has to be remembered until then; with 0 seconds it is written down
+    before the next look, so that a step can record what it saw *before* it acts."""
+
+    seconds: float
+    note: dict[str, Any] = field(default_factory=dict)
+
+
+class StepFailed(Refused):
+    """The world said no. The sentence says what it said; `output` is kept with the step."""
+
+    def __init__(
+        self, sentence: str, *, code: str, output: dict[str, Any] | None = None, **params: Any
+    ) -> None:
+        super().__init__(sentence, code=code, **params)
+        self.output = output or {}
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One look at one step: the promotion, the step with what it noted, the outputs of steps before, and the clock."""
+
+    promotion: Promotion
+    step: Step
+    outputs: Mapping[str, Mapping[str, Any]]
+    now: datetime
+
+    @property
+    def note(self) -> dict[str, Any]:
+        return dict(self.step.output)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the step was started."""
+        return (self.now - (self.step.started_at or self.now)).total_seconds()
+
+    @property
+    def key(self) -> str:
+        return self.promotion.lane.project.key
+
+    def deployer(self) -> Dss:
+        return connect(self.promotion.place.deployer)
+
+    def automation(self) -> Dss:
+        return connect(self.promotion.place.automation)
+
+    def design(self) -> Dss:
+        return connect(self.promotion.lane.project.node)
+
+
+Answer = Done | Wait
+StepFunction = Callable[[Work], Answer]

@@ -1,0 +1,447 @@
+"""Gathers evidence from the node that runs a bundle, and records it. No row of a scored dataset is kept.
+
+Asking is a person's act; `collect` does the work, may be killed anywhere and repeated: what DSS computes for us is
+found again by the ids in `progress`, and nothing is kept until everything is known.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from governance import explainability
+from governance.docx import headings
+from governance.fairness import GroupCounter
+from governance.models import Collection, Document, Evidence
+from governance.queries import rules_of_tier
+from portal import content, ledger, rights
+from portal.canonical import digest
+from portal.dss.client import Dss
+from portal.dss.connect import connect, is_passing
+from portal.dss.errors import DssError
+from portal.dss.polling import next_delay
+from portal.errors import Invalid, Refused
+from portal.event_kinds import EventKind
+from portal.models import Bundle, Lane, Person, Right
+
+ATTEMPTS = 6
+ROWS_PER_LEASE = 50_000  # rows counted between two signs of life
+RESULT_TYPE = "application/vnd.countersign.evidence+json"
+DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+
+# Which parts a kind of evidence or document is about: what else changes leaves it standing.
+ABOUT: dict[str, tuple[str, ...]] = {
+    "fairness": ("data", "flow", "models", "other"),
+    "explainability": ("models", "other"),
+    "model-documentation": ("data", "flow", "models", "other"),
+    "tests": ("automation", "data", "flow", "models", "other", "presentation", "settings"),
+}
+
+
+def about(kind: str, bundle: Bundle) -> dict[str, str]:
+    """The digests of the parts a kind is about, for this bundle."""
+    return {part: bundle.parts[part] for part in ABOUT[kind] if part in bundle.parts}
+
+
+def ask_collection(*, by: Person, bundle: Bundle, lane: Lane, what: str) -> Collection:
+    """Ask for one kind of evidence on a bundle that runs in this lane. Asking twice gives the one under way.
+
+    Raises Absent/Forbidden for the right to request, Invalid for a kind unknown or a project without its source.
+    """
+    rights.check(by, Right.REQUEST, lane)
+    if bundle.project_id != lane.project_id:
+        raise rights.absent()
+    if what not in Collection.What.values:
+        raise Invalid(
+            _("“%(what)s” cannot be collected; choose one of %(known)s.")
+            % {"what": what, "known": ", ".join(Collection.What.values)},
+            code="collection_unknown",
+            field="what",
+        )
+    if not bundle.is_registered:
+        raise Refused(
+            _("Bundle %(bundle)s is not registered yet.") % {"bundle": bundle.bundle_id},
+            code="bundle_not_registered",
+        )
+    with ledger.business():
+        under_way = Collection.objects.filter(
+            bundle=bundle, lane=lane, what=what, status=Collection.Status.ASKED
+        ).first()
+        if under_way is not None:
+            return under_way
+        try:
+            with transaction.atomic():
+                collection = Collection.objects.create(bundle=bundle, lane=lane, what=what, asked_by=by)
+        except IntegrityError:
+            return Collection.objects.get(bundle=bundle, lane=lane, what=what, status=Collection.Status.ASKED)
+        ledger.record(
+            EventKind.COLLECTION_ASKED,
+            by=by,
+            project=lane.project.key,
+            subject=collection.subject,
+            bundle=bundle.bundle_id,
+            stage=lane.stage.slug,
+            what=what,
+        )
+        return collection
+
+
+def collect(*, by: Person, collection_pk: int) -> float | None:
+    """Work on a collection. Returns seconds after which to come again, or None when it is over or somebody else's."""
+    now = timezone.now()
+    free = Q(lease_until__isnull=True) | Q(lease_until__lt=now)
+    claimed = Collection.objects.filter(free, pk=collection_pk, status=Collection.Status.ASKED).update(
+        lease_until=now + timedelta(seconds=settings.LEASE_SECONDS)
+    )
+    if not claimed:
+        return None
+    collection = Collection.objects.select_related(
+        "bundle__project__node", "lane__stage", "lane__project", "asked_by"
+    ).get(pk=collection_pk)
+    place = collection.lane.stage.places.select_related("automation").order_by("slug").first()
+    try:
+        if place is None:
+            raise Refused(
+                _("%(stage)s has no place to run.") % {"stage": collection.lane.stage.name},
+                code="place_missing",
+            )
+        with connect(place.automation) as dss:
+            _runs_there(dss, collection)
+            again = _COLLECTORS[collection.what](by, collection, dss)
+            if again is None:
+                return None
+    except DssError as error:
+        if is_passing(error) and collection.attempts + 1 < ATTEMPTS:
+            Collection.objects.filter(pk=collection_pk).update(
+                lease_until=None, attempts=F("attempts") + 1, problem=error.sentence
+            )
+            return float(0.5 * 2**collection.attempts)
+        _fail(by, collection, error.code, error.sentence)
+        return None
+    except Refused as refusal:
+        _fail(by, collection, refusal.code, refusal.sentence)
+        return None
+    Collection.objects.filter(pk=collection_pk).update(lease_until=None, progress=collection.progress)
+    return again
+
+
+def _runs_there(dss: Dss, collection: Collection) -> None:
+    """What is counted must be what this bundle makes: it has to be the active one, before and after."""
+    active = dss.active_bundle(collection.lane.project.key)
+    if active != collection.bundle.bundle_id:
+        raise Refused(
+            _("%(stage)s runs %(active)s, not %(bundle)s. Bring %(bundle)s there first, then collect again.")
+            % {
+                "stage": collection.lane.stage.name,
+                "active": active or _("nothing"),
+                "bundle": collection.bundle.bundle_id,
+            },
+            code="bundle_not_active",
+        )
+
+
+def _fairness(by: Person, collection: Collection, dss: Dss) -> None:
+    project = collection.lane.project
+    if not (project.scored_dataset and project.outcome_column and project.favourable_value):
+        raise Invalid(
+            _(
+                "This project names no scored dataset with its outcome column and favourable value. An administrator can add them."
+            ),
+            code="fairness_source_missing",
+            field="scored_dataset",
+        )
+    attributes, min_group = _sensitive(collection)
+    names = [column.name for column in dss.dataset_columns(project.key, project.scored_dataset)]
+    label = project.label_column or None
+    wanted = list(dict.fromkeys([*attributes, project.outcome_column, *([label] if label else [])]))
+    for column in wanted:
+        if column not in names:
+            raise Invalid(
+                _(
+                    "Dataset %(dataset)s has no column “%(column)s”. Add it to the dataset, or correct the policy or the project."
+                )
+                % {"dataset": project.scored_dataset, "column": column},
+                code="fairness_column_missing",
+                field=column,
+            )
+    counter = GroupCounter(
+        attributes, project.outcome_column, project.favourable_value, label, columns=wanted
+    )
+    for number, row in enumerate(dss.iter_rows(project.key, project.scored_dataset, wanted), start=1):
+        counter.feed(row)
+        if number % ROWS_PER_LEASE == 0:
+            _still_here(collection)
+    result = counter.result(min_group)
+    _runs_there(dss, collection)
+    source = {
+        "node": collection.lane.stage.places.first().automation.slug,  # type: ignore[union-attr]
+        "dataset": project.scored_dataset,
+        "outcome": project.outcome_column,
+        "favourable": project.favourable_value,
+    }
+    _record(by, collection, Evidence.Kind.FAIRNESS, result, source)
+
+
+def _sensitive(collection: Collection) -> tuple[list[str], int]:
+    """The sensitive columns any stage of the project's tier asks about, and the smallest group that counts."""
+    metrics = [
+        metric
+        for rules in rules_of_tier(collection.lane.project).values()
+        for clause in rules.requirements
+        if clause.kind == "evidence" and clause.params.get("kind") == "fairness"
+        for metric in clause.params["metrics"]
+    ]
+    if not metrics:
+        raise Refused(_("The policy asks no fairness evidence of this project."), code="fairness_not_asked")
+    columns = list(dict.fromkeys(column for metric in metrics for column in metric["by"]))
+    return columns, min(int(metric.get("min_group", 30)) for metric in metrics)
+
+
+def _still_here(collection: Collection) -> None:
+    Collection.objects.filter(pk=collection.pk).update(
+        lease_until=timezone.now() + timedelta(seconds=settings.LEASE_SECONDS)
+    )
+
+
+def _explainability(by: Person, collection: Collection, dss: Dss) -> float | None:
+    project = collection.lane.project
+    version = _active_version(dss, collection)
+    progress = collection.progress
+    importance = dss.feature_importance(project.key, project.model_id, version)
+    if importance is None:
+        return _compute(
+            dss,
+            progress,
+            "importance",
+            lambda: dss.start_feature_importance(project.key, project.model_id, version),
+        )
+    attributes = _sensitive(collection)[0]
+    subpopulations = dss.subpopulations(project.key, project.model_id, version)
+    if subpopulations is None and "subpopulations_done" not in progress:
+        again = _compute(
+            dss,
+            progress,
+            "subpopulations",
+            lambda: dss.start_subpopulations(project.key, project.model_id, version, attributes),
+        )
+        if again > 0:
+            return again
+    result = explainability.result(importance, subpopulations)
+    if result is None:
+        raise Refused(
+            _("DSS has no feature importance of model %(model)s. Compute it in DSS, then collect again.")
+            % {"model": project.model_id},
+            code="explainability_empty",
+        )
+    _runs_there(dss, collection)
+    _record(
+        by, collection, Evidence.Kind.EXPLAINABILITY, result, {"model": project.model_id, "version": version}
+    )
+    return None
+
+
+def _compute(dss: Dss, progress: dict[str, Any], what: str, start: Any) -> float:
+    """Start a computation or follow it; 0 when it has ended."""
+    if what not in progress:
+        progress[what] = {"job": start(), "since": timezone.now().timestamp()}
+        return next_delay(0)
+    state = dss.future(progress[what]["job"])
+    if state.state == "running":
+        return next_delay(timezone.now().timestamp() - progress[what]["since"])
+    progress[f"{what}_done"] = True
+    if state.state in ("failed", "aborted"):
+        raise Refused(
+            _("DSS could not compute the %(what)s: %(why)s")
+            % {"what": what, "why": state.message or state.state},
+            code="dss_computation_failed",
+        )
+    return 0.05
+
+
+def _active_version(dss: Dss, collection: Collection) -> str:
+    project = collection.lane.project
+    if not project.model_id:
+        raise Invalid(
+            _("This project names no saved model. An administrator can add it."),
+            code="model_unnamed",
+            field="model_id",
+        )
+    version = next((v.id for v in dss.model_versions(project.key, project.model_id) if v.active), None)
+    if version is None:
+        raise Refused(
+            _("Model %(model)s has no active version. Activate one in DSS.") % {"model": project.model_id},
+            code="model_inactive",
+        )
+    return version
+
+
+def _model_documentation(by: Person, collection: Collection, dss: Dss) -> float | None:
+    project = collection.lane.project
+    progress = collection.progress
+    if "documentation" not in progress:
+        version = _active_version(dss, collection)
+        job = dss.start_model_documentation(project.key, project.model_id, version)
+        progress["documentation"] = {"job": job, "since": timezone.now().timestamp(), "version": version}
+        return next_delay(0)
+    state = dss.future(progress["documentation"]["job"])
+    if state.state == "running":
+        return next_delay(timezone.now().timestamp() - progress["documentation"]["since"])
+    if state.state != "done" or not state.result:
+        raise Refused(
+            _("DSS could not generate the model document: %(why)s") % {"why": state.message or state.state},
+            code="documentation_failed",
+        )
+    with dss.open_documentation(project.key, str(state.result)) as stream:
+        body = stream.read_all(content.LIMIT)
+    _runs_there(dss, collection)
+    with ledger.business():
+        kept = content.put(body, DOCX)
+        document = Document.objects.create(
+            kind="model-documentation",
+            project=project,
+            bundle=collection.bundle,
+            parts=about("model-documentation", collection.bundle),
+            title=_("Model documentation of %(model)s") % {"model": project.model_id},
+            origin=Document.Origin.GENERATED,
+            sections=list(headings(body)),
+            digest=kept.digest,
+            content=kept,
+            author=by,
+        )
+        record_document(by, document)
+        _done(collection)
+    return None
+
+
+_COLLECTORS: dict[str, Any] = {
+    Collection.What.FAIRNESS: _fairness,
+    Collection.What.EXPLAINABILITY: _explainability,
+    Collection.What.MODEL_DOCUMENTATION: _model_documentation,
+}
+
+
+def record_tests(
+    *,
+    by: Person | None,
+    bundle: Bundle,
+    lane: Lane,
+    listed: Sequence[str],
+    runs: Sequence[dict[str, Any]],
+    source: dict[str, Any],
+) -> Evidence:
+    """Keep the results of test scenarios that the portal ran in a lane. Recording the same results twice is one row."""
+    result = {"v": 1, "listed": list(listed), "runs": list(runs)}
+    with ledger.business():
+        return _keep(
+            by or Person.objects.system(),
+            bundle,
+            lane,
+            Evidence.Kind.TESTS,
+            about("tests", bundle),
+            result,
+            source,
+        )
+
+
+def _record(
+    by: Person, collection: Collection, kind: str, result: dict[str, Any], source: dict[str, Any]
+) -> None:
+    with ledger.business():
+        if _done(collection):
+            _keep(
+                by, collection.bundle, collection.lane, kind, about(kind, collection.bundle), result, source
+            )
+
+
+def _keep(
+    by: Person,
+    bundle: Bundle,
+    lane: Lane,
+    kind: str,
+    parts: dict[str, str],
+    result: dict[str, Any],
+    source: dict[str, Any],
+) -> Evidence:
+    kept = content.put_json(result, RESULT_TYPE)
+    # Over results and inputs, not time or bundle: what says the same about the same parts is the same evidence.
+    same = digest({"kind": kind, "stage": lane.stage.slug, "parts": parts, "result": kept.digest})
+    found = (
+        Evidence.objects.filter(digest=same, bundle=bundle).first() if kind == Evidence.Kind.TESTS else None
+    )
+    if found is not None:
+        return found
+    evidence = Evidence.objects.create(
+        kind=kind,
+        project=bundle.project,
+        bundle=bundle,
+        stage=lane.stage.slug,
+        parts=parts,
+        digest=same,
+        result=kept,
+        source=source,
+        author=by,
+    )
+    ledger.record(
+        EventKind.EVIDENCE_RECORDED,
+        by=by,
+        project=bundle.project.key,
+        subject=evidence.subject,
+        evidence=kind,
+        bundle=bundle.bundle_id,
+        stage=lane.stage.slug,
+        digest=same,
+        result=kept.digest,
+        parts=parts,
+        source=source,
+    )
+    return evidence
+
+
+def record_document(by: Person, document: Document) -> None:
+    """The event of a document that was just recorded."""
+    ledger.record(
+        EventKind.DOCUMENT_RECORDED,
+        by=by,
+        project=document.project.key,
+        subject=document.subject,
+        document=document.kind,
+        bundle=document.bundle.bundle_id,
+        title=document.title,
+        digest=document.digest,
+        content=document.content_id,
+        media_type=document.content.media_type,
+        sections=document.sections,
+        parts=document.parts,
+        origin=document.origin,
+    )
+
+
+def _done(collection: Collection) -> bool:
+    return bool(
+        Collection.objects.filter(pk=collection.pk, status=Collection.Status.ASKED).update(
+            status=Collection.Status.DONE, ended_at=timezone.now(), lease_until=None, problem=""
+        )
+    )
+
+
+def _fail(by: Person, collection: Collection, code: str, sentence: str) -> None:
+    with ledger.business():
+        if Collection.objects.filter(pk=collection.pk, status=Collection.Status.ASKED).update(
+            status=Collection.Status.FAILED, problem=sentence, ended_at=timezone.now(), lease_until=None
+        ):
+            ledger.record(
+                EventKind.COLLECTION_FAILED,
+                by=by,
+                project=collection.lane.project.key,
+                subject=collection.subject,
+                bundle=collection.bundle.bundle_id,
+                stage=collection.lane.stage.slug,
+                what=collection.what,
+                code=code,
+                reason=sentence,
+            )

@@ -1,0 +1,48 @@
+"""Publishes policies. Reading them is governance/policy.py's."""
+
+from django.db.models import Max
+from django.utils.translation import gettext as _
+
+from governance.models import PolicyVersion
+from governance.policy import parse
+from portal import ledger, rights
+from portal.errors import Invalid
+from portal.event_kinds import EventKind
+from portal.models import Person, Right
+
+
+def publish(*, by: Person, source: str) -> PolicyVersion:
+    """Publish the next version of the policy the text names. Raises PolicyError with lines, columns and remedies.
+
+    Publishing what is in force already changes nothing and is refused.
+    """
+    rights.check_estate(by, Right.MANAGE)
+    document = parse(source)
+    with ledger.business():
+        versions = PolicyVersion.objects.filter(name=document.name)
+        newest = versions.order_by("-version").first()
+        if newest is not None and newest.digest == document.digest:
+            raise Invalid(
+                _("Version %(version)s of policy “%(name)s” says the same already.")
+                % {"version": newest.version, "name": document.name},
+                code="policy_same",
+                field="source",
+            )
+        number = (versions.aggregate(last=Max("version"))["last"] or 0) + 1
+        published = PolicyVersion.objects.create(
+            name=document.name, version=number, source=source, digest=document.digest, published_by=by
+        )
+        for role in document.roles:
+            rights.permission(f"sign_{role}")
+        ledger.record(
+            EventKind.POLICY_PUBLISHED,
+            by=by,
+            project="",
+            subject=f"policy:{published.pk}",
+            policy=document.name,
+            version=number,
+            digest=document.digest,
+            source=source,
+            tiers=sorted(document.tiers),
+        )
+        return published

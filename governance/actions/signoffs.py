@@ -1,0 +1,287 @@
+"""Signs requirements and withdraws signatures.
+
+What is signed is exactly what was shown: the page carries the digest of what it bound, and signing anything else is
+refused as stale. Signing repeats the password; tokens never sign.
+"""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from governance.checks import CHECKS, current_document, current_evidence
+from governance.gate import Barred, Case, Clause
+from governance.models import SignOff, Withdrawal
+from governance.queries import Rules, case_for, rules_for
+from governance.sentences import meaning
+from governance.statement import (
+    Shown,
+    Word,
+    covered,
+    envelope_bytes,
+    seal,
+    sign_off_statement,
+    statement_bytes,
+)
+from portal import content, ledger, rights, signing
+from portal.canonical import digest
+from portal.errors import Forbidden, Invalid, Refused, Stale
+from portal.event_kinds import EventKind
+from portal.models import Bundle, Lane, Person, Right
+
+STATEMENT_TYPE = "application/vnd.in-toto+json"
+ENVELOPE_TYPE = "application/vnd.dsse.envelope.v1+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What somebody is about to sign: the bound fields, and `bound`, their digest, which the page carries back."""
+
+    case: Case
+    clause: Clause
+    rules: Rules
+    role: str
+    covered: dict[str, str]
+    evidence: tuple[Shown, ...]
+    documents: tuple[Shown, ...]
+    bound: str
+
+
+def draft(*, by: Person, bundle: Bundle, lane: Lane, requirement: str) -> Draft:
+    """What `by` would sign of this requirement now. Raises Absent/Forbidden for the role, Refused when barred."""
+    rules = rules_for(lane)
+    rights.see(by, lane.project)
+    clause = rules.clause(requirement)
+    if clause.kind != "sign_off":
+        raise Refused(_("This requirement is not met by signing."), code="not_a_sign_off")
+    role = str(clause.params["role"])
+    rights.check(by, Right.SIGN, lane, role=role)
+    if not bundle.is_registered or bundle.project_id != lane.project_id:
+        raise Refused(_("This bundle is not registered."), code="bundle_not_registered")
+    case = case_for(bundle=bundle, lane=lane, requested_by=None, running=(), rules=rules)
+    scope = covered(bundle.parts, clause)
+    evidence, documents = _shown(case)
+    return Draft(
+        case=case,
+        clause=clause,
+        rules=rules,
+        role=role,
+        covered=scope,
+        evidence=evidence,
+        documents=documents,
+        bound=digest(
+            {
+                "project": case.project,
+                "stage": case.stage,
+                "covered": scope,
+                "clause": clause.digest,
+                "evidence": [piece.digest for piece in evidence],
+                "documents": [piece.digest for piece in documents],
+            }
+        ),
+    )
+
+
+def why_barred(person: Person, barred: Sequence[Barred]) -> str:
+    """The sentence for somebody who may not sign here, or an empty text."""
+    why = next((one.why for one in barred if one.person == str(person.pk)), "")
+    sentences = {
+        "requester": _(
+            "You asked for this promotion, so your signature would not be independent. Somebody else with the role has to sign."
+        ),
+        "bundle_author": _(
+            "You made this bundle, so your signature would not be independent. Somebody else with the role has to sign."
+        ),
+        "evidence_author": _(
+            "You brought evidence for this bundle, so somebody else with the role has to sign."
+        ),
+    }
+    return sentences.get(why, "")
+
+
+def sign(
+    *,
+    by: Person,
+    password: str,
+    bundle: Bundle,
+    lane: Lane,
+    requirement: str,
+    decision: str,
+    bound: str,
+    comment: str = "",
+    barred: Sequence[Barred] = (),
+    subject: str = "",
+) -> SignOff:
+    """Sign one requirement of this bundle in this lane.
+
+    Raises Absent/Forbidden for the role, a wrong password or somebody barred (which the ledger keeps), Stale when
+    what was shown (`bound`) is not what would be signed now, Invalid naming the field.
+    """
+    if decision not in SignOff.Decision.values:
+        raise Invalid(
+            _("Choose to approve, to ask for changes or to reject."), code="decision", field="decision"
+        )
+    if decision != SignOff.Decision.APPROVE and not comment.strip():
+        raise Invalid(_("Say what has to change."), code="comment_missing", field="comment")
+    shown = draft(by=by, bundle=bundle, lane=lane, requirement=requirement)
+    sentence = why_barred(by, barred)
+    if sentence:
+        _refuse(by, lane, subject or bundle.subject, "barred", sentence)
+    if not hmac.compare_digest(shown.bound, bound):
+        raise Stale(
+            _("What you read has changed since you opened the page. Read it again, then sign."),
+            code="statement_stale",
+            field="bound",
+        )
+    signing.reauthenticate(by, password)
+    now = timezone.now()
+    comment = comment.strip()
+    said = meaning(
+        decision,
+        shown.role,
+        project=lane.project.name,
+        bundle=bundle.bundle_id,
+        stage=lane.stage.name,
+        covers=tuple(shown.covered),
+    )
+    salt = secrets.token_hex(16)
+    word = Word(
+        project=lane.project.key,
+        stage=lane.stage.slug,
+        bundle=bundle.bundle_id,
+        archive=bundle.archive,
+        parts=bundle.parts,
+        clause=shown.clause,
+        policy=shown.rules.ref,
+        evidence=shown.evidence,
+        documents=shown.documents,
+        role=shown.role,
+        decision=decision,
+        meaning=said,
+        person=str(by.pk),
+        at=now,
+        zone=by.zone,
+        comment=hashlib.sha256((salt + comment).encode()).hexdigest() if comment else None,
+    )
+    return _keep(by, bundle, lane, shown, word, comment, salt if comment else "")
+
+
+def _keep(
+    by: Person, bundle: Bundle, lane: Lane, shown: Draft, word: Word, comment: str, salt: str
+) -> SignOff:
+    payload = statement_bytes(sign_off_statement(word))
+    envelope = envelope_bytes(seal(payload, lambda data: (signing.key_id(), signing.sign(data))))
+    with ledger.business():
+        statement = content.put(payload, STATEMENT_TYPE)
+        sealed = content.put(envelope, ENVELOPE_TYPE)
+        signoff = SignOff.objects.create(
+            bundle=bundle,
+            lane=lane,
+            person=by,
+            role=shown.role,
+            decision=word.decision,
+            requirement=shown.clause.key,
+            clause=shown.clause.digest,
+            covered=shown.covered,
+            evidence=[piece.digest for piece in shown.evidence],
+            documents=[piece.digest for piece in shown.documents],
+            meaning=word.meaning,
+            comment=comment,
+            comment_salt=salt,
+            statement=statement,
+            envelope=sealed,
+            key_id=signing.key_id(),
+            signed_at=word.at,
+        )
+        ledger.record(
+            EventKind.SIGNOFF_GIVEN,
+            by=by,
+            project=lane.project.key,
+            subject=signoff.subject,
+            signoff=signoff.pk,
+            bundle=bundle.bundle_id,
+            stage=lane.stage.slug,
+            role=shown.role,
+            decision=word.decision,
+            requirement=shown.clause.key,
+            clause=shown.clause.digest,
+            covered=shown.covered,
+            evidence=signoff.evidence,
+            documents=signoff.documents,
+            meaning=word.meaning,
+            statement=statement.digest,
+            envelope=sealed.digest,
+            key_id=signoff.key_id,
+            name=by.name,
+            comment=comment,
+        )
+        return signoff
+
+
+def withdraw(*, by: Person, signoff: SignOff, why: str) -> Withdrawal:
+    """Take one's own signature back. It stops counting at once; both stand in the record."""
+    if signoff.person_id != by.pk:
+        rights.see(by, signoff.lane.project)
+        raise Forbidden(
+            _("Only %(name)s can withdraw this signature.") % {"name": signoff.person.name},
+            code="not_your_signature",
+        )
+    if not why.strip():
+        raise Invalid(_("Say why you withdraw your signature."), code="why_missing", field="why")
+    with ledger.business():
+        try:
+            with transaction.atomic():
+                taken = Withdrawal.objects.create(signoff=signoff, withdrawn_by=by, why=why.strip())
+        except IntegrityError as error:
+            raise Stale(_("This signature was withdrawn already."), code="withdrawn_already") from error
+        ledger.record(
+            EventKind.SIGNOFF_WITHDRAWN,
+            by=by,
+            project=signoff.lane.project.key,
+            subject=signoff.subject,
+            signoff=signoff.pk,
+            bundle=signoff.bundle.bundle_id,
+            stage=signoff.lane.stage.slug,
+            role=signoff.role,
+            statement=signoff.statement_id,
+            why=why.strip(),
+        )
+        return taken
+
+
+def _shown(case: Case) -> tuple[tuple[Shown, ...], tuple[Shown, ...]]:
+    """The evidence and documents the policy asks for that are on the page, each with what the gate finds of it."""
+    evidence: dict[str, Shown] = {}
+    documents: dict[str, Shown] = {}
+    for clause in case.requirements:
+        if clause.kind in ("evidence", "tests"):
+            kind = "tests" if clause.kind == "tests" else str(clause.params["kind"])
+            fact = current_evidence(case, kind, clause.params.get("at") if kind == "tests" else None)
+            if fact is not None:
+                evidence[fact.digest] = Shown(kind, fact.digest, CHECKS[clause.kind](case, clause).state)
+        elif clause.kind == "document":
+            text = current_document(case, str(clause.params["kind"]))
+            if text is not None:
+                documents[text.digest] = Shown(
+                    text.kind, text.digest, CHECKS[clause.kind](case, clause).state
+                )
+    return tuple(evidence.values()), tuple(documents.values())
+
+
+def _refuse(by: Person, lane: Lane, subject: str, code: str, sentence: str) -> None:
+    with ledger.business():
+        ledger.record(
+            EventKind.ACCESS_REFUSED,
+            by=by,
+            project=lane.project.key,
+            subject=subject,
+            action="sign",
+            code=code,
+            reason=sentence,
+        )
+    raise Forbidden(sentence, code=code)

@@ -1,0 +1,73 @@
+"""Sign-offs: a person's signed word on one requirement for stated parts. Never edited, never deleted."""
+
+from typing import Any, NoReturn
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from portal.models import Bundle, Content, Lane, Person
+
+
+class SignOff(models.Model):
+    """What was said, of what, under which clause, with the exact bytes that were signed."""
+
+    class Decision(models.TextChoices):
+        APPROVE = "approve", _("approved")
+        REQUEST_CHANGES = "request_changes", _("asked for changes")
+        REJECT = "reject", _("rejected")
+
+    bundle = models.ForeignKey(Bundle, on_delete=models.PROTECT, related_name="signoffs")
+    lane = models.ForeignKey(Lane, on_delete=models.PROTECT, related_name="signoffs")
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="signoffs")
+    role = models.SlugField()
+    decision = models.CharField(max_length=20, choices=Decision)
+    requirement = models.CharField(max_length=120)
+    clause = models.CharField(max_length=64, help_text=_("digest of the requirement's clause"))
+    covered = models.JSONField(help_text=_("digest of each covered part"))
+    evidence = models.JSONField(default=list, help_text=_("digests of the evidence on the page"))
+    documents = models.JSONField(default=list, help_text=_("digests of the documents on the page"))
+    meaning = models.CharField(max_length=500)
+    comment = models.TextField(blank=True)
+    comment_salt = models.CharField(
+        max_length=64, blank=True, help_text=_("opens the statement's commitment to the comment")
+    )
+    statement = models.ForeignKey(Content, on_delete=models.PROTECT, related_name="+")
+    envelope = models.ForeignKey(Content, on_delete=models.PROTECT, related_name="+")
+    key_id = models.CharField(max_length=100)
+    signed_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name = _("sign-off")
+        verbose_name_plural = _("sign-offs")
+        ordering = ("-signed_at", "-id")
+
+    def __str__(self) -> str:
+        return f"{self.person}: {self.decision} ({self.role})"
+
+    @property
+    def subject(self) -> str:
+        return f"signoff:{self.pk}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Insert only."""
+        super().save(*args, **{**kwargs, "force_insert": True})
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError("a sign-off is never deleted; withdraw it")
+
+
+class Withdrawal(models.Model):
+    """The signer takes a sign-off back; both stand."""
+
+    signoff = models.OneToOneField(SignOff, on_delete=models.PROTECT, related_name="withdrawal")
+    withdrawn_at = models.DateTimeField(default=timezone.now)
+    withdrawn_by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    why = models.TextField()
+
+    class Meta:
+        verbose_name = _("withdrawal")
+        verbose_name_plural = _("withdrawals")
+
+    def __str__(self) -> str:
+        return f"{self.signoff} withdrawn"

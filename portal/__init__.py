@@ -1,0 +1,1 @@
+"""portal KNOWS: what exists, who may do what, and what happened."""

@@ -1,0 +1,1 @@
+"""Writes of the portal: one module per noun, one function per verb, keyword-only, `by=`, with its event."""

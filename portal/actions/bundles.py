@@ -1,0 +1,211 @@
+"""Registers bundles: exports or picks one on the design node, hashes it, and keeps its manifest.
+
+Asking is quick and a person's act; the work is done by `register`, which a task calls and which may be killed and
+repeated at any point: it looks before it exports, and nothing is kept until everything is known.
+"""
+
+import tempfile
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from portal import content, ledger, rights
+from portal.dss.connect import connect, is_passing
+from portal.dss.errors import DssError
+from portal.dss.manifest import ManifestError, manifest_to_json, read_manifest
+from portal.errors import Invalid, Refused
+from portal.event_kinds import EventKind
+from portal.models import Bundle, Lane, Person, Project, Right
+from portal.models.estate import DSS_ID
+
+ATTEMPTS = 5
+MANIFEST_TYPE = "application/vnd.countersign.manifest+json"
+
+
+def ask_bundle(
+    *, by: Person, project: Project, bundle_id: str, pick: bool = False, notes: str = ""
+) -> Bundle:
+    """Ask for a bundle to be exported from the project as it is now, or for an exported one to be picked.
+
+    Whoever may ask for a promotion in any lane of the project may do so. Raises Invalid naming the field.
+    """
+    lanes = list(Lane.objects.filter(project=project).select_related("project", "stage"))
+    held = rights.held_on(by, lanes)
+    if not any(Right.REQUEST.value in held[lane.pk] for lane in lanes):
+        rights.check(by, Right.REQUEST, lanes[0])
+    try:
+        DSS_ID(bundle_id)
+    except Exception as error:
+        raise Invalid(
+            _("A bundle id holds letters, digits, “_”, “.” and “-” only."),
+            code="bundle_id",
+            field="bundle_id",
+        ) from error
+    origin = Bundle.Origin.PICKED if pick else Bundle.Origin.EXPORTED
+    with ledger.business():
+        failed = Bundle.objects.filter(
+            project=project, bundle_id=bundle_id, status=Bundle.Status.FAILED
+        ).first()
+        if failed is not None:  # try again under the same id
+            Bundle.objects.filter(pk=failed.pk).update(
+                status=Bundle.Status.ASKED,
+                origin=origin,
+                notes=notes,
+                asked_at=timezone.now(),
+                asked_by=by,
+                attempts=0,
+                problem="",
+                lease_until=None,
+            )
+            bundle = Bundle.objects.get(pk=failed.pk)
+        else:
+            try:
+                with transaction.atomic():
+                    bundle = Bundle.objects.create(
+                        project=project, bundle_id=bundle_id, origin=origin, notes=notes, asked_by=by
+                    )
+            except IntegrityError as error:
+                raise Invalid(
+                    _("Bundle “%(bundle)s” of this project is registered already; choose another id.")
+                    % {"bundle": bundle_id},
+                    code="bundle_taken",
+                    field="bundle_id",
+                ) from error
+        ledger.record(
+            EventKind.BUNDLE_ASKED,
+            by=by,
+            project=project.key,
+            subject=bundle.subject,
+            bundle=bundle_id,
+            origin=origin,
+            notes=notes,
+        )
+        return bundle
+
+
+def register(*, by: Person, bundle_pk: int) -> None:
+    """Do what was asked: export unless it is there, stream and hash the archive, keep manifest and digests.
+
+    1. Claim it by compare-and-set; somebody else's claim or a finished bundle ends here.
+    2. Export when asked to and not yet there. A repeat finds it there.
+    3. Stream the archive to a spooled file, hashing; read its members.
+    4. In one transaction: manifest, digests, author, event.
+    """
+    now = timezone.now()
+    claimed = Bundle.objects.filter(
+        Q(lease_until__isnull=True) | Q(lease_until__lt=now), pk=bundle_pk, status=Bundle.Status.ASKED
+    ).update(lease_until=now + timedelta(seconds=settings.LEASE_SECONDS), attempts=F("attempts") + 1)
+    if not claimed:
+        return
+    bundle = Bundle.objects.select_related("project__node", "asked_by").get(pk=bundle_pk)
+    try:
+        _register(by, bundle)
+    except (ManifestError, Refused) as error:
+        _fail(by, bundle, error.code, str(error.sentence))
+    except DssError as error:
+        if is_passing(error) and bundle.attempts < ATTEMPTS:
+            Bundle.objects.filter(pk=bundle.pk).update(lease_until=None, problem=error.sentence)
+        else:
+            _fail(by, bundle, "dss", error.sentence)
+
+
+def _register(by: Person, bundle: Bundle) -> None:
+    key = bundle.project.key
+    with connect(bundle.project.node) as dss:
+        there = {info.bundle_id: info for info in dss.list_bundles(key)}
+        first = bundle.attempts == 1
+        if bundle.origin == Bundle.Origin.EXPORTED:
+            if bundle.bundle_id in there and first:
+                raise Invalid(
+                    _("The design node has a bundle “%(bundle)s” already. Pick it, or choose another id.")
+                    % {"bundle": bundle.bundle_id},
+                    code="bundle_exists",
+                    field="bundle_id",
+                )
+            if bundle.bundle_id not in there:
+                dss.export_bundle(key, bundle.bundle_id, bundle.notes)
+        elif bundle.bundle_id not in there:
+            raise Invalid(
+                _(
+                    "The design node has no bundle “%(bundle)s” of this project. Export it there, or ask the portal to."
+                )
+                % {"bundle": bundle.bundle_id},
+                code="bundle_unknown",
+                field="bundle_id",
+            )
+        with tempfile.TemporaryFile() as spool:
+            with dss.open_bundle(key, bundle.bundle_id) as chunks:
+                for chunk in chunks:
+                    spool.write(chunk)
+            spool.seek(0)
+            manifest = read_manifest(spool)
+    told = manifest.export
+    for fact, expected in (("projectKey", key), ("bundleId", bundle.bundle_id)):
+        if told.get(fact) not in (None, expected):
+            raise Invalid(
+                _(
+                    "The archive says it is %(fact)s “%(told)s”, not “%(expected)s”. DSS answered with another bundle; try again."
+                )
+                % {"fact": fact, "told": told.get(fact), "expected": expected},
+                code="bundle_lies",
+                field="bundle_id",
+            )
+    in_dss = str(told.get("exportedBy") or "")
+    if bundle.origin == Bundle.Origin.EXPORTED:
+        author: Person = bundle.asked_by
+    else:  # a service account in DSS is nobody: whoever registered it stands for it
+        author = (
+            Person.objects.filter(login=in_dss.lower(), kind=Person.Kind.PERSON).first() or bundle.asked_by
+        )
+    with ledger.business():
+        kept = content.put_json(manifest_to_json(manifest), MANIFEST_TYPE)
+        done = Bundle.objects.filter(pk=bundle.pk, status=Bundle.Status.ASKED).update(
+            status=Bundle.Status.REGISTERED,
+            registered_at=timezone.now(),
+            author=author,
+            author_in_dss=in_dss,
+            archive=manifest.archive_sha256,
+            size=manifest.size,
+            members=len(manifest.members),
+            parts=dict(manifest.parts),
+            manifest=kept,
+            problem="",
+            lease_until=None,
+        )
+        if done:
+            ledger.record(
+                EventKind.BUNDLE_REGISTERED,
+                by=by,
+                project=key,
+                subject=bundle.subject,
+                bundle=bundle.bundle_id,
+                origin=bundle.origin,
+                archive=manifest.archive_sha256,
+                size=manifest.size,
+                members=len(manifest.members),
+                parts=dict(manifest.parts),
+                manifest=kept.digest,
+                author=str(author.pk),
+                author_name=author.name,
+                author_in_dss=in_dss,
+            )
+
+
+def _fail(by: Person, bundle: Bundle, code: str, sentence: str) -> None:
+    with ledger.business():
+        if Bundle.objects.filter(pk=bundle.pk, status=Bundle.Status.ASKED).update(
+            status=Bundle.Status.FAILED, problem=sentence, lease_until=None
+        ):
+            ledger.record(
+                EventKind.BUNDLE_FAILED,
+                by=by,
+                project=bundle.project.key,
+                subject=bundle.subject,
+                bundle=bundle.bundle_id,
+                code=code,
+                reason=sentence,
+            )

@@ -1,0 +1,194 @@
+"""Grants and revokes rights. The grant is the truth; its projection is rewritten in the same transaction."""
+
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from portal import ledger, rights
+from portal.errors import Forbidden, Invalid
+from portal.event_kinds import EventKind
+from portal.models import Grant, Lane, Person, Project, Right, Stage, Team
+
+ESTATE = "the estate"
+
+
+def grant(
+    *,
+    by: Person,
+    right: Right,
+    why: str,
+    person: Person | None = None,
+    team: Team | None = None,
+    role: str = "",
+    project: Project | None = None,
+    stage: str = "",
+    until: datetime | None = None,
+) -> Grant:
+    """Give a right to a person or team on a project, or on the whole estate when `project` is None.
+
+    Raises Invalid naming the field, Absent/Forbidden for who may grant.
+    """
+    _check_grantor(by, project)
+    if (person is None) == (team is None):
+        raise Invalid(_("Name a person or a team, one of them."), code="grant_holder", field="holder")
+    if person is not None and (not person.is_active or person.is_system):
+        raise Invalid(
+            _("%(name)s is disabled and can hold no right.") % {"name": person.name},
+            code="person_disabled",
+            field="holder",
+        )
+    if right == Right.SIGN and not role:
+        raise Invalid(
+            _("The right to sign needs a role, such as fairness."), code="role_missing", field="role"
+        )
+    if right != Right.SIGN and role:
+        raise Invalid(
+            _("Only the right to sign carries a role; leave it empty."), code="role_unexpected", field="role"
+        )
+    if right == Right.SIGN and person is not None and person.kind != Person.Kind.PERSON:
+        raise Invalid(
+            _("A service account never signs; name a person."), code="service_never_signs", field="holder"
+        )
+    if stage and not _stages(project).filter(slug=stage).exists():
+        raise Invalid(
+            _("There is no stage “%(stage)s” there.") % {"stage": stage}, code="stage_unknown", field="stage"
+        )
+    if until is not None and until <= timezone.now():
+        raise Invalid(
+            _("“Until” lies in the past; choose a later time or leave it empty."),
+            code="until_past",
+            field="until",
+        )
+    if not why.strip():
+        raise Invalid(_("Say why, so that a later review understands it."), code="why_missing", field="why")
+    with ledger.business():
+        # One that ran out still stands in the way of the unique constraint; it is closed by the system first.
+        Grant.objects.filter(
+            person=person,
+            team=team,
+            right=right,
+            role=role,
+            project=project,
+            stage=stage,
+            revoked_at__isnull=True,
+            until__lte=timezone.now(),
+        ).update(revoked_at=timezone.now(), revoked_by=Person.objects.system())
+        try:
+            with transaction.atomic():
+                given = Grant.objects.create(
+                    person=person,
+                    team=team,
+                    right=right,
+                    role=role,
+                    project=project,
+                    stage=stage,
+                    until=until,
+                    why=why.strip(),
+                    given_by=by,
+                )
+        except IntegrityError as error:
+            raise Invalid(
+                _("%(holder)s holds this right there already; revoke it first to change it.")
+                % {"holder": person or team},
+                code="grant_duplicate",
+                field="holder",
+            ) from error
+        _reproject(project, stage)
+        ledger.record(
+            EventKind.GRANT_GIVEN,
+            by=by,
+            project=project.key if project else "",
+            subject=f"grant:{given.pk}",
+            until=until.isoformat() if until else None,
+            why=given.why,
+            **_facts(given),
+        )
+        return given
+
+
+def first_grant(*, by: Person, person: Person) -> Grant:
+    """Give `manage` on the estate to an administrator made on the command line; nobody else can give the first."""
+    if not by.is_system:
+        raise Forbidden(
+            _("Administrators are made on the command line: manage.py create_admin."),
+            code="command_line_only",
+        )
+    with ledger.business():
+        found = Grant.objects.filter(
+            person=person, right=Right.MANAGE, project=None, stage="", revoked_at=None
+        ).first()
+        if found is not None:
+            return found
+        given = Grant.objects.create(
+            person=person, right=Right.MANAGE, why="made on the command line", given_by=by
+        )
+        ledger.record(
+            EventKind.GRANT_GIVEN,
+            by=by,
+            project="",
+            subject=f"grant:{given.pk}",
+            until=None,
+            why=given.why,
+            **_facts(given),
+        )
+        return given
+
+
+def revoke(*, by: Person, grant: Grant, why: str) -> None:
+    """Take a right back; it is gone at once, also for what is already under way."""
+    _check_grantor(by, grant.project)
+    if not why.strip():
+        raise Invalid(_("Say why, so that a later review understands it."), code="why_missing", field="why")
+    with ledger.business():
+        now = timezone.now()
+        if not Grant.objects.filter(pk=grant.pk, revoked_at__isnull=True).update(
+            revoked_at=now, revoked_by=by
+        ):
+            raise Invalid(_("This right was revoked already."), code="revoked_already", field="grant")
+        _reproject(grant.project, grant.stage)
+        ledger.record(
+            EventKind.GRANT_REVOKED,
+            by=by,
+            project=grant.project.key if grant.project else "",
+            subject=f"grant:{grant.pk}",
+            why=why.strip(),
+            **_facts(grant),
+        )
+
+
+def _check_grantor(by: Person, project: Project | None) -> None:
+    """Who may grant: `manage` on the estate, or on every lane of the project."""
+    if project is None or Right.MANAGE in rights.on_estate(by):
+        rights.check_estate(by, Right.MANAGE)
+        return
+    for lane in Lane.objects.filter(project=project).select_related("project", "stage"):
+        rights.check(by, Right.MANAGE, lane)
+
+
+def _stages(project: Project | None) -> QuerySet[Stage]:
+    return Stage.objects.all() if project is None else Stage.objects.filter(pipeline=project.pipeline_id)
+
+
+def _reproject(project: Project | None, stage: str) -> None:
+    if project is not None:  # estate grants are read directly
+        lanes = Lane.objects.filter(project=project).select_related("project", "stage")
+        rights.project_grants(lanes.filter(stage__slug=stage) if stage else lanes)
+
+
+def _facts(given: Grant) -> dict[str, str]:
+    holder = given.person or given.team
+    assert holder is not None  # a constraint says so
+    return {
+        "grant": str(given.pk),
+        "holder_kind": "person" if given.person else "team",
+        "holder_id": str(given.person_id or (given.team and given.team.slug)),
+        "holder": holder.name,
+        "right": given.right,
+        "role": given.role,
+        "where": (given.project.key if given.project else ESTATE)
+        + (f" · {given.stage}" if given.stage else ""),
+        "stage": given.stage,
+    }

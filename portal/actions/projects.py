@@ -1,0 +1,87 @@
+"""Imports projects from a design node, and names their owners."""
+
+from django.db import transaction
+from django.db.utils import IntegrityError
+from django.utils.translation import gettext as _
+
+from portal import ledger, rights
+from portal.dss.connect import asking
+from portal.errors import Invalid
+from portal.event_kinds import EventKind
+from portal.models import Lane, Node, Person, Pipeline, Project, Right
+
+
+def import_project(
+    *,
+    by: Person,
+    node: Node,
+    key: str,
+    pipeline: Pipeline,
+    policy: str,
+    tier: str,
+    scored_dataset: str = "",
+    outcome_column: str = "",
+    favourable_value: str = "",
+    label_column: str = "",
+    model_id: str = "",
+) -> Project:
+    """Mirror a DSS project: its name and owner as the design node tells them, one lane per stage.
+
+    A DSS owner whose login is known here becomes an owner; ownership gives no right by itself. Raises Invalid for a
+    key the node does not know or that was imported before, Unavailable when the node does not answer.
+    """
+    rights.check_estate(by, Right.MANAGE)
+    with asking(node) as dss:
+        found = next((project for project in dss.list_projects() if project.key == key), None)
+    if found is None:
+        raise Invalid(
+            _("%(node)s knows no project “%(key)s”; check the key and that the portal's key may read it.")
+            % {"node": node.name, "key": key},
+            code="project_unknown",
+            field="key",
+        )
+    with ledger.business():
+        try:
+            with transaction.atomic():
+                project = Project.objects.create(
+                    key=key,
+                    name=found.name or key,
+                    node=node,
+                    pipeline=pipeline,
+                    policy=policy,
+                    tier=tier,
+                    dss_owner=found.owner_login,
+                    scored_dataset=scored_dataset,
+                    outcome_column=outcome_column,
+                    favourable_value=favourable_value,
+                    label_column=label_column,
+                    model_id=model_id,
+                )
+        except IntegrityError as error:
+            raise Invalid(
+                _("“%(key)s” was imported already.") % {"key": key}, code="project_imported", field="key"
+            ) from error
+        Lane.objects.bulk_create(Lane(project=project, stage=stage) for stage in pipeline.stages.all())
+        ledger.record(
+            EventKind.PROJECT_IMPORTED,
+            by=by,
+            project=key,
+            subject=f"project:{project.pk}",
+            node=node.slug,
+            name=project.name,
+            tier=tier,
+            pipeline=pipeline.slug,
+            dss_owner=found.owner_login,
+        )
+        owner = Person.objects.filter(login=found.owner_login.lower(), is_active=True).first()
+        if owner is not None:
+            project.owners.add(owner)
+            ledger.record(
+                EventKind.OWNER_ADDED,
+                by=by,
+                project=key,
+                subject=f"project:{project.pk}",
+                person=str(owner.pk),
+                name=owner.name,
+            )
+        return project

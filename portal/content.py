@@ -1,0 +1,44 @@
+"""Puts bytes into the content-addressed store and takes them out again, checking their digest."""
+
+import hashlib
+from typing import Any
+
+from portal.canonical import canonical
+from portal.errors import Refused
+from portal.models.content import Content
+
+LIMIT = 64 * 1024 * 1024
+
+
+def put(body: bytes, media_type: str) -> Content:
+    """Store bytes under their SHA-256; storing the same bytes again is no error. Refuses more than 64 MiB."""
+    if len(body) > LIMIT:
+        raise Refused(
+            f"This is larger than {LIMIT // 2**20} MiB and cannot be stored.", code="content_too_large"
+        )
+    digest = hashlib.sha256(body).hexdigest()
+    Content.objects.bulk_create(
+        [Content(digest=digest, media_type=media_type, size=len(body), body=body)], ignore_conflicts=True
+    )
+    return Content.objects.get(pk=digest)
+
+
+def put_json(value: Any, media_type: str = "application/json") -> Content:
+    """Store a JSON value in canonical form (RFC 8785)."""
+    return put(canonical(value), media_type)
+
+
+def get(digest: str) -> bytes:
+    """The bytes of a digest; raises Refused when they are absent or do not match it any more."""
+    found = Content.objects.filter(pk=digest).first()
+    if found is None:
+        raise Refused(
+            f"The stored content {digest[:12]}… is missing; restore it from a backup.", code="content_missing"
+        )
+    body = bytes(found.body)
+    if hashlib.sha256(body).hexdigest() != digest:
+        raise Refused(
+            f"The stored content {digest[:12]}… was altered; restore it from a backup.",
+            code="content_altered",
+        )
+    return body

@@ -1,0 +1,163 @@
+"""A person at the portal: signs in through the login page, then speaks the REST API with session and CSRF token.
+
+Reads are repeated while the portal is away; writes are not, unless it surely did not take them: the story looks first.
+"""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import requests
+
+from portal.demo.cast import PASSWORD, Player
+
+PATIENCE = 60.0  # seconds the portal may be away, and the longest that anything in the story may take
+
+
+class DemoFailed(RuntimeError):
+    """A chapter did not happen; the text says which and why."""
+
+
+class Problem(DemoFailed):
+    """The API refused: problem+json with its sentence."""
+
+    def __init__(self, status: int, body: dict[str, Any], what: str) -> None:
+        super().__init__(f"{what}: {status} {body.get('detail') or body}")
+        self.status = status
+        self.code = str(body.get("code", ""))
+        self.detail = str(body.get("detail", ""))
+
+
+class Visitor:
+    """One signed-in player."""
+
+    def __init__(self, url: str, player: Player) -> None:
+        self.url = url
+        self.player = player
+        self._session = requests.Session()
+
+    def sign_in(self) -> None:
+        """Fill in the login form."""
+        page = self._patiently(lambda: self._session.get(f"{self.url}/login/", timeout=30))
+        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
+        answer = self._patiently(
+            lambda: self._session.post(
+                f"{self.url}/login/",
+                data={
+                    "username": self.player.login,
+                    "password": PASSWORD,
+                    "csrfmiddlewaretoken": token[1] if token else "",
+                },
+                headers={"Referer": f"{self.url}/login/"},
+                timeout=30,
+                allow_redirects=False,
+            )
+        )
+        if answer.status_code != 302:
+            raise DemoFailed(f"{self.player.name} could not sign in ({answer.status_code}).")
+
+    def get(self, path: str, **params: Any) -> Any:
+        """The JSON of a GET; raises Problem for a refusal."""
+        return self._json(self._patiently(lambda: self._send("GET", path, params=params)), f"GET {path}")
+
+    def find(self, path: str, **params: Any) -> Any | None:
+        """As `get`, None for what is absent."""
+        try:
+            return self.get(path, **params)
+        except Problem as problem:
+            if problem.status == 404:
+                return None
+            raise
+
+    def every(self, path: str, **params: Any) -> Iterator[Any]:
+        """All results of a paginated list."""
+        page = self.get(path, **params)
+        while True:
+            yield from page["results"]
+            if not page.get("next"):
+                return
+            page = self._json(
+                self._patiently(lambda at=page["next"]: self._session.get(at, timeout=30)), path
+            )
+
+    def post(self, path: str, **body: Any) -> Any:
+        """The JSON of a POST; raises Problem for a refusal, ConnectionError when it is not known what became of it."""
+        return self._json(self._send("POST", path, json=body), f"POST {path}")
+
+    def download(self, path: str) -> bytes:
+        """The bytes of a GET."""
+        answer = self._patiently(lambda: self._send("GET", path))
+        if answer.status_code != 200:
+            raise DemoFailed(f"GET {path}: {answer.status_code}")
+        return answer.content
+
+    def _send(self, method: str, path: str, **given: Any) -> requests.Response:
+        if "countersign_session" not in self._session.cookies:
+            self.sign_in()
+        headers = {"X-CSRFToken": self._session.cookies.get("countersign_csrf", ""), "Referer": self.url}
+        return self._session.request(
+            method, f"{self.url}/api/v1/{path}", headers=headers, timeout=30, **given
+        )
+
+    @staticmethod
+    def _json(answer: requests.Response, what: str) -> Any:
+        try:
+            body = answer.json() if answer.content else {}
+        except ValueError:
+            body = {"detail": answer.text[:300]}
+        if answer.status_code >= 400:
+            raise Problem(answer.status_code, body, what)
+        return body
+
+    @staticmethod
+    def _patiently(call: Callable[[], requests.Response]) -> requests.Response:
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                answer = call()
+            except requests.RequestException:
+                if time.monotonic() > deadline:
+                    raise DemoFailed("The portal did not answer for a minute.") from None
+                time.sleep(0.2)
+                continue
+            if (
+                answer.status_code in (502, 503)
+                and time.monotonic() < deadline
+                and "problem" not in answer.headers.get("Content-Type", "")
+            ):
+                time.sleep(0.2)
+                continue
+            return answer
+
+
+def ensure(look: Callable[[], Any], act: Callable[[], Any]) -> Any:
+    """What `look` finds; when there is nothing, `act`, then look again. An act that broke off is looked after, not repeated blindly."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        found = look()
+        if found:
+            return found
+        try:
+            act()
+        except requests.RequestException:
+            time.sleep(0.3)  # the portal went away in the middle; look whether it took it
+        except Problem as problem:
+            if problem.status < 500:
+                raise
+            time.sleep(0.3)
+        if time.monotonic() > deadline:
+            raise DemoFailed("Something was asked for and did not come to be within a minute.")
+
+
+def wait_for(what: str, look: Callable[[], Any], seconds: float = PATIENCE) -> Any:
+    """What `look` finds as soon as it finds something; raises DemoFailed after `seconds`."""
+    deadline = time.monotonic() + seconds
+    pause = 0.05
+    while time.monotonic() < deadline:
+        found = look()
+        if found:
+            return found
+        time.sleep(pause)
+        pause = min(0.5, pause * 1.3)
+    raise DemoFailed(f"{what} did not happen within {seconds:.0f} seconds.")

@@ -1,0 +1,441 @@
+"""The story, chapter by chapter, played by the cast over the portal's REST API.
+
+Each chapter looks whether it happened and plays only what is missing, so a second run verifies. A chapter that did
+not happen ends the demo with a sentence.
+"""
+
+import time
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from portal.demo import cast
+from portal.demo.cast import (
+    ADA,
+    DEV,
+    MEMBERS,
+    MONA,
+    NORA,
+    OLGA,
+    OTTO,
+    PASSWORD,
+    PEOPLE,
+    PROJECT,
+    SIGNERS,
+    TEAM,
+    Player,
+)
+from portal.demo.client import DemoFailed, Problem, Visitor, ensure, wait_for
+from portal.demo.processes import Demo
+
+Say = Callable[[str], object]
+TEAM_SLUG = "churn-team"
+
+
+def play(demo: Demo, say: Say) -> Path:
+    """Play or verify every chapter; returns the path of the report on v3's request."""
+    story = Story(demo, say)
+    for number, chapter in enumerate(story.chapters, start=1):
+        began = time.monotonic()
+        say(f"\n{number}. {chapter.__doc__}")
+        chapter()
+        say(f"   ({time.monotonic() - began:.1f} s)")
+    return story.reports[-1]
+
+
+class Story:
+    """The chapters and the people who play them."""
+
+    def __init__(self, demo: Demo, say: Say) -> None:
+        self.demo = demo
+        self._say = say
+        self._visitors: dict[str, Visitor] = {}
+        self.reports: list[Path] = []
+
+    @cached_property
+    def chapters(self) -> list[Callable[[], None]]:
+        return [
+            self.estate,
+            self.rights,
+            self.first_bundle,
+            self.refused,
+            self.second_bundle,
+            self.third_bundle,
+            self.kept_out,
+            self.proof,
+        ]
+
+    def says(self, text: str) -> None:
+        self._say(f"   {text}")
+
+    def by(self, player: Player) -> Visitor:
+        if player.login not in self._visitors:
+            self._visitors[player.login] = Visitor(self.demo.url, player)
+        return self._visitors[player.login]
+
+    # --- chapters ---
+
+    def estate(self) -> None:
+        """Ada and Abe are made administrators and describe the estate: nodes, pipeline, policy, people, projects."""
+        for admin in cast.ADMINS:
+            self.demo.manage(
+                "create_admin",
+                "--login",
+                admin.login,
+                "--name",
+                admin.name,
+                "--zone",
+                admin.zone,
+                stdin=PASSWORD + "\n",
+            )
+        ada = self.by(ADA)
+        nodes = {node["slug"] for node in ada.every("nodes/")}
+        for slug, name in cast.NODES.items():
+            node = self.demo.sandbox.nodes[slug]
+            if slug not in nodes:
+                self._once(
+                    lambda slug=slug: slug in {n["slug"] for n in ada.every("nodes/")},
+                    lambda slug=slug, name=name, node=node: ada.post(
+                        "nodes/", slug=slug, name=name, kind=node.kind, url=node.url, key_name=node.key_name
+                    ),
+                )
+        self._once(
+            lambda: any(p["slug"] == cast.PIPELINE["slug"] for p in ada.every("pipelines/")),
+            lambda: ada.post("pipelines/", **cast.PIPELINE),
+        )
+        policy = cast.POLICY.read_text()
+        published = self._once(
+            lambda: next((p for p in ada.every("policies/") if p["name"] == "demo-policy"), None),
+            lambda: ada.post("policies/", source=policy),
+        )
+        people = {person["login"] for person in ada.every("people/")}
+        for player in PEOPLE:
+            if player.login not in people:
+                self._once(
+                    lambda player=player: player.login in {p["login"] for p in ada.every("people/")},
+                    lambda player=player: ada.post(
+                        "people/",
+                        login=player.login,
+                        name=player.name,
+                        email=player.email,
+                        password=PASSWORD,
+                        zone=player.zone,
+                    ),
+                )
+        self._once(lambda: self._team(), lambda: ada.post("teams/", name=TEAM, slug=TEAM_SLUG))
+        for player in MEMBERS:
+            self._once(
+                lambda player=player: player.login in self._team()["members"],
+                lambda player=player: ada.post(f"teams/{TEAM_SLUG}/members/", login=player.login),
+            )
+        for project in cast.PROJECTS:
+            self._once(
+                lambda project=project: ada.find(f"projects/{project['key']}/"),
+                lambda project=project: ada.post("projects/", **project),
+            )
+        self.says(
+            f"Policy {published['name']} version {published['version']} is in force; {len(cast.PROJECTS)} projects are imported."
+        )
+
+    def rights(self) -> None:
+        """Ada gives the churn team its rights on QA and production, and three people the right to sign."""
+        for stage in ("qa", "prod"):
+            self._grant("request", team=TEAM_SLUG, stage=stage, why="The team deploys its own project.")
+            self._grant("promote", login=MONA.login, stage=stage, why="Release manager of the team.")
+        for role, player in SIGNERS.items():
+            self._grant("sign", role=role, login=player.login, stage="prod", why=f"Appointed for {role}.")
+        # Dev may sign fairness of other people's bundles; of his own he may not, as chapter 7 shows.
+        self._grant("sign", role="fairness", login=DEV.login, stage="prod", why="Deputy for fairness.")
+        self._grant("audit", login=NORA.login, why="Internal audit.", project="")
+        lanes = self.by(DEV).get(f"projects/{PROJECT}/")["lanes"]
+        self.says(
+            "Dev's team sees "
+            + " and ".join(f"{lane['stage']} ({', '.join(lane['rights'])})" for lane in lanes)
+            + "."
+        )
+
+    def first_bundle(self) -> None:
+        """Dev has v1 exported and asks for QA; Mona promotes it, its tests run there."""
+        self._bundle("v1")
+        self._to_qa("v1", "First model of the season.")
+
+    def refused(self) -> None:
+        """Dev asks for v1 in production; the gate refuses, because a group is treated unfairly."""
+        self._collect("v1")
+        request = self._request("v1", "prod", "Retention campaign starts Monday.")
+        refusal: Problem | None = None
+        try:
+            self.by(MONA).post(f"requests/{request}/promote/")
+        except Problem as problem:
+            if problem.code not in ("gate_closed", "request_not_open"):
+                raise
+            refusal = problem
+        if refusal is None:
+            raise DemoFailed("Production took v1 although it treats a group unfairly.")
+        finding = self._finding(request, "evidence:fairness")
+        if finding["state"] != "not_met":
+            raise DemoFailed(f"v1 was to be unfair, but: {finding['sentence']}")
+        self.says(f"Not met: {finding['sentence']}")
+
+    def second_bundle(self) -> None:
+        """v2 goes through QA, evidence is collected, Fay, Eli and Ravi sign, and production runs it."""
+        self._bundle("v2")
+        self._to_qa("v2", "Retrained without gender.")
+        self._collect("v2")
+        self._write_purpose("v2")
+        request = self._request("v2", "prod", "Treats both genders alike now.")
+        self._sign_all(request, "v2")
+        self._promote(request, "v2", "prod", "done")
+        running = self._running("prod")
+        if running["bundle"] not in ("v2",):
+            raise DemoFailed(f"Production was to run v2, but runs {running['bundle']}.")
+        self.says("Production runs v2.")
+
+    def third_bundle(self) -> None:
+        """v3 passes everything, but its smoke test fails in production; the portal rolls back to v2 by itself."""
+        self._bundle("v3")
+        self._to_qa("v3", "Offers now respect the budget.")
+        self._collect("v3")
+        self._write_purpose("v3")
+        request = self._request("v3", "prod", "Marketing asked for budgets.")
+        self._sign_all(request, "v3")
+        self._promote(request, "v3", "prod", "held")
+        promotions = self.by(DEV).get(f"requests/{request}/")["promotions"]
+        failed = next(p for p in promotions if p["kind"] == "promote")
+        back = next((p for p in promotions if p["kind"] == "rollback"), None)
+        if (
+            failed["status"] != "failed"
+            or back is None
+            or back["status"] != "succeeded"
+            or back["bundle"] != "v2"
+        ):
+            raise DemoFailed(
+                f"v3 was to be rolled back to v2, but: {[(p['kind'], p['bundle'], p['status']) for p in promotions]}"
+            )
+        if self._running("prod")["bundle"] != "v2":
+            raise DemoFailed("After the rollback production does not run v2.")
+        self.says(f"{failed['reason']} Production runs v2 again.")
+
+    def kept_out(self) -> None:
+        """Otto, an outsider, finds nothing; Dev, who asked and holds a sign role, may not sign his own request."""
+        try:
+            self.by(OTTO).get(f"projects/{PROJECT}/")
+            raise DemoFailed("Otto sees a project that is none of his business.")
+        except Problem as problem:
+            if problem.status != 404:
+                raise
+            self.says(f"Otto: {problem.detail}")
+        request = self._request_of("v3", "prod")
+        try:
+            self._sign(request, "fairness", DEV)
+            raise DemoFailed("Dev signed his own request.")
+        except Problem as problem:
+            if problem.status != 403 or problem.code != "barred":
+                raise
+            self.says(f"Dev: {problem.detail}")
+
+    def proof(self) -> None:
+        """Reports are made, and the ledger is verified."""
+        folder = self.demo.data_dir / "reports"
+        folder.mkdir(exist_ok=True)
+        for bundle in ("v1", "v2", "v3"):
+            request = self._request_of(bundle, "prod")
+            path = folder / f"request-{request}-{bundle}.pdf"
+            if not path.exists():
+                made = self._report(request)
+                partial = path.with_suffix(".part")
+                partial.write_bytes(self.by(NORA).download(f"reports/{made}/pdf/"))
+                partial.rename(path)
+            if not path.read_bytes().startswith(b"%PDF"):
+                raise DemoFailed(f"{path} is no PDF.")
+            self.reports.append(path)
+            self.says(f"Report on {bundle}: {path}")
+        self.says(self.demo.manage("verify_ledger").strip().splitlines()[-1])
+
+    # --- what chapters are made of ---
+
+    def _once(self, look: Callable[[], Any], act: Callable[[], Any]) -> Any:
+        return ensure(look, act)
+
+    def _team(self) -> Any:
+        return next((team for team in self.by(ADA).every("teams/") if team["slug"] == TEAM_SLUG), None)
+
+    def _grant(
+        self,
+        right: str,
+        *,
+        why: str,
+        role: str = "",
+        login: str = "",
+        team: str = "",
+        stage: str = "",
+        project: str = PROJECT,
+    ) -> None:
+        ada = self.by(ADA)
+
+        def there() -> bool:
+            return any(
+                (g["right"], g["role"], g["person"] or "", g["team"] or "", g["stage"], g["project"] or "")
+                == (right, role, login, team, stage, project)
+                for g in ada.every("grants/", **({"project": project} if project else {}))
+            )
+
+        given = {"right": right, "role": role, "stage": stage, "why": why}
+        given |= {"person": login} if login else {"team": team}
+        given |= {"project": project} if project else {}
+        self._once(there, lambda: ada.post("grants/", **given))
+
+    def _bundle(self, bundle: str) -> None:
+        """Dev's work of that revision, exported by the portal unless it is registered."""
+        dev = self.by(DEV)
+        found = dev.find(f"projects/{PROJECT}/bundles/{bundle}/")
+        if found is None:
+            self.demo.sandbox.control.apply_revision(PROJECT, bundle)
+            self._once(
+                lambda: dev.find(f"projects/{PROJECT}/bundles/{bundle}/"),
+                lambda: dev.post(
+                    f"projects/{PROJECT}/bundles/", bundle_id=bundle, notes=f"Revision {bundle}"
+                ),
+            )
+        done = wait_for(f"The registration of {bundle}", lambda: self._settled_bundle(bundle))
+        if done["status"] != "registered":
+            raise DemoFailed(f"{bundle} could not be registered: {done['problem']}")
+        if found is None:
+            self.says(f"{bundle}: {done['members']} members, archive {done['archive'][:12]}…")
+
+    def _settled_bundle(self, bundle: str) -> Any:
+        found = self.by(DEV).get(f"projects/{PROJECT}/bundles/{bundle}/")
+        return found if found["status"] != "asked" else None
+
+    def _to_qa(self, bundle: str, why: str) -> None:
+        request = self._request(bundle, "qa", why)
+        self._promote(request, bundle, "qa", "done")
+        tests = next((s for s in self._steps(request) if s["name"] == "run_tests"), None)
+        if tests is None or tests["status"] != "done":
+            raise DemoFailed(f"The tests of {bundle} did not run in QA.")
+        passed = [f"{run['scenario']} {run['outcome']}" for run in tests["output"]["results"]]
+        self.says(f"QA runs {bundle}; {', '.join(passed)}.")
+
+    def _request_of(self, bundle: str, stage: str) -> int | None:
+        """The newest request of this bundle to this stage."""
+        found = [
+            r
+            for r in self.by(DEV).every("requests/", project=PROJECT)
+            if r["bundle"] == bundle and r["stage"] == stage
+        ]
+        return max((int(r["number"]) for r in found), default=None)
+
+    def _request(self, bundle: str, stage: str, why: str) -> int:
+        return int(
+            self._once(
+                lambda: self._request_of(bundle, stage),
+                lambda: self.by(DEV).post(
+                    "requests/", project=PROJECT, bundle_id=bundle, stage=stage, why=why
+                ),
+            )
+        )
+
+    def _steps(self, request: int) -> list[Any]:
+        promotions = self.by(DEV).get(f"requests/{request}/")["promotions"]
+        return next((list(p["steps"]) for p in promotions if p["kind"] == "promote"), [])
+
+    def _state(self, request: int) -> Any:
+        found = self.by(DEV).get(f"requests/{request}/")
+        running = any(p["status"] == "running" for p in found["promotions"])
+        return None if running else found
+
+    def _promote(self, request: int, bundle: str, stage: str, end: str) -> None:
+        """Start the promotion once its gate is open, unless it was started; wait for its end, rollback included."""
+        if not self.by(DEV).get(f"requests/{request}/")["promotions"]:
+            wait_for(
+                f"The gate for {bundle} to {stage}",
+                lambda: self.by(MONA).get(f"requests/{request}/gate/")["met"],
+            )
+            self._once(
+                lambda: self.by(DEV).get(f"requests/{request}/")["promotions"],
+                lambda: self.by(MONA).post(f"requests/{request}/promote/"),
+            )
+        found = wait_for(
+            f"The end of the promotion of {bundle} to {stage}", lambda: self._state(request), 180
+        )
+        state = "held" if found["held"] else found["status"]
+        if state != end:
+            raise DemoFailed(f"{bundle} to {stage} was to end {end}, but is {state}: {found['held']}")
+
+    def _collect(self, bundle: str) -> None:
+        """Fairness and explainability are counted, and the model document generated, on QA."""
+        dev = self.by(DEV)
+        for what in ("fairness", "explainability", "model-documentation"):
+
+            def latest(what: str = what) -> Any:
+                rows = [
+                    c
+                    for c in dev.every(f"projects/{PROJECT}/bundles/{bundle}/collections/")
+                    if c["what"] == what
+                ]
+                return rows[0] if rows else None
+
+            self._once(
+                latest,
+                lambda what=what: dev.post(
+                    f"projects/{PROJECT}/bundles/{bundle}/collections/", stage="qa", what=what
+                ),
+            )
+            done = wait_for(
+                f"{what} of {bundle}", lambda latest=latest: (c := latest()) and c["status"] != "asked" and c
+            )
+            if done["status"] != "done":
+                raise DemoFailed(f"{what} of {bundle} could not be collected: {done['problem']}")
+
+    def _write_purpose(self, bundle: str) -> None:
+        olga = self.by(OLGA)
+        path = f"projects/{PROJECT}/bundles/{bundle}/documents/"
+        self._once(
+            lambda: any(d["kind"] == "intended-use" for d in olga.every(path)),
+            lambda: olga.post(path, kind="intended-use", title="Intended use", text=cast.INTENDED_USE),
+        )
+
+    def _sign_all(self, request: int, bundle: str) -> None:
+        for role, player in SIGNERS.items():
+
+            def signed(role: str = role, player: Player = player) -> bool:
+                rows = self.by(DEV).every(f"projects/{PROJECT}/bundles/{bundle}/signoffs/")
+                return any(s["role"] == role and s["person"] == player.login for s in rows)
+
+            self._once(signed, lambda role=role, player=player: self._sign(request, role, player))
+        self.says("Signed by " + ", ".join(player.name for player in SIGNERS.values()) + ".")
+
+    def _sign(self, request: int, role: str, player: Player) -> None:
+        """Read what is to be signed, then sign exactly that, with the password."""
+        signer = self.by(player)
+        shown = signer.get(f"requests/{request}/signing/", requirement=f"sign_off:{role}")
+        signer.post(
+            f"requests/{request}/signoffs/",
+            requirement=f"sign_off:{role}",
+            decision="approve",
+            password=PASSWORD,
+            bound=shown["bound"],
+            comment="",
+        )
+
+    def _finding(self, request: int, key: str) -> Any:
+        gate = self.by(DEV).get(f"requests/{request}/gate/")
+        return next(f for f in gate["findings"] if f["key"] == key)
+
+    def _running(self, stage: str) -> Any:
+        lanes = self.by(DEV).get(f"projects/{PROJECT}/")["lanes"]
+        return next(lane["running"] for lane in lanes if lane["stage"] == stage)
+
+    def _report(self, request: int) -> int:
+        nora = self.by(NORA)
+
+        def latest() -> Any:
+            found = nora.get(f"requests/{request}/")["reports"]
+            return found[0] if found else None
+
+        self._once(latest, lambda: nora.post(f"requests/{request}/reports/"))
+        done = wait_for("The report", lambda: (r := latest()) and r["status"] != "asked" and r)
+        if done["status"] != "made":
+            raise DemoFailed(f"The report could not be made: {done['problem']}")
+        return int(done["id"])

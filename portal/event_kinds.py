@@ -1,0 +1,322 @@
+"""Every kind of event: its name (`subject.happened`), the facts it must state, and the sentence it reads as.
+
+The sentence is an English template over facts and `actor`; personal facts are filled in from their disclosures. The
+same sentence stands on the ledger page, in the API and in the report. A fact missing here is a fact not proved.
+"""
+
+from dataclasses import dataclass
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class EventKind(models.TextChoices):
+    """The vocabulary of the ledger."""
+
+    ADMIN_MADE = "admin.made", _("Admin made")
+    PERSON_ADDED = "person.added", _("Person added")
+    TEAM_ADDED = "team.added", _("Team added")
+    TEAM_JOINED = "team.joined", _("Team joined")
+    TEAM_LEFT = "team.left", _("Team left")
+    SIGNED_IN = "person.signed_in", _("Signed in")
+    TOKEN_MADE = "token.made", _("Token made")
+    TOKEN_REVOKED = "token.revoked", _("Token revoked")
+    NODE_ADDED = "node.added", _("Node added")
+    PIPELINE_ADDED = "pipeline.added", _("Pipeline added")
+    PROJECT_IMPORTED = "project.imported", _("Project imported")
+    OWNER_ADDED = "project.owner_added", _("Owner added")
+    GRANT_GIVEN = "grant.given", _("Right granted")
+    GRANT_REVOKED = "grant.revoked", _("Right revoked")
+    ACCESS_REFUSED = "access.refused", _("Refused")
+    POLICY_PUBLISHED = "policy.published", _("Policy published")
+    BUNDLE_ASKED = "bundle.asked", _("Bundle asked for")
+    BUNDLE_REGISTERED = "bundle.registered", _("Bundle registered")
+    BUNDLE_FAILED = "bundle.failed", _("Bundle not registered")
+    COLLECTION_ASKED = "collection.asked", _("Evidence asked for")
+    COLLECTION_FAILED = "collection.failed", _("Evidence not collected")
+    EVIDENCE_RECORDED = "evidence.recorded", _("Evidence recorded")
+    DOCUMENT_RECORDED = "document.recorded", _("Document recorded")
+    SIGNOFF_GIVEN = "signoff.given", _("Signed")
+    SIGNOFF_WITHDRAWN = "signoff.withdrawn", _("Signature withdrawn")
+    REQUEST_SUBMITTED = "request.submitted", _("Request submitted")
+    REQUEST_WITHDRAWN = "request.withdrawn", _("Request withdrawn")
+    REQUEST_SUPERSEDED = "request.superseded", _("Request superseded")
+    REQUEST_PROMOTED = "request.promoted", _("Promotion asked for")
+    REQUEST_LANDED = "request.landed", _("Request done")
+    REQUEST_HELD = "request.held", _("Request held")
+    VERDICT_JUDGED = "verdict.judged", _("Gate judged")
+    PROMOTION_STARTED = "promotion.started", _("Promotion started")
+    PROMOTION_LIVE = "promotion.live", _("Live change begun")
+    PROMOTION_SUCCEEDED = "promotion.succeeded", _("Promotion succeeded")
+    PROMOTION_FAILED = "promotion.failed", _("Promotion failed")
+    PROMOTION_ERRORED = "promotion.errored", _("Promotion errored")
+    PROMOTION_STOPPED = "promotion.stopped", _("Promotion stopped")
+    STEP_DONE = "step.done", _("Step done")
+    STEP_FAILED = "step.failed", _("Step failed")
+    DEPLOYMENT_CHANGED = "deployment.changed", _("What runs changed")
+    LANE_RELEASED = "lane.released", _("Lane released")
+    CHECKPOINT_CUT = "checkpoint.cut", _("Checkpoint cut")
+    REPORT_ASKED = "report.asked", _("Report asked for")
+    REPORT_MADE = "report.made", _("Report made")
+    REPORT_FAILED = "report.failed", _("Report not made")
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The facts of a kind: `facts` must be there, `personal` among them are commitments with disclosures."""
+
+    facts: frozenset[str]
+    personal: frozenset[str]
+    sentence: str
+    v: int = 1
+
+
+def _shape(sentence: str, *facts: str) -> Shape:
+    """A fact written with a trailing `*` is personal."""
+    return Shape(
+        facts=frozenset(fact.rstrip("*") for fact in facts),
+        personal=frozenset(fact.rstrip("*") for fact in facts if fact.endswith("*")),
+        sentence=sentence,
+    )
+
+
+K = EventKind
+SHAPES: dict[EventKind, Shape] = {
+    K.ADMIN_MADE: _shape("{name} was made an administrator by command line", "person", "name*"),
+    K.PERSON_ADDED: _shape("{name} was added as {kind}", "person", "name*", "login*", "kind"),
+    K.TEAM_ADDED: _shape("Team {name} was added", "team", "name"),
+    K.TEAM_JOINED: _shape("{name} joined team {team}", "team", "person", "name*"),
+    K.TEAM_LEFT: _shape("{name} left team {team}", "team", "person", "name*"),
+    K.SIGNED_IN: _shape("{actor} signed in", "method"),
+    K.TOKEN_MADE: _shape("{actor} made the API token {prefix}…", "prefix", "name*", "expires_at"),
+    K.TOKEN_REVOKED: _shape("{actor} revoked the API token {prefix}…", "prefix"),
+    K.NODE_ADDED: _shape("Node {node} ({kind}) was added", "node", "kind", "url"),
+    K.PIPELINE_ADDED: _shape(
+        "Pipeline {pipeline} was added with stages {stages}", "pipeline", "stages", "places"
+    ),
+    K.PROJECT_IMPORTED: _shape(
+        "Project {name} was imported from {node} into tier {tier}",
+        "node",
+        "name",
+        "tier",
+        "pipeline",
+        "dss_owner*",
+    ),
+    K.OWNER_ADDED: _shape("{name} became an owner", "person", "name*"),
+    K.GRANT_GIVEN: _shape(
+        "{actor} gave {holder} the right to {right} on {where}{until}",
+        "grant",
+        "holder_kind",
+        "holder_id",
+        "holder*",
+        "right",
+        "role",
+        "where",
+        "stage",
+        "until",
+        "why*",
+    ),
+    K.GRANT_REVOKED: _shape(
+        "{actor} revoked the right of {holder} to {right} on {where}",
+        "grant",
+        "holder_kind",
+        "holder_id",
+        "holder*",
+        "right",
+        "role",
+        "where",
+        "stage",
+        "why*",
+    ),
+    K.ACCESS_REFUSED: _shape("{actor} was refused: {reason}", "action", "code", "reason*"),
+    K.POLICY_PUBLISHED: _shape(
+        "{actor} published policy {policy} version {version}",
+        "policy",
+        "version",
+        "digest",
+        "source",
+        "tiers",
+    ),
+    K.BUNDLE_ASKED: _shape("{actor} asked for bundle {bundle} to be {origin}", "bundle", "origin", "notes*"),
+    K.BUNDLE_REGISTERED: _shape(
+        "Bundle {bundle} was registered ({members} members)",
+        "bundle",
+        "origin",
+        "archive",
+        "size",
+        "members",
+        "parts",
+        "manifest",
+        "author",
+        "author_name*",
+        "author_in_dss*",
+    ),
+    K.BUNDLE_FAILED: _shape("Bundle {bundle} could not be registered: {reason}", "bundle", "code", "reason"),
+    K.COLLECTION_ASKED: _shape(
+        "{actor} asked for evidence on {bundle} at {stage}", "bundle", "stage", "what"
+    ),
+    K.COLLECTION_FAILED: _shape(
+        "{what} evidence on {bundle} could not be collected: {reason}",
+        "bundle",
+        "stage",
+        "what",
+        "code",
+        "reason",
+    ),
+    K.EVIDENCE_RECORDED: _shape(
+        "{evidence} evidence on {bundle} was recorded",
+        "evidence",
+        "bundle",
+        "stage",
+        "digest",
+        "result",
+        "parts",
+        "source",
+    ),
+    K.DOCUMENT_RECORDED: _shape(
+        "Document “{title}” ({document}) was recorded for {bundle}",
+        "document",
+        "bundle",
+        "title",
+        "digest",
+        "content",
+        "media_type",
+        "sections",
+        "parts",
+        "origin",
+    ),
+    K.SIGNOFF_GIVEN: _shape(
+        "{actor} signed as {role} for {bundle} to {stage}: {decision}",
+        "signoff",
+        "bundle",
+        "stage",
+        "role",
+        "decision",
+        "requirement",
+        "clause",
+        "covered",
+        "evidence",
+        "documents",
+        "meaning",
+        "statement",
+        "envelope",
+        "key_id",
+        "name*",
+        "comment*",
+    ),
+    K.SIGNOFF_WITHDRAWN: _shape(
+        "{actor} withdrew the {role} signature on {bundle}",
+        "signoff",
+        "bundle",
+        "stage",
+        "role",
+        "statement",
+        "why*",
+    ),
+    K.REQUEST_SUBMITTED: _shape(
+        "{actor} asked for {bundle} to go to {stage}",
+        "request",
+        "bundle",
+        "bundle_subject",
+        "stage",
+        "why*",
+        "name*",
+        "project_name",
+        "stage_name",
+    ),
+    K.REQUEST_WITHDRAWN: _shape("{actor} withdrew request {request}", "request", "why*"),
+    K.REQUEST_SUPERSEDED: _shape("Request {request} was superseded by {by_request}", "request", "by_request"),
+    K.REQUEST_PROMOTED: _shape(
+        "{actor} started the promotion of request {request}", "request", "promotion", "why*"
+    ),
+    K.REQUEST_LANDED: _shape("Request {request} is done", "request", "promotion"),
+    K.REQUEST_HELD: _shape(
+        "Request {request} is open again and held: {reason}", "request", "promotion", "reason"
+    ),
+    K.VERDICT_JUDGED: _shape(
+        "The gate was judged ({moment}): {outcome}",
+        "request",
+        "moment",
+        "outcome",
+        "case",
+        "verdict",
+        "findings",
+        "policy",
+        "bundle",
+        "stage",
+    ),
+    K.PROMOTION_STARTED: _shape(
+        "{kind} {promotion} of {bundle} to {stage} started",
+        "promotion",
+        "request",
+        "kind",
+        "undoes",
+        "bundle",
+        "stage",
+        "place",
+        "steps",
+        "name*",
+    ),
+    K.PROMOTION_LIVE: _shape(
+        "The live change of promotion {promotion} began",
+        "promotion",
+        "request",
+        "bundle",
+        "previous",
+        "place",
+    ),
+    K.PROMOTION_SUCCEEDED: _shape(
+        "Promotion {promotion} succeeded: {bundle} runs", "promotion", "request", "kind", "bundle"
+    ),
+    K.PROMOTION_FAILED: _shape(
+        "Promotion {promotion} failed: {reason}", "promotion", "request", "kind", "code", "reason", "then"
+    ),
+    K.PROMOTION_ERRORED: _shape(
+        "Promotion {promotion} errored: {reason}", "promotion", "request", "kind", "code", "reason", "then"
+    ),
+    K.PROMOTION_STOPPED: _shape(
+        "{actor} stopped promotion {promotion}", "promotion", "request", "kind", "why*", "then"
+    ),
+    K.STEP_DONE: _shape(
+        "Step {step} done",
+        "promotion",
+        "request",
+        "step",
+        "index",
+        "started_at",
+        "ended_at",
+        "attempts",
+        "output",
+    ),
+    K.STEP_FAILED: _shape(
+        "Step {step} failed: {reason}",
+        "promotion",
+        "request",
+        "step",
+        "index",
+        "started_at",
+        "ended_at",
+        "attempts",
+        "code",
+        "reason",
+        "output",
+    ),
+    K.DEPLOYMENT_CHANGED: _shape(
+        "{bundle} runs in {stage}", "stage", "place", "bundle", "previous", "promotion", "parts"
+    ),
+    K.LANE_RELEASED: _shape("{actor} released lane {stage}", "stage", "promotion", "why*"),
+    K.CHECKPOINT_CUT: _shape("A checkpoint was cut over {size} events", "size", "root", "note"),
+    K.REPORT_ASKED: _shape("{actor} asked for a report on {about}", "report", "about"),
+    K.REPORT_MADE: _shape(
+        "A report on {about} was made from events {first} to {last}",
+        "report",
+        "about",
+        "first",
+        "last",
+        "content",
+        "size",
+        "checkpoint_size",
+        "checkpoint_root",
+    ),
+    K.REPORT_FAILED: _shape("The report on {about} could not be made: {reason}", "report", "about", "reason"),
+}

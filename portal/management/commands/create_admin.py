@@ -1,0 +1,44 @@
+"""manage.py create_admin: makes an administrator (manage on the estate). The password comes from a prompt or stdin."""
+
+import getpass
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+
+from portal.actions import grants, people
+from portal.errors import Refused
+from portal.models import Person
+
+
+class Command(BaseCommand):
+    """Makes an administrator; running it again for the same login changes nothing."""
+
+    help = "Make an administrator: a person who may manage the whole estate. The password is asked for, or read from stdin."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--login", required=True)
+        parser.add_argument("--name", required=True)
+        parser.add_argument("--zone", default="UTC", help="time zone, such as Europe/Paris")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        system = Person.objects.system()
+        password = getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+        try:
+            validate_password(password)
+            admin = people.make_admin(
+                by=system,
+                login=options["login"],
+                name=options["name"],
+                password=password,
+                zone=options["zone"],
+            )
+            grants.first_grant(by=system, person=admin)
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from error
+        except Refused as refusal:
+            raise CommandError(refusal.sentence) from refusal
+        self.stdout.write(f"{admin.name} ({admin.login}) is an administrator.")

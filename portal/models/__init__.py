@@ -1,0 +1,31 @@
+"""The nouns that everything else is about."""
+
+from portal.models.bundle import Bundle
+from portal.models.content import Content
+from portal.models.estate import Node, Pipeline, Place, Stage
+from portal.models.event import Checkpoint, Disclosure, Event, LedgerHead
+from portal.models.grant import Grant, LaneGroupObjectPermission, LaneUserObjectPermission, Right
+from portal.models.person import Person, Team, Token
+from portal.models.project import Lane, Project
+
+__all__ = [
+    "Bundle",
+    "Checkpoint",
+    "Content",
+    "Disclosure",
+    "Event",
+    "Grant",
+    "Lane",
+    "LaneGroupObjectPermission",
+    "LaneUserObjectPermission",
+    "LedgerHead",
+    "Node",
+    "Person",
+    "Pipeline",
+    "Place",
+    "Project",
+    "Right",
+    "Stage",
+    "Team",
+    "Token",
+]

@@ -1,0 +1,134 @@
+"""People, teams and API tokens. Not in charge of what they may do: see portal/rights.py."""
+
+import uuid
+import zoneinfo
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, Group, PermissionsMixin
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+SYSTEM_LOGIN = "system"
+
+
+def check_zone(value: str) -> None:
+    """Refuse what is not an IANA time zone."""
+    if value not in zoneinfo.available_timezones():
+        raise ValidationError(
+            _("“%(zone)s” is not a time zone; use a name such as Europe/Paris."), params={"zone": value}
+        )
+
+
+class PersonManager(BaseUserManager["Person"]):
+    """Makes people; logins are kept in lower case."""
+
+    def create_person(self, login: str, *, password: str | None = None, **fields: Any) -> "Person":
+        """Make a person; without a password they cannot sign in by password."""
+        person = self.model(login=login.lower(), **fields)
+        person.set_password(password)
+        person.full_clean(exclude=["password"])
+        person.save(using=self._db)
+        return person
+
+    def create_superuser(self, login: str, password: str | None = None, **fields: Any) -> "Person":
+        """Make somebody who may look into the Django admin; this gives no right on any project."""
+        return self.create_person(login, password=password, is_superuser=True, **fields)
+
+    def system(self) -> "Person":
+        """The actor of what no person did."""
+        person, _made = self.get_or_create(
+            login=SYSTEM_LOGIN, defaults={"name": "Countersign", "kind": Person.Kind.SYSTEM, "password": "!"}
+        )
+        return person
+
+
+class Person(AbstractBaseUser, PermissionsMixin):
+    """Who acts: a person, a service account, or the system itself.
+
+    `is_superuser` opens the read-only Django admin and decides nothing else.
+    """
+
+    class Kind(models.TextChoices):
+        PERSON = "person", _("person")
+        SERVICE = "service", _("service account")
+        SYSTEM = "system", _("system")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    login = models.CharField(_("login"), max_length=150, unique=True)
+    name = models.CharField(_("name"), max_length=200)
+    email = models.EmailField(_("e-mail"), blank=True)
+    zone = models.CharField(_("time zone"), max_length=64, default="UTC", validators=[check_zone])
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.PERSON)
+    is_active = models.BooleanField(default=True)
+    joined_at = models.DateTimeField(default=timezone.now)
+
+    USERNAME_FIELD = "login"
+    REQUIRED_FIELDS: ClassVar[list[str]] = ["name"]
+    objects: ClassVar[PersonManager] = PersonManager()
+
+    class Meta:
+        verbose_name = _("person")
+        verbose_name_plural = _("people")
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_staff(self) -> bool:
+        """Whether the Django admin opens; it shows and never changes what the ledger protects."""
+        return self.is_superuser
+
+    @property
+    def is_system(self) -> bool:
+        return self.kind == self.Kind.SYSTEM
+
+    def get_full_name(self) -> str:
+        return self.name
+
+
+class Team(models.Model):
+    """A team, one-to-one with a Django group so that guardian's group rows serve it."""
+
+    group = models.OneToOneField(Group, on_delete=models.CASCADE, related_name="team")
+    slug = models.SlugField(unique=True)
+    name = models.CharField(max_length=150)
+
+    class Meta:
+        verbose_name = _("team")
+        verbose_name_plural = _("teams")
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def members(self) -> models.QuerySet[Person]:
+        return Person.objects.filter(groups=self.group_id)
+
+
+class Token(models.Model):
+    """A personal API token. Only its SHA-256 is kept; it never signs."""
+
+    person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="tokens")
+    name = models.CharField(max_length=100)
+    prefix = models.CharField(max_length=12, help_text=_("first characters, to recognise it"))
+    hashed = models.CharField(max_length=64, unique=True)
+    made_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("token")
+        verbose_name_plural = _("tokens")
+        ordering = ("-made_at",)
+        constraints = (
+            models.CheckConstraint(condition=Q(hashed__regex=r"^[0-9a-f]{64}$"), name="token_is_hashed"),
+        )
+
+    def __str__(self) -> str:
+        return self.name

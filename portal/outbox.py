@@ -1,0 +1,44 @@
+"""Wakes the tasks that wait for an event, once its transaction is committed.
+
+The database is the truth: a message carries an id and nothing else, and one that is lost is made good by the sweeps.
+Not in charge of which event wakes what: settings.EVENT_TASKS.
+"""
+
+import logging
+
+from django.conf import settings
+from kombu.exceptions import OperationalError
+
+from portal.celery import app
+
+logger = logging.getLogger(__name__)
+
+# A person is waiting for the answer: a broker that is away may cost them this much and no more. Left to itself, kombu
+# would try to connect for ever.
+BRIEFLY = {
+    "max_retries": 0,
+    "connect_retries_timeout": 2,
+    "socket_connect_timeout": 2,
+    "socket_timeout": 2,
+    "retry_on_timeout": False,
+}
+
+
+def wake(kind: str, subject: str) -> None:
+    """Send the tasks of this kind of event the id in the subject (`request:42` sends "42"). Never fails.
+
+    A broker that is away is logged.
+    """
+    tasks = settings.EVENT_TASKS.get(str(kind), [])
+    if not tasks:
+        return
+    wanted = subject.partition(":")[2]
+    options = {**settings.CELERY_BROKER_TRANSPORT_OPTIONS, **BRIEFLY}
+    try:
+        with app.connection_for_write(transport_options=options) as connection:
+            for task in tasks:
+                app.send_task(task, args=[wanted], connection=connection, retry=False)
+    except (OperationalError, OSError) as error:
+        logger.warning(
+            "The broker is away (%s): %s of %s waits for the next sweep.", error, ", ".join(tasks), subject
+        )
