@@ -97,7 +97,8 @@ def _rules(lane: Lane, versions: Mapping[str, PolicyVersion]) -> Rules:
     if stage is None:
         raise Refused(
             _(
-                "Policy “%(name)s” says nothing about tier “%(tier)s” at stage “%(stage)s”. An administrator can add it."
+                "Policy “%(name)s” says nothing about tier “%(tier)s” at stage “%(stage)s”. "
+                "An administrator can add it."
             )
             % {"name": version.name, "tier": lane.project.tier, "stage": lane.stage.slug},
             code="policy_silent",
@@ -311,6 +312,6 @@ def _signoff(row: SignOff) -> SignOffFact:
 
 
 def _codenames(rules: Rules) -> dict[str, str]:
-    """Codename -> role, as a Case lists holders: of every sign-off asked for, and the two rights that unblock the rest."""
+    """Codename -> role, as a Case lists holders: every sign-off asked for, and two rights that unblock the rest."""
     roles = [str(clause.params["role"]) for clause in rules.stage.requirements if clause.kind == "sign_off"]
     return {**{f"sign_{role}": role for role in roles}, "request": CAN_REQUEST, "promote": CAN_PROMOTE}

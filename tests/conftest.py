@@ -50,6 +50,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             raise pytest.UsageError(f"{item.nodeid}: the marks postgres and sqlite go with database_copy.")
 
 
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """Name a value that has no name of its own by its type: an address would differ between the test workers."""
+    return type(val).__name__ if " at 0x" in repr(val) and not hasattr(val, "__name__") else None
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """The run's first process ends what the run started, failed or not."""
     if os.environ.get("COUNTERSIGN_TEST_RUN_PID") == str(os.getpid()):

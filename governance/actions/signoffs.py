@@ -92,7 +92,8 @@ def why_barred(person: Person, barred: Sequence[Barred]) -> str:
     why = next((one.why for one in barred if one.person == str(person.pk)), "")
     sentences = {
         "requester": _(
-            "You asked for this promotion, so your signature would not be independent. Somebody else with the role has to sign."
+            "You asked for this promotion, so your signature would not be independent. "
+            "Somebody else with the role has to sign."
         ),
         "bundle_author": _(
             "You made this bundle, so your signature would not be independent. Somebody else with the role has to sign."

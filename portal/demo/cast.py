@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-PASSWORD = "countersign-demo"
+PASSWORD = "countersign-demo"  # noqa: S105 - of the demo, printed by it
 TEAM = "Churn team"
 PROJECT = "CHURN"
 POLICY = Path(__file__).resolve().parents[2] / "governance" / "policies" / "demo.yaml"

@@ -132,7 +132,7 @@ class Visitor:
 
 
 def ensure(look: Callable[[], Any], act: Callable[[], Any]) -> Any:
-    """What `look` finds; when there is nothing, `act`, then look again. An act that broke off is looked after, not repeated blindly."""
+    """What `look` finds; when there is nothing, `act`, then look again: an act that broke off is not repeated blindly."""
     deadline = time.monotonic() + PATIENCE
     while True:
         found = look()

@@ -135,7 +135,8 @@ class Story:
                 lambda project=project: ada.post("projects/", **project),
             )
         self.says(
-            f"Policy {published['name']} version {published['version']} is in force; {len(cast.PROJECTS)} projects are imported."
+            f"Policy {published['name']} version {published['version']} is in force; "
+            f"{len(cast.PROJECTS)} projects are imported."
         )
 
     def rights(self) -> None:

@@ -160,4 +160,4 @@ def test_a_project_status_lists_its_deployments_by_infrastructure(fresh: Estate)
     status = fresh.deployer().get_project("CHURN").get_status()
     assert [found.id for found in status.get_deployments("qa-automation")] == ["D"]
     assert status.get_deployments("prod-automation") == []
-    assert {found.id for found in status.get_infras()} == {"qa-automation", "prod-automation"}
+    assert {found["id"] for found in status.get_infras()} == {"qa-automation", "prod-automation"}

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from django.contrib.auth.hashers import make_password
 from django.core.management import CommandError, call_command
-from pytest_django import DjangoSettingsWrapper
+from pytest_django import Settings
 
 from portal import signing
 from portal.errors import Forbidden, Invalid, Refused, Unavailable
@@ -23,7 +23,7 @@ PASSWORD = "a long enough phrase"
 
 
 @pytest.fixture
-def key_file(settings: DjangoSettingsWrapper, tmp_path: Path) -> Path:
+def key_file(settings: Settings, tmp_path: Path) -> Path:
     settings.SIGNING_KEY_FILE = tmp_path / "keys" / "signing.pem"
     return tmp_path / "keys" / "signing.pem"
 
@@ -47,7 +47,7 @@ def test_the_demo_makes_its_key_on_first_use(key_file: Path) -> None:
     assert not signing.holds(signing.public_key(), signature, b"another")
 
 
-def test_outside_the_demo_a_missing_key_is_said(key_file: Path, settings: DjangoSettingsWrapper) -> None:
+def test_outside_the_demo_a_missing_key_is_said(key_file: Path, settings: Settings) -> None:
     settings.DEMO = False
     with pytest.raises(Unavailable, match="manage.py make_signing_key") as refused:
         signing.sign(b"message")
@@ -56,7 +56,7 @@ def test_outside_the_demo_a_missing_key_is_said(key_file: Path, settings: Django
 
 
 def test_the_command_makes_a_key_once(
-    key_file: Path, settings: DjangoSettingsWrapper, capsys: pytest.CaptureFixture[str]
+    key_file: Path, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings.DEMO = False
     call_command("make_signing_key")

@@ -15,7 +15,10 @@ from portal.models import Node
 class Command(BaseCommand):
     """A dry run against a node, known to the portal or not yet."""
 
-    help = "Try the connection to a DSS node: by its name in the portal, or with --url, --kind and --key-name before adding it."
+    help = (
+        "Try the connection to a DSS node: by its name in the portal, "
+        "or with --url, --kind and --key-name before adding it."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("node", nargs="?", help="the node's name in the portal")

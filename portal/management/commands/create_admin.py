@@ -17,7 +17,10 @@ from portal.models import Person
 class Command(BaseCommand):
     """Makes an administrator; running it again for the same login changes nothing."""
 
-    help = "Make an administrator: a person who may manage the whole estate. The password is asked for, or read from stdin."
+    help = (
+        "Make an administrator: a person who may manage the whole estate. "
+        "The password is asked for, or read from stdin."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--login", required=True)

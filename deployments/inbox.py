@@ -1,0 +1,131 @@
+"""What waits for a person, what they asked for, and what went wrong: each in a constant number of queries.
+
+Judged afresh each time, the oldest requests first and at most LIMIT of them. Not in charge of any decision: whoever
+acts on what stands here asks the rules again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from deployments.judging import Judged, judge_many, why_not_promoter
+from deployments.lanes import latest_promotions
+from deployments.models import DeploymentRequest, Promotion
+from portal import rights
+from portal.models import Bundle, Lane, Person, Right
+
+LIMIT = 30
+RECENT = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A request a person can do something about now. `sign` are the keys of what they can sign."""
+
+    request: DeploymentRequest
+    judged: Judged
+    sign: tuple[str, ...]
+    promote: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Mine:
+    """A request the person asked for; `missing` is how much the gate still asks, None where it is not judged."""
+
+    request: DeploymentRequest
+    promotion: Promotion | None
+    missing: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """What did not go as wished, in projects the person may see."""
+
+    held: Sequence[DeploymentRequest]
+    promotions: Sequence[Promotion]
+    bundles: Sequence[Bundle]
+
+    def __bool__(self) -> bool:
+        return bool(self.held or self.promotions or self.bundles)
+
+
+def waits_for(person: Person) -> list[Waiting]:
+    """Requests in which the person can sign a requirement, or start a promotion whose gate is open, now."""
+    lanes = rights.lanes_with(person, [Right.SIGN, Right.PROMOTE])
+    requests = list(_whole(DeploymentRequest.objects.filter(status="open", lane__in=lanes)).order_by("pk")[:LIMIT])
+    if not requests:
+        return []
+    held = rights.held_on(person, _lanes(requests))
+    found = []
+    judgements = judge_many(requests)
+    for request in requests:
+        judged = judgements[request.pk]
+        if not isinstance(judged, Judged):
+            continue
+        waiting = Waiting(request, judged, to_sign(person, judged), _starts(person, request, judged, held[request.lane_id]))
+        if waiting.sign or waiting.promote:
+            found.append(waiting)
+    return found
+
+
+def to_sign(person: Person, judged: Judged) -> tuple[str, ...]:
+    """The keys of the sign-offs that the gate says this person can give now."""
+    return tuple(
+        finding.key for finding in judged.verdict.findings if finding.kind == "sign_off" and str(person.pk) in finding.unblock
+    )
+
+
+def _starts(person: Person, request: DeploymentRequest, judged: Judged, held: frozenset[str]) -> bool:
+    return (
+        judged.verdict.met and Right.PROMOTE.value in held and not request.held and not why_not_promoter(person, request, judged.case)
+    )
+
+
+def count(person: Person) -> str:
+    """How many requests wait for the person, as the navigation shows it; empty for none."""
+    waiting = len(waits_for(person))
+    return "" if not waiting else str(waiting) if waiting < LIMIT else f"{LIMIT}+"
+
+
+def asked_by(person: Person) -> list[Mine]:
+    """The latest requests the person asked for, in projects they may see."""
+    visible = rights.visible_projects(person)
+    requests = list(_whole(DeploymentRequest.objects.filter(requested_by=person, lane__project__in=visible)).order_by("-pk")[:LIMIT])
+    promotions = latest_promotions(requests)
+    judgements = judge_many([request for request in requests if request.status == DeploymentRequest.Status.OPEN])
+    return [Mine(request, promotions.get(request.pk), _missing(judgements.get(request.pk))) for request in requests]
+
+
+def _missing(judged: object) -> int | None:
+    if not isinstance(judged, Judged):
+        return None
+    return sum(finding.state not in ("met", "waived") for finding in judged.verdict.findings)
+
+
+def went_wrong(person: Person) -> Wrong:
+    """Held requests, promotions that failed lately or hold their lane, rollbacks, and bundles not registered."""
+    visible = rights.visible_projects(person)
+    since = timezone.now() - RECENT
+    held = _whole(DeploymentRequest.objects.filter(status="open", lane__project__in=visible).exclude(held="")).order_by("-pk")[:LIMIT]
+    bad = Q(status__in=(Promotion.Status.FAILED, Promotion.Status.ERRORED)) | Q(kind=Promotion.Kind.ROLLBACK) | Q(kind=Promotion.Kind.DISABLE)
+    stuck = Q(holds_lane=True) & ~Q(status=Promotion.Status.RUNNING)
+    newer = DeploymentRequest.objects.filter(lane=OuterRef("lane"), pk__gt=OuterRef("request"), status=DeploymentRequest.Status.DONE)
+    promotions = (
+        Promotion.objects.filter(stuck | (bad & Q(started_at__gt=since) & ~Exists(newer)), lane__project__in=visible)
+        .exclude(Q(request__status="open") & ~Q(request__held="") & Q(kind=Promotion.Kind.PROMOTE, holds_lane=False))
+        .select_related("lane__project", "lane__stage", "bundle", "request", "undoes__bundle")
+        .order_by("-pk")[:LIMIT]
+    )
+    bundles = Bundle.objects.filter(status=Bundle.Status.FAILED, project__in=visible).select_related("project").order_by("-asked_at")[:LIMIT]
+    return Wrong(list(held), list(promotions), list(bundles))
+
+
+def _whole(requests: QuerySet[DeploymentRequest]) -> QuerySet[DeploymentRequest]:
+    return requests.select_related("lane__project", "lane__stage", "bundle__author", "bundle__project", "requested_by")
+
+
+def _lanes(requests: Sequence[DeploymentRequest]) -> list[Lane]:
+    return list({request.lane_id: request.lane for request in requests}.values())
