@@ -237,6 +237,21 @@ def evidence_for(bundle: Bundle) -> QuerySet[Evidence]:
     return Evidence.objects.filter(project=bundle.project).select_related("result", "bundle", "author")
 
 
+def evidence_holding(bundle: Bundle) -> QuerySet[Evidence]:
+    """Evidence that holds for this bundle, also where it was recorded of another with equal parts; without its bytes."""
+    own = Evidence.objects.filter(project=bundle.project)
+    ids = [pk for pk, parts in own.values_list("pk", "parts") if holds_for(bundle.parts, parts)]
+    return Evidence.objects.filter(pk__in=ids).select_related("bundle", "author", "project")
+
+
+def documents_holding(bundle: Bundle) -> QuerySet[Document]:
+    """Documents that hold for this bundle, also where they were written for another with equal parts; without bytes."""
+    own = Document.objects.filter(project=bundle.project)
+    ids = [pk for pk, parts in own.values_list("pk", "parts") if holds_for(bundle.parts, parts)]
+    found = Document.objects.filter(pk__in=ids).select_related("bundle", "author", "project", "content")
+    return found.defer("content__body")
+
+
 def holds_for(parts: dict[str, str], about: dict[str, str]) -> bool:
     """Whether something about `about` holds for a bundle with these parts."""
     return all(parts.get(part) == digest for part, digest in about.items())

@@ -7,8 +7,8 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
-from governance.actions import evidence
-from governance.models import Collection
+from governance.actions import evidence, reports
+from governance.models import Collection, Report
 from portal.models import Person
 
 
@@ -31,3 +31,18 @@ def sweep_collections() -> None:
         :20
     ]:
         collect_evidence.delay(str(pk))
+
+
+@shared_task
+def make_report(pk: str) -> None:
+    """Make one report."""
+    reports.make(by=Person.objects.system(), report_pk=int(pk))
+
+
+@shared_task
+def sweep_reports() -> None:
+    """Take up reports whose worker went away or whose message was lost."""
+    now = timezone.now()
+    lost = Q(lease_until__lt=now) | Q(lease_until__isnull=True, asked_at__lt=now - timedelta(seconds=max(10.0, settings.SWEEP_SECONDS)))
+    for pk in Report.objects.filter(lost, status=Report.Status.ASKED).values_list("pk", flat=True)[:20]:
+        make_report.delay(str(pk))

@@ -262,8 +262,8 @@ def read(found: Iterable[Event]) -> list[Entry]:
 def sentence(entry: Entry, names: Callable[[str], str]) -> str:
     """What happened, as a person reads it; `names` gives the printed name of a person's id."""
     shown = {name: _shown(value, erased=name in entry.erased) for name, value in entry.facts.items()}
-    if entry.facts.get("role") and "right" in shown:
-        shown["right"] += f" as {shown['role']}"
+    if "right" in shown:
+        shown["right"] = shown["right"].replace("_", " ") + (f" as {shown['role']}" if shown["role"] else "")
     if "until" in shown:
         shown["until"] = _until(entry.facts["until"])
     return SHAPES[entry.kind].sentence.format_map({"actor": names(entry.actor_id), **shown})

@@ -225,6 +225,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "deployments.tasks.sweep", "schedule": SWEEP_SECONDS},
     "sweep-bundles": {"task": "portal.tasks.sweep_bundles", "schedule": SWEEP_SECONDS},
     "sweep-collections": {"task": "governance.tasks.sweep_collections", "schedule": SWEEP_SECONDS},
+    "sweep-reports": {"task": "governance.tasks.sweep_reports", "schedule": SWEEP_SECONDS},
     "checkpoint": {"task": "portal.tasks.cut_checkpoint", "schedule": CHECKPOINT_SECONDS},
 }
 # Which event wakes which task, sent on commit with the event's subject id. Strings only: nobody imports upward.

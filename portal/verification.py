@@ -10,7 +10,6 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from portal import checkpoints, ledger, merkle, protection, signing
 from portal.canonical import canonical
@@ -42,11 +41,13 @@ class Verification:
         """One line for a person."""
         if self.problem:
             return _("The ledger is broken: %(problem)s") % {"problem": self.problem}
-        return ngettext(
-            "The ledger holds: %(events)d event, %(checkpoints)d signed checkpoints, root %(root)s.",
-            "The ledger holds: %(events)d events, %(checkpoints)d signed checkpoints, root %(root)s.",
-            self.events,
-        ) % {"events": self.events, "checkpoints": self.checkpoints, "root": self.root}
+        return _(
+            "The ledger is intact: events %(events)d, signed checkpoints %(checkpoints)d, root %(root)s."
+        ) % {
+            "events": self.events,
+            "checkpoints": self.checkpoints,
+            "root": self.root,
+        }
 
 
 class _Broken(Exception):
@@ -83,15 +84,18 @@ class _Walk:
     def through(self) -> None:
         """Check everything; raises _Broken at the first thing that does not hold."""
         _check_protection()
-        # The checkpoints and the head are read before the rows, so that what others append meanwhile can only make
-        # the ledger longer than these two say.
-        self._due = Checkpoint.objects.order_by("size", "id").iterator(chunk_size=AT_A_TIME)
+        # Which checkpoints there are and the head are read before the rows, so that what others append meanwhile can
+        # only make the ledger longer than these two say.
+        self._due = _checkpoints(list(Checkpoint.objects.order_by("size", "id").values_list("pk", flat=True)))
         self._next = next(self._due, None)
         least = _head()
         self._check_due()
         for row, disclosed in _rows():
             if row.seq != self.tree.size:
-                raise _Broken(_("event %(seq)d is missing.") % {"seq": self.tree.size})
+                raise _Broken(
+                    _("event %(seq)d is missing; in its place stands %(found)d.")
+                    % {"seq": self.tree.size, "found": row.seq}
+                )
             self._check_event(row, disclosed)
             self.tree.add(bytes(row.leaf))
             self._check_due()
@@ -156,14 +160,23 @@ class _Walk:
 
 def _rows() -> Iterator[tuple[Event, list[Disclosure]]]:
     """Every event in order with its disclosures, read in pieces."""
-    last = -1
-    while piece := list(Event.objects.filter(seq__gt=last).order_by("seq")[:AT_A_TIME]):
+    waiting = Event.objects.order_by("seq")
+    while piece := list(waiting[:AT_A_TIME]):
         first, last = piece[0].seq, piece[-1].seq
         disclosed: dict[int, list[Disclosure]] = {}
-        for one in Disclosure.objects.filter(event_id__range=(first, last)):
+        for one in Disclosure.objects.filter(event_id__gte=first, event_id__lte=last):
             disclosed.setdefault(one.event_id, []).append(one)
         for row in piece:
             yield row, disclosed.get(row.seq, [])
+        waiting = Event.objects.order_by("seq").filter(seq__gt=last)
+
+
+def _checkpoints(ids: list[int]) -> Iterator[Checkpoint]:
+    """The checkpoints of these ids in this order, read in pieces."""
+    for start in range(0, len(ids), AT_A_TIME):
+        piece = ids[start : start + AT_A_TIME]
+        found = Checkpoint.objects.in_bulk(piece)
+        yield from (found[one] for one in piece)
 
 
 def _head() -> int:

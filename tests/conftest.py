@@ -50,11 +50,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             raise pytest.UsageError(f"{item.nodeid}: the marks postgres and sqlite go with database_copy.")
 
 
-def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
-    """Name a value that has no name of its own by its type: an address would differ between the test workers."""
-    return type(val).__name__ if " at 0x" in repr(val) and not hasattr(val, "__name__") else None
-
-
 def pytest_unconfigure(config: pytest.Config) -> None:
     """The run's first process ends what the run started, failed or not."""
     if os.environ.get("COUNTERSIGN_TEST_RUN_PID") == str(os.getpid()):
@@ -180,13 +175,18 @@ def live_portal(database_copy: Database) -> Iterator[Portal]:
         thread.terminate()
 
 
-@pytest.fixture
-def environment(database_copy: Database, tmp_path: Path) -> dict[str, str]:
-    """The environment for portal processes a test starts (worker, commands): over database_copy, data in tmp_path."""
+def environment_for(database: Database, data_dir: Path) -> dict[str, str]:
+    """The environment for portal processes (worker, commands) over a database, with their files in data_dir."""
     return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "portal.settings",
         "COUNTERSIGN_DEMO": "1",
-        "COUNTERSIGN_DATABASE_URL": database_copy.url,
-        "COUNTERSIGN_DATA_DIR": str(tmp_path),
+        "COUNTERSIGN_DATABASE_URL": database.url,
+        "COUNTERSIGN_DATA_DIR": str(data_dir),
     }
+
+
+@pytest.fixture
+def environment(database_copy: Database, tmp_path: Path) -> dict[str, str]:
+    """environment_for() over database_copy, with its files in tmp_path. The broker is for the test to add."""
+    return environment_for(database_copy, tmp_path)

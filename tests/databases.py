@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import psycopg
 from django.contrib.contenttypes.models import ContentType
@@ -48,7 +47,7 @@ def url_of(settings: dict[str, Any]) -> str:
     """The same database as COUNTERSIGN_DATABASE_URL takes it, for processes that a test starts."""
     if settings["ENGINE"].endswith("sqlite3"):
         return f"sqlite:///{settings['NAME']}"
-    return f"postgresql://{settings['USER']}@{quote(settings['HOST'], safe='')}/{settings['NAME']}"
+    return f"postgresql://{settings['USER']}@/{settings['HOST']}/{settings['NAME']}"
 
 
 @contextmanager

@@ -33,6 +33,8 @@ WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
 
 os.environ["COUNTERSIGN_DEMO"] = "1"
 os.environ["COUNTERSIGN_DATA_DIR"] = str(RUN / f"data-{WORKER}")
+# WhiteNoise warns when the directory of collected files, of which the tests have none, is missing.
+(RUN / f"data-{WORKER}" / "static").mkdir(parents=True, exist_ok=True)
 os.environ["COUNTERSIGN_LOG_LEVEL"] = "WARNING"
 for name in ("DATABASE_URL", "BROKER_URL", "SECRET_KEY", "HOSTS", "HTTPS", "SIGNING_KEY_FILE", "DSS_KEY_DIR"):
     os.environ.pop(f"COUNTERSIGN_{name}", None)

@@ -4,7 +4,6 @@ What is signed is exactly what was shown: the page carries the digest of what it
 refused as stale. Signing repeats the password; tokens never sign.
 """
 
-import hashlib
 import hmac
 import secrets
 from collections.abc import Sequence
@@ -167,7 +166,7 @@ def sign(
         person=str(by.pk),
         at=now,
         zone=by.zone,
-        comment=hashlib.sha256((salt + comment).encode()).hexdigest() if comment else None,
+        comment=ledger.commitment(salt, comment) if comment else None,
     )
     return _keep(by, bundle, lane, shown, word, comment, salt if comment else "")
 

@@ -31,7 +31,7 @@ def grant(
 
     Raises Invalid naming the field, Absent/Forbidden for who may grant.
     """
-    _check_grantor(by, project)
+    check_grantor(by, project)
     if (person is None) == (team is None):
         raise Invalid(_("Name a person or a team, one of them."), code="grant_holder", field="holder")
     if person is not None and (not person.is_active or person.is_system):
@@ -139,7 +139,7 @@ def first_grant(*, by: Person, person: Person) -> Grant:
 
 def revoke(*, by: Person, grant: Grant, why: str) -> None:
     """Take a right back; it is gone at once, also for what is already under way."""
-    _check_grantor(by, grant.project)
+    check_grantor(by, grant.project)
     if not why.strip():
         raise Invalid(_("Say why, so that a later review understands it."), code="why_missing", field="why")
     with ledger.business():
@@ -159,7 +159,7 @@ def revoke(*, by: Person, grant: Grant, why: str) -> None:
         )
 
 
-def _check_grantor(by: Person, project: Project | None) -> None:
+def check_grantor(by: Person, project: Project | None) -> None:
     """Who may grant: `manage` on the estate, or on every lane of the project."""
     if project is None or Right.MANAGE in rights.on_estate(by):
         rights.check_estate(by, Right.MANAGE)

@@ -6,6 +6,7 @@ Reads are repeated while the portal is away; writes are not, unless it surely di
 import re
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import requests
@@ -77,9 +78,7 @@ class Visitor:
             yield from page["results"]
             if not page.get("next"):
                 return
-            page = self._json(
-                self._patiently(lambda at=page["next"]: self._session.get(at, timeout=30)), path
-            )
+            page = self._json(self._patiently(partial(self._session.get, page["next"], timeout=30)), path)
 
     def post(self, path: str, **body: Any) -> Any:
         """The JSON of a POST; raises Problem for a refusal, ConnectionError when it is not known what became of it."""
@@ -132,7 +131,7 @@ class Visitor:
 
 
 def ensure(look: Callable[[], Any], act: Callable[[], Any]) -> Any:
-    """What `look` finds; when there is nothing, `act`, then look again: an act that broke off is not repeated blindly."""
+    """What `look` finds; while there is nothing, `act` and look again. What broke off is not repeated blindly."""
     deadline = time.monotonic() + PATIENCE
     while True:
         found = look()

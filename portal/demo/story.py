@@ -5,7 +5,7 @@ not happen ends the demo with a sentence.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -90,50 +90,23 @@ class Story:
                 stdin=PASSWORD + "\n",
             )
         ada = self.by(ADA)
-        nodes = {node["slug"] for node in ada.every("nodes/")}
         for slug, name in cast.NODES.items():
-            node = self.demo.sandbox.nodes[slug]
-            if slug not in nodes:
-                self._once(
-                    lambda slug=slug: slug in {n["slug"] for n in ada.every("nodes/")},
-                    lambda slug=slug, name=name, node=node: ada.post(
-                        "nodes/", slug=slug, name=name, kind=node.kind, url=node.url, key_name=node.key_name
-                    ),
-                )
+            self._add_node(slug, name)
         self._once(
             lambda: any(p["slug"] == cast.PIPELINE["slug"] for p in ada.every("pipelines/")),
             lambda: ada.post("pipelines/", **cast.PIPELINE),
         )
-        policy = cast.POLICY.read_text()
         published = self._once(
             lambda: next((p for p in ada.every("policies/") if p["name"] == "demo-policy"), None),
-            lambda: ada.post("policies/", source=policy),
+            lambda: ada.post("policies/", source=cast.POLICY.read_text()),
         )
-        people = {person["login"] for person in ada.every("people/")}
         for player in PEOPLE:
-            if player.login not in people:
-                self._once(
-                    lambda player=player: player.login in {p["login"] for p in ada.every("people/")},
-                    lambda player=player: ada.post(
-                        "people/",
-                        login=player.login,
-                        name=player.name,
-                        email=player.email,
-                        password=PASSWORD,
-                        zone=player.zone,
-                    ),
-                )
-        self._once(lambda: self._team(), lambda: ada.post("teams/", name=TEAM, slug=TEAM_SLUG))
+            self._add_person(player)
+        self._once(self._team, lambda: ada.post("teams/", name=TEAM, slug=TEAM_SLUG))
         for player in MEMBERS:
-            self._once(
-                lambda player=player: player.login in self._team()["members"],
-                lambda player=player: ada.post(f"teams/{TEAM_SLUG}/members/", login=player.login),
-            )
+            self._join_team(player)
         for project in cast.PROJECTS:
-            self._once(
-                lambda project=project: ada.find(f"projects/{project['key']}/"),
-                lambda project=project: ada.post("projects/", **project),
-            )
+            self._import_project(project)
         self.says(
             f"Policy {published['name']} version {published['version']} is in force; "
             f"{len(cast.PROJECTS)} projects are imported."
@@ -227,7 +200,7 @@ class Story:
             if problem.status != 404:
                 raise
             self.says(f"Otto: {problem.detail}")
-        request = self._request_of("v3", "prod")
+        request = self._asked("v3", "prod")
         try:
             self._sign(request, "fairness", DEV)
             raise DemoFailed("Dev signed his own request.")
@@ -241,7 +214,7 @@ class Story:
         folder = self.demo.data_dir / "reports"
         folder.mkdir(exist_ok=True)
         for bundle in ("v1", "v2", "v3"):
-            request = self._request_of(bundle, "prod")
+            request = self._asked(bundle, "prod")
             path = folder / f"request-{request}-{bundle}.pdf"
             if not path.exists():
                 made = self._report(request)
@@ -261,6 +234,31 @@ class Story:
 
     def _team(self) -> Any:
         return next((team for team in self.by(ADA).every("teams/") if team["slug"] == TEAM_SLUG), None)
+
+    def _add_node(self, slug: str, name: str) -> None:
+        ada, node = self.by(ADA), self.demo.sandbox.nodes[slug]
+        new = {"slug": slug, "name": name, "kind": node.kind, "url": node.url, "key_name": node.key_name}
+        self._once(
+            lambda: slug in {n["slug"] for n in ada.every("nodes/")}, lambda: ada.post("nodes/", **new)
+        )
+
+    def _add_person(self, player: Player) -> None:
+        ada = self.by(ADA)
+        new = {"login": player.login, "name": player.name, "email": player.email, "zone": player.zone}
+        self._once(
+            lambda: player.login in {p["login"] for p in ada.every("people/")},
+            lambda: ada.post("people/", password=PASSWORD, **new),
+        )
+
+    def _join_team(self, player: Player) -> None:
+        self._once(
+            lambda: player.login in self._team()["members"],
+            lambda: self.by(ADA).post(f"teams/{TEAM_SLUG}/members/", login=player.login),
+        )
+
+    def _import_project(self, project: Mapping[str, str]) -> None:
+        ada = self.by(ADA)
+        self._once(lambda: ada.find(f"projects/{project['key']}/"), lambda: ada.post("projects/", **project))
 
     def _grant(
         self,
@@ -327,6 +325,13 @@ class Story:
         ]
         return max((int(r["number"]) for r in found), default=None)
 
+    def _asked(self, bundle: str, stage: str) -> int:
+        """The number of the request an earlier chapter made."""
+        found = self._request_of(bundle, stage)
+        if found is None:
+            raise DemoFailed(f"Nobody asked for {bundle} to {stage}.")
+        return found
+
     def _request(self, bundle: str, stage: str, why: str) -> int:
         return int(
             self._once(
@@ -366,28 +371,23 @@ class Story:
 
     def _collect(self, bundle: str) -> None:
         """Fairness and explainability are counted, and the model document generated, on QA."""
-        dev = self.by(DEV)
         for what in ("fairness", "explainability", "model-documentation"):
+            self._collect_one(bundle, what)
 
-            def latest(what: str = what) -> Any:
-                rows = [
-                    c
-                    for c in dev.every(f"projects/{PROJECT}/bundles/{bundle}/collections/")
-                    if c["what"] == what
-                ]
-                return rows[0] if rows else None
+    def _collect_one(self, bundle: str, what: str) -> None:
+        dev, path = self.by(DEV), f"projects/{PROJECT}/bundles/{bundle}/collections/"
 
-            self._once(
-                latest,
-                lambda what=what: dev.post(
-                    f"projects/{PROJECT}/bundles/{bundle}/collections/", stage="qa", what=what
-                ),
-            )
-            done = wait_for(
-                f"{what} of {bundle}", lambda latest=latest: (c := latest()) and c["status"] != "asked" and c
-            )
-            if done["status"] != "done":
-                raise DemoFailed(f"{what} of {bundle} could not be collected: {done['problem']}")
+        def latest() -> Any:
+            return next((c for c in dev.every(path) if c["what"] == what), None)
+
+        def over() -> Any:
+            found = latest()
+            return found if found and found["status"] != "asked" else None
+
+        self._once(latest, lambda: dev.post(path, stage="qa", what=what))
+        done = wait_for(f"{what} of {bundle}", over)
+        if done["status"] != "done":
+            raise DemoFailed(f"{what} of {bundle} could not be collected: {done['problem']}")
 
     def _write_purpose(self, bundle: str) -> None:
         olga = self.by(OLGA)
@@ -399,13 +399,15 @@ class Story:
 
     def _sign_all(self, request: int, bundle: str) -> None:
         for role, player in SIGNERS.items():
-
-            def signed(role: str = role, player: Player = player) -> bool:
-                rows = self.by(DEV).every(f"projects/{PROJECT}/bundles/{bundle}/signoffs/")
-                return any(s["role"] == role and s["person"] == player.login for s in rows)
-
-            self._once(signed, lambda role=role, player=player: self._sign(request, role, player))
+            self._sign_once(request, bundle, role, player)
         self.says("Signed by " + ", ".join(player.name for player in SIGNERS.values()) + ".")
+
+    def _sign_once(self, request: int, bundle: str, role: str, player: Player) -> None:
+        def signed() -> bool:
+            rows = self.by(DEV).every(f"projects/{PROJECT}/bundles/{bundle}/signoffs/")
+            return any(s["role"] == role and s["person"] == player.login for s in rows)
+
+        self._once(signed, lambda: self._sign(request, role, player))
 
     def _sign(self, request: int, role: str, player: Player) -> None:
         """Read what is to be signed, then sign exactly that, with the password."""
@@ -435,8 +437,12 @@ class Story:
             found = nora.get(f"requests/{request}/")["reports"]
             return found[0] if found else None
 
+        def over() -> Any:
+            found = latest()
+            return found if found and found["status"] != "asked" else None
+
         self._once(latest, lambda: nora.post(f"requests/{request}/reports/"))
-        done = wait_for("The report", lambda: (r := latest()) and r["status"] != "asked" and r)
+        done = wait_for("The report", over)
         if done["status"] != "made":
             raise DemoFailed(f"The report could not be made: {done['problem']}")
         return int(done["id"])

@@ -29,7 +29,9 @@ def _create(estate: Estate, archive: Path) -> Any:
     return estate.on("qa")
 
 
-def test_a_project_made_from_an_archive_has_no_active_bundle(fresh: Estate, archives: dict[str, Path]) -> None:
+def test_a_project_made_from_an_archive_has_no_active_bundle(
+    fresh: Estate, archives: dict[str, Path]
+) -> None:
     project = _create(fresh, archives["v1"])
     assert [item["bundleId"] for item in project.list_imported_bundles()["bundles"]] == ["v1"]
     assert "activeBundleState" not in project.get_summary()
@@ -102,7 +104,9 @@ def test_preloading_builds_a_missing_code_environment(fresh: Estate, archives: d
     assert project.activate_bundle("v1")["result"]["warning"] is False
 
 
-def test_scenarios_are_switched_on_request_and_keep_their_state(fresh: Estate, archives: dict[str, Path]) -> None:
+def test_scenarios_are_switched_on_request_and_keep_their_state(
+    fresh: Estate, archives: dict[str, Path]
+) -> None:
     project = _create(fresh, archives["v1"])
     project.import_bundle_from_archive(str(archives["v2"]))
     project.activate_bundle("v1", scenarios_to_enable={"BUILD_ALL": False})
@@ -151,7 +155,9 @@ def test_damaged_archives_are_refused(fresh: Estate, archives: dict[str, Path], 
     assert fresh.client("qa").list_project_keys() == []
 
 
-def test_an_archive_of_another_project_is_refused(fresh: Estate, archives: dict[str, Path], tmp_path: Path) -> None:
+def test_an_archive_of_another_project_is_refused(
+    fresh: Estate, archives: dict[str, Path], tmp_path: Path
+) -> None:
     _create(fresh, archives["v1"])
     fresh.design("FRAUD").export_bundle("f1")
     other = tmp_path / "f1.zip"

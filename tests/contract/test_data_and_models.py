@@ -34,7 +34,10 @@ def test_data_sets_are_listed_with_their_connections(estate: Estate) -> None:
 
 
 def test_the_schema_types_every_column(estate: Estate) -> None:
-    columns = {column["name"]: column["type"] for column in estate.design().get_dataset("churn_scored").get_schema()["columns"]}
+    columns = {
+        column["name"]: column["type"]
+        for column in estate.design().get_dataset("churn_scored").get_schema()["columns"]
+    }
     assert columns == {
         "customer_id": "string",
         "gender": "string",
@@ -101,7 +104,8 @@ def test_many_rows_are_streamed(fresh: Estate) -> None:
 
 
 @pytest.mark.parametrize(
-    ("project", "dataset"), [("FRAUD", "payments_scored"), ("MAINT", "machines_scored"), ("CHURN", "customers")]
+    ("project", "dataset"),
+    [("FRAUD", "payments_scored"), ("MAINT", "machines_scored"), ("CHURN", "customers")],
 )
 def test_every_project_has_rows(estate: Estate, project: str, dataset: str) -> None:
     assert len(next(iter(estate.design(project).get_dataset(dataset).iter_rows()))) > 4
@@ -249,7 +253,8 @@ def test_subpopulations_of_a_number_have_bounds(fresh: Estate) -> None:
     analysis = details.get_subpopulation_analyses().get_analysis("tenure_months")
     young, old = analysis.get_modality_data(2), analysis.get_modality_data(70)
     assert (
-        young.get_prediction_info()["predictedPositiveRatio"] > old.get_prediction_info()["predictedPositiveRatio"]
+        young.get_prediction_info()["predictedPositiveRatio"]
+        > old.get_prediction_info()["predictedPositiveRatio"]
     )
 
 
@@ -284,7 +289,7 @@ def _text(body: bytes) -> list[tuple[str, str]]:
     for paragraph in root.iter(f"{WORD}p"):
         style = paragraph.find(f"{WORD}pPr/{WORD}pStyle")
         text = "".join(part.text or "" for part in paragraph.iter(f"{WORD}t"))
-        found.append((style.get(f"{WORD}val") if style is not None else "", text))
+        found.append((style.get(f"{WORD}val", "") if style is not None else "", text))
     return found
 
 
@@ -293,7 +298,12 @@ def test_the_model_document_has_its_headings_and_figures(fresh: Estate, revision
     details = _version(fresh, revision)
     export = over(details.generate_documentation())["result"]
     paragraphs = _text(read(details.download_documentation_stream(export)))
-    assert [text for style, text in paragraphs if style == "Heading1"] == ["Purpose", "Data", "Performance", "Limits"]
+    assert [text for style, text in paragraphs if style == "Heading1"] == [
+        "Purpose",
+        "Data",
+        "Performance",
+        "Limits",
+    ]
     whole = " ".join(text for _, text in paragraphs)
     assert f"auc {details.get_performance_metrics()['auc']:.3f}" in whole
     assert ("gender (" in whole) is (revision == "v1")

@@ -14,7 +14,9 @@ def test_stages(estate: Estate) -> None:
 
 
 def test_infrastructures_point_at_the_automation_nodes(estate: Estate) -> None:
-    infras = {found.id: found.get_status().get_raw()["infraBasicInfo"] for found in estate.deployer().list_infras()}
+    infras = {
+        found.id: found.get_status().get_raw()["infraBasicInfo"] for found in estate.deployer().list_infras()
+    }
     assert {id: info["stage"] for id, info in infras.items()} == {
         "qa-automation": "QA",
         "prod-automation": "Production",
@@ -33,7 +35,9 @@ def test_infrastructures_point_at_the_automation_nodes(estate: Estate) -> None:
         ("ada", "prod-automation", True),
     ],
 )
-def test_can_deploy_is_computed_for_the_calling_key(estate: Estate, login: str, infra: str, may: bool) -> None:
+def test_can_deploy_is_computed_for_the_calling_key(
+    estate: Estate, login: str, infra: str, may: bool
+) -> None:
     assert estate.deployer(login).get_infra(infra).get_status().get_raw()["canDeploy"] is may
 
 
@@ -110,7 +114,9 @@ def test_an_upload_that_is_no_bundle_is_refused(fresh: Estate, body: bytes) -> N
     ("login", "deploy", "write", "admin"),
     [("olga", True, True, False), ("viewer", False, False, False), ("countersign", True, True, True)],
 )
-def test_rights_on_a_published_project(fresh: Estate, login: str, deploy: bool, write: bool, admin: bool) -> None:
+def test_rights_on_a_published_project(
+    fresh: Estate, login: str, deploy: bool, write: bool, admin: bool
+) -> None:
     fresh.publish("b1")
     status = fresh.deployer(login).get_project("CHURN").get_status().get_raw()
     assert (status["canDeploy"], status["canWrite"], status["isAdmin"]) == (deploy, write, admin)

@@ -178,7 +178,9 @@ def test_a_team_may_look_at_production_and_not_touch_it(published: Estate) -> No
 
 
 def test_a_deployment_may_have_another_key_on_the_node(published: Estate) -> None:
-    deployment = published.deployer().create_deployment("D", "CHURN", "qa-automation", "b1", deployed_project_key="CHURN_QA")
+    deployment = published.deployer().create_deployment(
+        "D", "CHURN", "qa-automation", "b1", deployed_project_key="CHURN_QA"
+    )
     over(deployment.start_update())
     assert published.client("qa").list_project_keys() == ["CHURN_QA"]
 

@@ -17,6 +17,15 @@ def deployment(fresh: Estate) -> Any:
     return fresh.deployer().create_deployment("D", "CHURN", "qa-automation", "b1")
 
 
+def _error(future: Any) -> str:
+    """What a poll of the task is refused with, or empty while it is not."""
+    try:
+        future.get_state()
+    except DataikuException as error:
+        return str(error)
+    return ""
+
+
 def test_a_start_response_has_a_job_id_and_no_result(deployment: Any) -> None:
     future = deployment.start_update()
     assert future.job_id
@@ -80,7 +89,7 @@ def test_running_tasks_are_listed(estate: Estate, deployment: Any) -> None:
     estate.control.set_durations(update=150)
     future = deployment.start_update()
     client = estate.client("deployer")
-    assert [found.job_id for found in client.list_futures()] == [future.job_id]
+    assert [found["jobId"] for found in client.list_futures()] == [future.job_id]
     assert client.list_running_scenarios() == []
     over(future)
     assert client.list_futures() == []
@@ -129,30 +138,14 @@ def test_a_failed_task_is_an_http_error(estate: Estate, deployment: Any, status:
     estate.control.fault("future_fails", deployment="D", status=status, message="Out of disk")
     future = deployment.start_update()
 
-    def failed() -> bool:
-        try:
-            future.get_state()
-        except DataikuException as error:
-            assert "Out of disk" in str(error)
-            return True
-        return False
-
-    until(failed)
+    assert "Out of disk" in until(lambda: _error(future))
     assert deployment.list_updates()[0].status == "ERROR"
 
 
 def test_a_task_may_fail_after_its_effect(estate: Estate, deployment: Any) -> None:
     estate.control.fault("future_fails", deployment="D", effect=True)
     future = deployment.start_update()
-
-    def failed() -> bool:
-        try:
-            future.get_state()
-        except DataikuException:
-            return True
-        return False
-
-    until(failed)
+    until(lambda: _error(future))
     assert estate.on("qa").get_summary()["activeBundleState"]["bundleId"] == "b1"
 
 

@@ -7,7 +7,8 @@ from tests.contract.conftest import Estate
 
 
 @pytest.mark.parametrize(
-    ("node", "kind"), [("design", "DESIGN"), ("deployer", "DEPLOYER"), ("qa", "AUTOMATION"), ("prod", "AUTOMATION")]
+    ("node", "kind"),
+    [("design", "DESIGN"), ("deployer", "DEPLOYER"), ("qa", "AUTOMATION"), ("prod", "AUTOMATION")],
 )
 def test_each_node_says_what_it_is(estate: Estate, node: str, kind: str) -> None:
     info = estate.client(node).get_instance_info()
@@ -15,7 +16,9 @@ def test_each_node_says_what_it_is(estate: Estate, node: str, kind: str) -> None
     assert info.raw["dssVersion"].count(".") == 2
 
 
-@pytest.mark.parametrize(("login", "groups"), [("olga", ["churn-team"]), ("priya", ["fraud-team"]), ("otto", [])])
+@pytest.mark.parametrize(
+    ("login", "groups"), [("olga", ["churn-team"]), ("priya", ["fraud-team"]), ("otto", [])]
+)
 def test_a_personal_key_acts_as_its_person(estate: Estate, login: str, groups: list[str]) -> None:
     info = estate.client("design", login).get_auth_info()
     assert (info["authIdentifier"], info["groups"]) == (login, groups)
@@ -64,14 +67,20 @@ def test_connections_are_for_administrators(estate: Estate) -> None:
 
 def test_code_environments(estate: Estate) -> None:
     found = estate.client("qa").list_code_envs()
-    assert {("PYTHON", "churn-env"), ("PYTHON", "fraud-env")} <= {(env["envLang"], env["envName"]) for env in found}
+    assert {("PYTHON", "churn-env"), ("PYTHON", "fraud-env")} <= {
+        (env["envLang"], env["envName"]) for env in found
+    }
     assert {env["deploymentMode"] for env in found} == {"AUTOMATION_VERSIONED"}
 
 
 def test_custom_audit_entries_are_written_and_only_the_control_api_reads_them(estate: Estate) -> None:
     estate.client("design").log_custom_audit("countersign.promoted", {"request": 42})
     entry = estate.control.audit()[-1]
-    assert (entry["type"], entry["params"], entry["by"]) == ("countersign.promoted", {"request": 42}, "countersign")
+    assert (entry["type"], entry["params"], entry["by"]) == (
+        "countersign.promoted",
+        {"request": 42},
+        "countersign",
+    )
 
 
 def test_custom_audit_needs_an_admin_key(estate: Estate) -> None:

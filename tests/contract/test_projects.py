@@ -43,7 +43,9 @@ def test_metadata_can_be_read_and_written(fresh: Estate) -> None:
     metadata = project.get_metadata()
     assert metadata["label"] == "Customer churn"
     metadata["shortDesc"] = "Changed"
-    metadata["checklists"]["checklists"].append({"title": "Release", "items": [{"text": "Tests", "done": True}]})
+    metadata["checklists"]["checklists"].append(
+        {"title": "Release", "items": [{"text": "Tests", "done": True}]}
+    )
     project.set_metadata(metadata)
     assert project.get_metadata()["checklists"]["checklists"][0]["title"] == "Release"
     assert project.get_summary()["shortDesc"] == "Changed"
@@ -77,7 +79,11 @@ def test_only_the_owner_or_an_admin_changes_permissions(fresh: Estate) -> None:
 def test_settings_name_the_code_environment(estate: Estate) -> None:
     settings = estate.design().get_settings()
     python = settings.get_raw()["settings"]["codeEnvs"]["python"]
-    assert (python["mode"], python["envName"], python["useBuiltinEnv"]) == ("EXPLICIT_ENV", "churn-env", False)
+    assert (python["mode"], python["envName"], python["useBuiltinEnv"]) == (
+        "EXPLICIT_ENV",
+        "churn-env",
+        False,
+    )
     assert settings.get_raw()["exposedObjects"] == {"objects": []}
 
 
@@ -118,7 +124,7 @@ def test_recipes_come_with_their_code(estate: Estate) -> None:
     kinds = {recipe["name"]: recipe["type"] for recipe in project.list_recipes()}
     assert kinds == {"prepare_features": "python", "score_customers": "python", "select_offers": "sql_query"}
     assert "import dataiku" in project.get_recipe("score_customers").get_settings().get_code()
-    with pytest.warns(DeprecationWarning):  # the direct pipeline reads code this way
+    with pytest.warns(DeprecationWarning, match="get_settings"):  # the direct pipeline reads code this way
         old_way = project.get_recipe("select_offers").get_definition_and_payload()
     assert old_way.get_payload().startswith("SELECT")
     inputs = project.get_recipe("score_customers").get_settings().get_flat_input_refs()
@@ -139,7 +145,9 @@ def test_an_unknown_recipe_is_404(estate: Estate) -> None:
 
 def test_the_wiki_is_read_by_id_and_by_name(estate: Estate) -> None:
     wiki = estate.design().get_wiki()
-    articles = {article.get_data().get_name(): article.get_data().get_body() for article in wiki.list_articles()}
+    articles = {
+        article.get_data().get_name(): article.get_data().get_body() for article in wiki.list_articles()
+    }
     assert set(articles) == {"Home", "Intended use"}
     assert "retention offer" in articles["Intended use"]
     assert wiki.get_article("Intended use").get_data().article_data["article"]["id"] == "2"

@@ -124,8 +124,8 @@ def test_a_waiting_fire_is_superseded_by_the_next(fresh: Estate, project: Any) -
     fresh.control.set_durations(scenario_start=60)
     scenario = project.get_scenario("TEST_SMOKE")
     first, second = scenario.run(), scenario.run()
-    assert first.is_cancelled() is True
-    assert second.is_cancelled() is False
+    assert first.is_cancelled(refresh=True) is True
+    assert second.is_cancelled(refresh=True) is False
     until(second.get_scenario_run)
     assert fresh.control.count("runs_started", "qa/CHURN/TEST_SMOKE") == 1
 

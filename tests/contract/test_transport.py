@@ -71,9 +71,7 @@ def test_an_empty_or_wrong_key_is_401(estate: Estate, key: str) -> None:
     "headers", [{}, {"Authorization": "Basic !!!"}, {"Authorization": "Digest x"}, {"X-DKU-APITicket": "t"}]
 )
 def test_anything_else_in_the_headers_is_401(estate: Estate, headers: dict[str, str]) -> None:
-    answer = requests.get(
-        f"{estate.url('design')}/dip/publicapi/projects/", headers=headers, timeout=TIMEOUT
-    )
+    answer = requests.get(f"{estate.url('design')}/dip/publicapi/projects/", headers=headers, timeout=TIMEOUT)
     assert answer.status_code == 401
     assert answer.json()["errorType"]
 
@@ -137,7 +135,7 @@ def test_json_is_read_without_a_content_type(estate: Estate) -> None:
 
 
 def test_a_get_may_carry_a_body(estate: Estate) -> None:
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="get_settings"):
         assert estate.design().get_scenario("TEST_SMOKE").get_payload() == ""
 
 
@@ -180,7 +178,10 @@ def test_deployer_endpoints_are_not_on_the_design_node(estate: Estate) -> None:
 def test_bodies_that_are_not_json_objects_are_400(estate: Estate, body: bytes) -> None:
     headers = _basic(estate.sandbox.key("design", "countersign"))
     answer = requests.put(
-        f"{estate.url('design')}/public/api/projects/MAINT/metadata", data=body, headers=headers, timeout=TIMEOUT
+        f"{estate.url('design')}/public/api/projects/MAINT/metadata",
+        data=body,
+        headers=headers,
+        timeout=TIMEOUT,
     )
     assert answer.status_code == 400
     assert answer.json()["message"]
@@ -207,7 +208,9 @@ def test_hostile_paths_are_refused_politely(estate: Estate, path: str) -> None:
 def test_an_upload_without_a_file_is_400(estate: Estate) -> None:
     headers = _basic(estate.sandbox.key("deployer", "countersign"))
     answer = requests.post(
-        f"{estate.url('deployer')}/public/api/project-deployer/projects/bundles", headers=headers, timeout=TIMEOUT
+        f"{estate.url('deployer')}/public/api/project-deployer/projects/bundles",
+        headers=headers,
+        timeout=TIMEOUT,
     )
     assert answer.status_code == 400
 

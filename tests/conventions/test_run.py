@@ -1,14 +1,26 @@
 """The test run itself: databases are what they claim to be, servers are real, sockets are closed."""
 
+import os
+import signal
 import socket
+import subprocess
+import sys
 import threading
+import urllib.request
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
+from django.contrib.auth.decorators import login_not_required
 from django.db import connection
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+from pytest_django.fixtures import Settings
 
-from tests.conftest import Database, OutsideAddress
-from tests.servers import Broker
+from portal.models import Person
+from tests.conftest import Database, OutsideAddress, Portal, environment_for
+from tests.conventions.tree import ROOT
+from tests.servers import Broker, until
 from tests.settings import TEST_DATABASE
 
 
@@ -81,3 +93,62 @@ def test_sockets_of_this_machine_are_open() -> None:
         with socket.create_connection(server.getsockname()) as client, suppress(OSError):
             client.sendall(b"hello")
         assert server.getsockname()[0] == "127.0.0.1"
+
+
+@login_not_required
+def add_a_person(request: HttpRequest) -> HttpResponse:
+    """A page that commits, for the live portal below."""
+    return HttpResponse(Person.objects.create_person("dev", name="Dev Rao").login)
+
+
+urlpatterns = [path("add/", add_a_person)]
+
+
+def test_the_live_portal_and_its_test_share_a_database(live_portal: Portal, settings: Settings) -> None:
+    settings.ROOT_URLCONF = __name__
+    with urllib.request.urlopen(f"{live_portal.url}/add/") as answer:
+        assert answer.read() == b"dev"
+    assert Person.objects.get(login="dev").name == "Dev Rao"
+
+
+def test_processes_share_the_copy(each_database: Database, tmp_path: Path) -> None:
+    Person.objects.create_person("olga", name="Olga Lindqvist")
+    program = (
+        "import django; django.setup(); from portal.models import Person; print(Person.objects.get().name)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT, env=environment_for(each_database, tmp_path), capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stdout == "Olga Lindqvist\n", done.stderr
+
+
+# What a run started ends with it, however it ends: asked nicely, or killed.
+PROGRAM = """
+import os, pathlib, sys
+from tests import servers
+run = pathlib.Path(sys.argv[1])
+servers.postgres(run, os.getpid())
+with servers.valkey(run / "valkey") as broker:
+    print(broker.pid, (run / "postgres" / "data" / "postmaster.pid").read_text().split()[0], flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_servers_end_with_a_killed_run() -> None:
+    run = Path(os.environ["COUNTERSIGN_TEST_RUN"]) / "killed"
+    run.mkdir(mode=0o711)
+    run.chmod(0o711)
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(run)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as running:
+        assert running.stdout is not None
+        pids = [int(pid) for pid in running.stdout.readline().split()]
+        assert len(pids) == 2
+        running.send_signal(signal.SIGKILL)
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), "the servers' end", 20)
+    until(lambda: not run.exists(), "the run's directory going away", 20)

@@ -33,6 +33,7 @@ def files() -> tuple[Path, ...]:
     return tuple(sorted(path for path in paths if path.is_file()))
 
 
+@cache
 def texts() -> dict[str, str]:
     """Path from the root -> text, of every file that is text."""
     found = {}

@@ -31,7 +31,8 @@ def test_the_published_example() -> None:
         "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
     )
     assert signed(text, key, "PeterNeumann") == (
-        text + "\n— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n"
+        f"{text}\n— PeterNeumann"
+        " x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n"
     )
 
 
@@ -50,7 +51,9 @@ def test_other_signers_and_extension_lines_are_passed_over() -> None:
     witness = Ed25519PrivateKey.from_private_bytes(bytes(32))
     text = checkpoints.note_text(NOTE) + "an extension\n"
     note = signed(text)
-    note += checkpoints.signature_line("witness.example", witness.public_key(), witness.sign(text.encode()))[1:]
+    note += checkpoints.signature_line("witness.example", witness.public_key(), witness.sign(text.encode()))[
+        1:
+    ]
     assert checkpoints.verify_note(note, KEY.public_key(), origin=ORIGIN) == NOTE
     assert checkpoints.verify_note(signed(text), KEY.public_key(), origin=ORIGIN) == NOTE
 
@@ -71,7 +74,10 @@ def test_every_cut_note_is_refused() -> None:
 @pytest.mark.parametrize(
     "note, code",
     [
-        (signed(checkpoints.note_text(NOTE), Ed25519PrivateKey.from_private_bytes(bytes(32))), "checkpoint_unsigned"),
+        (
+            signed(checkpoints.note_text(NOTE), Ed25519PrivateKey.from_private_bytes(bytes(32))),
+            "checkpoint_unsigned",
+        ),
         (signed(checkpoints.note_text(NOTE), name="other"), "checkpoint_unsigned"),
         (signed(checkpoints.note_text(Note("other", 1, bytes(32)))), "checkpoint_other"),
         (signed(checkpoints.note_text(Note(ORIGIN, 1, bytes(31)))), "checkpoint_broken"),

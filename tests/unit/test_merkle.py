@@ -1,4 +1,4 @@
-"""The tree against the known vectors of RFC 6962 and against the definitions of RFC 9162, written down as they stand."""
+"""The tree against the known vectors of RFC 6962 and the definitions of RFC 9162, written down as they stand."""
 
 import hashlib
 
@@ -10,7 +10,16 @@ from portal import merkle
 
 ENTRIES = [
     bytes.fromhex(entry)
-    for entry in ("", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f")
+    for entry in (
+        "",
+        "00",
+        "10",
+        "2021",
+        "3031",
+        "40414243",
+        "5051525354555657",
+        "606162636465666768696a6b6c6d6e6f",
+    )
 ]
 LEAVES = [merkle.leaf_hash(entry) for entry in ENTRIES]
 ROOTS = [

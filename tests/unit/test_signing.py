@@ -49,7 +49,7 @@ def test_the_demo_makes_its_key_on_first_use(key_file: Path) -> None:
 
 def test_outside_the_demo_a_missing_key_is_said(key_file: Path, settings: Settings) -> None:
     settings.DEMO = False
-    with pytest.raises(Unavailable, match="manage.py make_signing_key") as refused:
+    with pytest.raises(Unavailable, match="make_signing_key") as refused:
         signing.sign(b"message")
     assert refused.value.code == "signing_key_missing"
     assert not key_file.exists()

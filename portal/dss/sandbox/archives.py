@@ -14,6 +14,7 @@ import re
 import time
 import uuid
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,7 @@ def read(path: Path) -> tuple[Json, Json]:
         RuntimeError,
         NotImplementedError,
         EOFError,
+        zlib.error,
     ) as error:
         raise invalid(type(error).__name__ if not str(error) else str(error)[:200]) from None
     if not isinstance(head, dict) or not all(

@@ -14,7 +14,7 @@ class Control:
         self.url = url.rstrip("/")
         self.token = token
 
-    def call(self, method: str, verb: str, **body: Any) -> Any:
+    def call(self, method: str, verb: str, /, **body: Any) -> Any:
         """One control request; raises RuntimeError with the sandbox's sentence when it is refused."""
         answer = requests.request(
             method,

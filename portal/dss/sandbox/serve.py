@@ -132,7 +132,8 @@ def _say(line: str) -> None:
 
 def _watch_stdin() -> None:
     """End the process when the program that started it is gone, however it went."""
-    while sys.stdin.buffer.read(4096):
+    # Not through sys.stdin: its lock, held by a daemon thread, would make the interpreter abort at its own end.
+    while os.read(0, 4096):
         continue
     os._exit(0)
 

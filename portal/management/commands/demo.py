@@ -6,7 +6,7 @@ import sys
 import threading
 from argparse import ArgumentParser
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -21,7 +21,7 @@ class Command(BaseCommand):
     """A governed deployment from an empty machine to the PDF that proves it."""
 
     help = "Play the story of a governed deployment against a sandbox DSS, then keep serving until Ctrl-C."
-    requires_system_checks: ClassVar[list[str]] = []
+    requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(

@@ -1,0 +1,9 @@
+"""Deployments in the Django admin: to look at, never to change."""
+
+from django.contrib import admin
+
+from deployments.models import Deployment, DeploymentRequest, Promotion, Step
+from portal.admin import Look
+
+for model in (Deployment, DeploymentRequest, Promotion, Step):
+    admin.site.register(model, Look)

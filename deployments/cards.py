@@ -1,0 +1,156 @@
+"""The rows of a request's cards: the gate as a checklist, the verdict, the steps. What may be done comes from the rules.
+
+Not in charge of judging or of rights: it is given a judgement and what the reader may do, and says it.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from deployments.inbox import to_sign
+from deployments.judging import Judged, findings_in_words, why_not_promoter
+from deployments.models import DeploymentRequest, Promotion, Step
+from deployments.steps import names_of
+from deployments.words import step_name, step_note
+from portal.models import Person, Right
+from portal.names import names
+
+_FEW = {1: gettext_lazy("One thing is"), 2: gettext_lazy("Two things are"), 3: gettext_lazy("Three things are"), 4: gettext_lazy("Four things are"), 5: gettext_lazy("Five things are")}
+_SAMPLES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """The verdict under the checklist: the answer, what comes next, and whether the reader can start it (or why not)."""
+
+    met: bool
+    answer: str
+    then: str
+    may: bool
+    why_not: str
+
+
+def gate_rows(request: DeploymentRequest, judged: Judged, person: Person, held: Collection[str]) -> list[dict[str, Any]]:
+    """The gate as `components/gate.html` shows it, each row with what the reader can do about it now."""
+    key, bundle = request.lane.project.key, request.bundle.bundle_id
+    signable = set(to_sign(person, judged))
+    words = findings_in_words(judged)
+    known = names([one for finding in words for one in finding["unblock"]])
+    evidence = reverse("bundle", args=[key, bundle])
+    rows = []
+    for finding in words:
+        acts, links = [], []
+        met = finding["state"] in ("met", "waived")
+        if finding["key"] in signable and not request.is_over:
+            acts.append({"label": _("Review and sign"), "url": reverse("sign", args=[key, request.pk, finding["key"]]), "go": True})
+        elif finding["kind"] == "sign_off":
+            links += [
+                {"label": _("Statement"), "url": reverse("signoff", args=[said["signoff"]])} for said in finding["params"]["given"]
+            ]
+        elif finding["kind"] == "document" and not met and Right.REQUEST.value in held:
+            acts.append({"label": _("Add it"), "url": f"{evidence}#documents"})
+        elif finding["kind"] == "evidence" and not met and Right.REQUEST.value in held and not finding["params"].get("evidence"):
+            acts.append({"label": _("Collect it"), "url": f"{evidence}#evidence"})
+        elif finding["kind"] in ("evidence", "tests", "document"):
+            anchor = "documents" if finding["kind"] == "document" else "evidence"
+            links.append({"label": _("Evidence") if anchor == "evidence" else _("Documents"), "url": f"{evidence}#{anchor}"})
+        rows.append(
+            {
+                "state": finding["state"],
+                "title": finding["title"],
+                "why": finding["sentence"],
+                "unblock": [] if met else sorted(known(one) for one in finding["unblock"]),
+                "yours": bool(acts) and acts[0].get("go", False),
+                "links": links,
+                "acts": acts,
+            }
+        )
+    return rows
+
+
+def verdict_bar(
+    request: DeploymentRequest, judged: Judged, person: Person, held: Collection[str], busy: Promotion | None
+) -> Bar:
+    """The answer of the gate in words, and whether this reader can start the promotion now."""
+    stage = request.lane.stage.name
+    missing = sum(finding.state not in ("met", "waived") for finding in judged.verdict.findings)
+    may, why_not = False, ""
+    if not judged.verdict.met:
+        few = _FEW.get(missing)
+        answer = (
+            _("%(count)s missing.") % {"count": few}
+            if few
+            else ngettext("%(n)s thing is missing.", "%(n)s things are missing.", missing) % {"n": missing}
+        )
+        then = _("Once everything is met, somebody with the right to promote brings %(bundle)s to %(stage)s.")
+        why_not = _("Not before everything above is met.")
+    else:
+        answer = _("Everything that %(stage)s asks is met.") % {"stage": stage} if judged.verdict.findings else _("%(stage)s asks nothing of a bundle.") % {"stage": stage}
+        starters = sorted(names()(holder.person) for holder in judged.case.holders if holder.role == "right:promote")
+        then = _("%(bundle)s can go to %(stage)s now.")
+        why_not = why_not_promoter(person, request, judged.case)
+        if Right.PROMOTE.value not in held:
+            then = _("%(names)s can bring %(bundle)s to %(stage)s now.") if starters else _("Nobody holds the right to promote to %(stage)s.")
+            why_not = _("You need the right to start a promotion.")
+        elif busy is not None:
+            why_not = _("Promotion %(number)s of %(bundle)s holds %(stage)s until it ends.") % {
+                "number": busy.pk, "bundle": busy.bundle.bundle_id, "stage": stage,
+            }  # fmt: skip
+        may = not why_not
+        then %= {"bundle": request.bundle.bundle_id, "stage": stage, "names": _any_of(starters)}
+        return Bar(True, answer, then, may, why_not)
+    return Bar(False, answer, then % {"bundle": request.bundle.bundle_id, "stage": stage}, may, why_not)
+
+
+def _any_of(said: Sequence[str]) -> str:
+    return _(" or ").join(said)
+
+
+def step_rows(promotion: Promotion) -> list[dict[str, Any]]:
+    """The steps of a promotion as `components/steps.html` shows them, with what is usual for those still to come."""
+    steps = list(promotion.steps.all())
+    usual = usual_seconds(promotion.lane_id, [step.name for step in steps]) if not promotion.is_over else {}
+    rows = []
+    for step in steps:
+        over = step.started_at and step.ended_at
+        rows.append(
+            {
+                "name": step_name(step.name),
+                "state": _STEP_STATES[step.status],
+                "note": step_note(step),
+                "seconds": (step.ended_at - step.started_at).total_seconds() if over else None,  # type: ignore[operator]
+                "usual": None if over else usual.get(step.name),
+            }
+        )
+    return rows
+
+
+def steps_ahead(lane_id: int) -> list[dict[str, Any]]:
+    """The steps a promotion started now would have, with how long each usually takes in this lane."""
+    planned = names_of(Promotion.Kind.PROMOTE)
+    usual = usual_seconds(lane_id, planned)
+    return [{"name": step_name(name), "state": "waiting", "usual": usual.get(name)} for name in planned]
+
+
+def usual_seconds(lane_id: int, wanted: Collection[str]) -> dict[str, float]:
+    """The median of how long each step took lately in this lane, in seconds; steps under half a second are left out."""
+    taken: dict[str, list[float]] = {}
+    done = Step.objects.filter(promotion__lane=lane_id, name__in=wanted, status=Step.Status.DONE, started_at__isnull=False)
+    for name, began, ended in done.order_by("-pk").values_list("name", "started_at", "ended_at")[: _SAMPLES * max(1, len(wanted))]:
+        if began and ended and len(taken.setdefault(name, [])) < _SAMPLES:
+            taken[name].append((ended - began).total_seconds())
+    return {name: median(held) for name, held in taken.items() if median(held) >= 0.5}
+
+
+_STEP_STATES = {
+    Step.Status.PENDING: "waiting",
+    Step.Status.STARTED: "running",
+    Step.Status.DONE: "done",
+    Step.Status.FAILED: "failed",
+    Step.Status.SKIPPED: "skipped",
+}

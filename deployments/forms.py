@@ -1,0 +1,53 @@
+"""The shape of what people type into the pages of deployments. Whether it may be done is the actions' to say."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from portal.models import Bundle, Lane
+
+
+class BundleForm(forms.Form):
+    """A bundle to export from the project as it is now, or one to pick that was exported already."""
+
+    how = forms.ChoiceField(label=_("How"), widget=forms.RadioSelect, initial="export", choices=[
+        ("export", _("Export the project as it is now")),
+        ("pick", _("Pick a bundle that was exported on the design node")),
+    ])  # fmt: skip
+    bundle_id = forms.CharField(label=_("Bundle id"), max_length=100, help_text=_("Such as v4. It never changes afterwards."))
+    notes = forms.CharField(label=_("What is new"), required=False, widget=forms.Textarea(attrs={"rows": 2}))
+
+
+class AskForm(forms.Form):
+    """A wish: this bundle to this stage, and why."""
+
+    bundle = forms.ModelChoiceField(label=_("Bundle"), queryset=Bundle.objects.none(), to_field_name="bundle_id", empty_label=None)
+    stage = forms.ChoiceField(label=_("To"), choices=())
+    why = forms.CharField(
+        label=_("Why"), widget=forms.Textarea(attrs={"rows": 2}), help_text=_("Reviewers and auditors read this.")
+    )
+
+    def __init__(self, *args: Any, bundles: Any, lanes: list[Lane], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        chosen, stage = self.fields["bundle"], self.fields["stage"]
+        assert isinstance(chosen, forms.ModelChoiceField)
+        assert isinstance(stage, forms.ChoiceField)
+        chosen.queryset = bundles
+        stage.choices = [(lane.stage.slug, lane.stage.name) for lane in lanes]
+        self.lanes = {lane.stage.slug: lane for lane in lanes}
+
+
+class ReasonForm(forms.Form):
+    """A reason that stands in the record."""
+
+    why = forms.CharField(label=_("Why"), max_length=2000, widget=forms.Textarea(attrs={"rows": 2}))
+
+
+class StopForm(ReasonForm):
+    """Stopping a promotion; once something live changed, whether to go back or to keep what runs."""
+
+    then = forms.ChoiceField(label=_("Then"), required=False, widget=forms.RadioSelect, choices=[
+        ("back", _("Go back to what ran before")),
+        ("keep", _("Keep what runs now, and hold the stage for people")),
+    ])  # fmt: skip

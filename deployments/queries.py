@@ -1,0 +1,111 @@
+"""Reads of deployments for whoever asks: what they may see of projects, requests and promotions, and do with them.
+
+A list takes the same number of queries however long it is. Not in charge of judging (`deployments.judging`) nor of
+how a lane reads (`deployments.lanes`).
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from django.db.models import Prefetch, QuerySet
+
+from deployments.inbox import to_sign
+from deployments.judging import Judged
+from deployments.lanes import Standing, standings
+from deployments.models import REQUEST_MOVES, Deployment, DeploymentRequest, Promotion, Step
+from portal import rights
+from portal.models import Person, Project, Right
+from portal.moves import open_to
+
+
+@dataclass(frozen=True, slots=True)
+class LaneRow:
+    """A lane as it stands, and the codenames of what the reader may do there."""
+
+    standing: Standing
+    rights: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectRow:
+    """A project with its lanes in the pipeline's order."""
+
+    project: Project
+    lanes: tuple[LaneRow, ...]
+
+
+def projects_of(person: Person) -> QuerySet[Project]:
+    """The projects a person may see, ready for `project_rows`."""
+    found = rights.visible_projects(person).select_related("node", "pipeline")
+    return found.prefetch_related("owners").order_by("key")
+
+
+def project_rows(person: Person, projects: Iterable[Project]) -> list[ProjectRow]:
+    """What runs where in these projects and what the person may do there."""
+    projects = list(projects)
+    found = standings(projects)
+    held = rights.held_on(person, [standing.lane for own in found.values() for standing in own])
+    return [
+        ProjectRow(
+            project, tuple(LaneRow(one, tuple(sorted(held[one.lane.pk]))) for one in found[project.pk])
+        )
+        for project in projects
+    ]
+
+
+def deployments_now(person: Person) -> QuerySet[Deployment]:
+    """What runs now in the projects a person may see."""
+    return Deployment.objects.filter(
+        ended_at__isnull=True, lane__project__in=rights.visible_projects(person)
+    ).select_related("bundle", "place", "lane__stage", "lane__project")
+
+
+def requests_for(person: Person) -> QuerySet[DeploymentRequest]:
+    """The requests of the projects a person may see."""
+    return DeploymentRequest.objects.filter(
+        lane__project__in=rights.visible_projects(person)
+    ).select_related("lane__project", "lane__stage", "bundle__author", "bundle__project", "requested_by")
+
+
+def request_for(person: Person, number: int) -> DeploymentRequest:
+    """A request the person may know of; raises Absent."""
+    request = requests_for(person).filter(pk=number).first()
+    if request is None:
+        raise rights.absent()
+    return request
+
+
+def promotions_for(person: Person) -> QuerySet[Promotion]:
+    """The promotions of the projects a person may see, each with its steps."""
+    return (
+        Promotion.objects.filter(lane__project__in=rights.visible_projects(person))
+        .select_related("lane__project", "lane__stage", "place", "bundle", "started_by", "request")
+        .prefetch_related(Prefetch("steps", Step.objects.order_by("position")))
+    )
+
+
+def promotion_for(person: Person, number: int) -> Promotion:
+    """A promotion the person may know of; raises Absent."""
+    promotion = promotions_for(person).filter(pk=number).first()
+    if promotion is None:
+        raise rights.absent()
+    return promotion
+
+
+def request_verbs(
+    person: Person, request: DeploymentRequest, held: Collection[str], judged: Judged | None
+) -> Sequence[str]:
+    """What the person can do with a request now: its moves by name, and `sign:<requirement>` where the gate waits for them."""
+    found = open_to(request.status, REQUEST_MOVES, held)
+    if judged is not None and not request.is_over:
+        found += [f"sign:{key}" for key in to_sign(person, judged)]
+    return found
+
+
+def promotion_verbs(promotion: Promotion, held: Collection[str]) -> Sequence[str]:
+    """What a holder of these codenames can do with a promotion: `stop` it, or `release` the lane it still holds."""
+    if Right.PROMOTE.value not in held:
+        return []
+    if not promotion.is_over:
+        return ["stop"] if promotion.kind == Promotion.Kind.PROMOTE else []
+    return ["release"] if promotion.holds_lane else []

@@ -1,0 +1,30 @@
+"""Pages of deployments."""
+
+from django.urls import path
+
+from deployments.views import bundles, inbox, projects, promotions, requests, signing
+
+project = "projects/<str:key>/"
+bundle = project + "bundles/<str:bundle_id>/"
+request = project + "requests/<int:number>/"
+promotion = project + "promotions/<int:number>/"
+
+urlpatterns = [
+    path("", inbox.page, name="home"),
+    path("inbox/", inbox.page, name="inbox"),
+    path("projects/", projects.table, name="projects"),
+    path(project, projects.page, name="project"),
+    path(project + "bundles/", projects.register_bundle, name="bundle-register"),
+    path(project + "requests/", projects.ask, name="request-ask"),
+    path(bundle, bundles.page, name="bundle"),
+    path(bundle + "documents/", bundles.write_document, name="document-write"),
+    path(bundle + "collect/", bundles.collect, name="bundle-collect"),
+    path(request, requests.page, name="request"),
+    path(request + "gate/", requests.live, name="request-live"),
+    path(request + "promote/", requests.promote, name="request-promote"),
+    path(request + "withdraw/", requests.withdraw, name="request-withdraw"),
+    path(request + "report/", requests.report, name="request-report"),
+    path(request + "sign/<path:requirement>/", signing.page, name="sign"),
+    path(promotion + "stop/", promotions.stop, name="promotion-stop"),
+    path(promotion + "release/", promotions.release, name="promotion-release"),
+]

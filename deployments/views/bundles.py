@@ -1,0 +1,192 @@
+"""A bundle: what it is made of, what changed, the evidence, the documents, the signatures; and how to bring them about."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from deployments.forms import AskForm
+from deployments.lanes import Standing, standings
+from deployments.models import DeploymentRequest
+from governance.actions import documents as document_actions
+from governance.actions import evidence as evidence_actions
+from governance.exhibits import documents, exhibits
+from governance.forms import DocumentForm
+from governance.gate import Clause
+from governance.models import Collection, SignOff
+from governance.queries import rules_of_tier
+from portal import content, rights
+from portal.dss.manifest import PARTS, Manifest, diff, manifest_from_json
+from portal.errors import Refused
+from portal.lookups import bundle_for, lanes_of
+from portal.models import Bundle, Lane, Right
+from portal.pages import is_fragment, person_of, renewed, told_by
+
+LISTED = 60  # members named per part of a difference
+TYPICAL = ("intended-use", "model-documentation")
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """A difference to what runs in a stage: per part the members added, removed and changed, cut at LISTED."""
+
+    stage: str
+    slug: str
+    bundle: Bundle
+    same: bool
+    parts: list[dict[str, Any]]
+    changed: frozenset[str]
+
+
+def against(bundle: Bundle, standing: Standing) -> Against | None:
+    """What this bundle changes against what runs in a lane; None where nothing runs there."""
+    if standing.runs is None or not bundle.is_registered:
+        return None
+    other = standing.runs.bundle
+    found = diff(_manifest(other), _manifest(bundle)).parts if other.pk != bundle.pk else {}
+    rows = []
+    for part, change in found.items():
+        members = [
+            *(("changed", after.path) for _before, after in change.changed),
+            *(("added", member.path) for member in change.added),
+            *(("removed", member.path) for member in change.removed),
+        ]
+        rows.append(
+            {
+                "part": part, "added": len(change.added), "removed": len(change.removed), "changed": len(change.changed),
+                "members": members[:LISTED], "more": max(0, len(members) - LISTED),
+            }
+        )  # fmt: skip
+    return Against(standing.lane.stage.name, standing.lane.stage.slug, other, other.pk == bundle.pk, rows, frozenset(found))
+
+
+def _manifest(bundle: Bundle) -> Manifest:
+    return manifest_from_json(json.loads(content.get(str(bundle.manifest_id))))
+
+
+def clauses_of(bundle: Bundle) -> list[Clause]:
+    """All that the policy asks of this project at any stage; nothing where no policy applies."""
+    try:
+        return [clause for rules in rules_of_tier(bundle.project).values() for clause in rules.requirements]
+    except Refused:
+        return []
+
+
+@require_GET
+def page(request: HttpRequest, key: str, bundle_id: str) -> HttpResponse:
+    """One bundle. While it is being registered, the part that waits looks again by itself."""
+    bundle = bundle_for(person_of(request), key, bundle_id)
+    if is_fragment(request):
+        return _fragment(request, bundle)
+    return _page(request, bundle)
+
+
+def _fragment(request: HttpRequest, bundle: Bundle) -> HttpResponse:
+    if request.GET.get("part") == "collections":
+        collections = _collections(bundle)
+        if not any(one.status == Collection.Status.ASKED for one in collections):
+            return renewed()
+        return render(request, "deployments/_collections.html", {"bundle": bundle, "collections": collections, "collecting": True})
+    if bundle.status != Bundle.Status.ASKED:
+        return renewed()
+    return render(request, "deployments/_registering.html", {"bundle": bundle})
+
+
+def _collections(bundle: Bundle) -> list[Collection]:
+    """The latest collection of each kind in each lane."""
+    newest: dict[tuple[int, str], Collection] = {}
+    for row in Collection.objects.filter(bundle=bundle).select_related("lane__stage", "asked_by").order_by("-pk")[:50]:
+        newest.setdefault((row.lane_id, row.what), row)
+    return [row for row in newest.values() if row.status != Collection.Status.DONE]
+
+
+def _page(request: HttpRequest, bundle: Bundle, *, document_form: DocumentForm | None = None, status: int = 200) -> HttpResponse:
+    person = person_of(request)
+    lanes = lanes_of(bundle.project)
+    held = rights.held_on(person, lanes)
+    askable = [lane for lane in lanes if Right.REQUEST.value in held[lane.pk]]
+    stands = standings([bundle.project])[bundle.project_id]
+    compared = _compared(request.GET.get("against", ""), bundle, stands)
+    clauses = clauses_of(bundle)
+    shown = exhibits(bundle, clauses) if bundle.is_registered else []
+    collections = _collections(bundle)
+    running_in = [one.lane for one in stands if one.runs is not None and one.runs.bundle_id == bundle.pk]
+    return render(request, "deployments/bundle.html", {
+        "project": bundle.project,
+        "bundle": bundle,
+        "runs_in": running_in,
+        "parts": [(part, bundle.parts.get(part, ""), compared is not None and part in compared.changed) for part in PARTS],
+        "against": compared,
+        "stages": [one for one in stands if one.runs is not None],
+        "exhibits": shown,
+        "documents": documents(bundle) if bundle.is_registered else [],
+        "document_form": document_form or DocumentForm(kinds=kinds(clauses)),
+        "may_ask": bool(askable) and bundle.is_registered,
+        "ask_form": AskForm(
+            bundles=Bundle.objects.filter(pk=bundle.pk), lanes=askable, initial={"bundle": bundle.bundle_id}
+        ) if askable and bundle.is_registered else None,
+        "collect": _to_collect(askable, running_in, clauses),
+        "collections": collections,
+        "collecting": any(one.status == Collection.Status.ASKED for one in collections),
+        "signoffs": SignOff.objects.filter(bundle=bundle).select_related("person", "lane__stage", "withdrawal"),
+        "requests": DeploymentRequest.objects.filter(bundle=bundle).select_related("lane__stage", "requested_by"),
+    }, status=status)  # fmt: skip
+
+
+def _compared(slug: str, bundle: Bundle, stands: list[Standing]) -> Against | None:
+    """Against the stage asked for, otherwise against the last stage where another bundle runs."""
+    able = [one for one in stands if one.runs is not None]
+    wanted = [one for one in able if one.lane.stage.slug == slug]
+    others = [one for one in able if one.runs is not None and one.runs.bundle_id != bundle.pk]
+    chosen = wanted or others[::-1] or able[::-1]
+    return against(bundle, chosen[0]) if chosen else None
+
+
+def _to_collect(askable: list[Lane], running_in: list[Lane], clauses: list[Clause]) -> list[dict[str, Any]]:
+    """What can be collected, and where: in each lane that runs the bundle and where the reader may ask."""
+    wanted = {str(clause.params.get("kind")) for clause in clauses if clause.kind in ("evidence", "document")}
+    ids = {lane.pk for lane in askable}
+    return [
+        {"lane": lane, "what": [what for what in Collection.What if what.value in wanted]}
+        for lane in running_in
+        if lane.pk in ids and wanted & set(Collection.What.values)
+    ]
+
+
+def kinds(clauses: list[Clause]) -> list[tuple[str, str]]:
+    """The kinds of document that can be written, those the policy asks for first."""
+    asked = [str(clause.params["kind"]) for clause in clauses if clause.kind == "document"]
+    written = list(dict.fromkeys([*asked, *TYPICAL]))
+    written.sort(key=lambda kind: kind == "model-documentation")
+    return [(kind, kind.replace("-", " ").capitalize()) for kind in written]
+
+
+@require_POST
+def write_document(request: HttpRequest, key: str, bundle_id: str) -> HttpResponse:
+    """Write a document about the bundle."""
+    person = person_of(request)
+    bundle = bundle_for(person, key, bundle_id)
+    form = DocumentForm(request.POST, kinds=kinds(clauses_of(bundle)))
+    if form.is_valid():
+        with told_by(form):
+            document = document_actions.write(by=person, bundle=bundle, **form.cleaned_data)
+            messages.success(request, _("“%(title)s” is recorded and pinned by its digest.") % {"title": document.title})
+            return redirect("bundle", key, bundle_id)
+    return _page(request, bundle, document_form=form, status=400)
+
+
+@require_POST
+def collect(request: HttpRequest, key: str, bundle_id: str) -> HttpResponse:
+    """Ask for one kind of evidence to be collected where the bundle runs."""
+    person = person_of(request)
+    bundle = bundle_for(person, key, bundle_id)
+    lane = next((one for one in lanes_of(bundle.project) if one.stage.slug == request.POST.get("stage")), None)
+    if lane is None:
+        raise rights.absent()
+    evidence_actions.ask_collection(by=person, bundle=bundle, lane=lane, what=request.POST.get("what", ""))
+    return redirect("bundle", key, bundle_id)

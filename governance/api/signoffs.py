@@ -1,0 +1,104 @@
+"""Sign-offs: what was signed, byte for byte, and taking one's own back. Signing starts from a request."""
+
+import json
+from typing import Any
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from governance.actions import signoffs
+from governance.models import SignOff, Withdrawal
+from governance.queries import signoffs_for
+from portal import content, rights
+from portal.api.auth import acting
+from portal.api.fields import At, Digests, Facts, Words
+from portal.api.inputs import Why, checked
+from portal.api.paging import Listing
+from portal.api.people import PersonSerializer
+from portal.models import Person
+from portal.queries import bundle_for
+
+
+class WithdrawalSerializer(serializers.Serializer[Withdrawal]):
+    """The end of a sign-off."""
+
+    withdrawn_at = At()
+    withdrawn_by = PersonSerializer()
+    why = serializers.CharField()
+
+
+class SignOffSerializer(serializers.Serializer[SignOff]):
+    """A person's word on one requirement, and the digests of what it binds."""
+
+    id = serializers.IntegerField()
+    project = serializers.CharField(source="lane.project.key")
+    stage = serializers.CharField(source="lane.stage.slug")
+    bundle_id = serializers.CharField(source="bundle.bundle_id")
+    person = PersonSerializer()
+    role = serializers.CharField()
+    requirement = serializers.CharField()
+    decision = serializers.ChoiceField(choices=SignOff.Decision.choices)
+    meaning = serializers.CharField()
+    comment = serializers.CharField()
+    signed_at = At()
+    clause = serializers.CharField()
+    covered = Digests()
+    evidence = Words()
+    documents = Words()
+    statement_digest = serializers.CharField(source="statement_id")
+    key_id = serializers.CharField()
+    withdrawal = WithdrawalSerializer(default=None, allow_null=True)
+
+
+class SignedSerializer(SignOffSerializer):
+    """A sign-off with its in-toto statement and the DSSE envelope around it."""
+
+    statement = Facts()
+    envelope = Facts()
+
+
+class SignOffsOfBundle(Listing):
+    """The sign-offs that were given for a bundle, withdrawn ones among them; newest first."""
+
+    serializer_class = SignOffSerializer
+
+    def get_queryset(self) -> QuerySet[Any]:
+        return signoffs_for(self.person).filter(bundle=bundle_for(self.person, self.kwargs["key"], self.kwargs["bundle_id"]))
+
+
+class OneSignOff(APIView):
+    """One sign-off."""
+
+    @extend_schema(responses=SignedSerializer)
+    def get(self, request: Request, number: int) -> Response:
+        """A sign-off with the statement that was signed and its envelope."""
+        return Response(signed(signoff_for(acting(request), number)))
+
+
+class WithdrawSignOff(APIView):
+    """The end of a sign-off."""
+
+    @extend_schema(request=Why, responses=SignedSerializer)
+    def post(self, request: Request, number: int) -> Response:
+        """Take one's own signature back. It stops counting at once; both stand in the record."""
+        by = acting(request)
+        signoffs.withdraw(by=by, signoff=signoff_for(by, number), **checked(Why, request))
+        return Response(signed(signoff_for(by, number)))
+
+
+def signoff_for(person: Person, number: int) -> SignOff:
+    """A sign-off the person may know of; raises Absent."""
+    found = signoffs_for(person).filter(pk=number).first()
+    if found is None:
+        raise rights.absent()
+    return found
+
+
+def signed(signoff: SignOff) -> dict[str, Any]:
+    """A sign-off with what was signed."""
+    statement, envelope = (json.loads(content.get(digest)) for digest in (signoff.statement_id, signoff.envelope_id))
+    return {**SignOffSerializer(signoff).data, "statement": statement, "envelope": envelope}

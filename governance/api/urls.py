@@ -1,0 +1,28 @@
+"""Addresses of governance's part of the API."""
+
+from django.urls import path
+
+from governance.api.collections import CollectionsOfBundle
+from governance.api.documents import DocumentContent, DocumentsOfBundle
+from governance.api.evidence import EvidenceOfBundle, OneEvidence
+from governance.api.policies import OnePolicy, Policies
+from governance.api.reports import OneReport, ReportPdf, Reports
+from governance.api.signoffs import OneSignOff, SignOffsOfBundle, WithdrawSignOff
+
+BUNDLE = "projects/<str:key>/bundles/<str:bundle_id>"
+
+urlpatterns = [
+    path("policies/", Policies.as_view()),
+    path("policies/<str:name>/<int:version>/", OnePolicy.as_view()),
+    path(f"{BUNDLE}/evidence/", EvidenceOfBundle.as_view()),
+    path(f"{BUNDLE}/documents/", DocumentsOfBundle.as_view()),
+    path(f"{BUNDLE}/signoffs/", SignOffsOfBundle.as_view()),
+    path(f"{BUNDLE}/collections/", CollectionsOfBundle.as_view()),
+    path("evidence/<int:number>/", OneEvidence.as_view()),
+    path("documents/<int:number>/content/", DocumentContent.as_view()),
+    path("signoffs/<int:number>/", OneSignOff.as_view()),
+    path("signoffs/<int:number>/withdraw/", WithdrawSignOff.as_view()),
+    path("reports/", Reports.as_view()),
+    path("reports/<int:number>/", OneReport.as_view()),
+    path("reports/<int:number>/pdf/", ReportPdf.as_view()),
+]

@@ -1,0 +1,152 @@
+"""Evidence and documents as pages show them: tables, charts and the parts they are about. Judges nothing itself.
+
+The states in a table are those the gate's own checks give; without a policy to ask them they are left out.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from governance.checks import assess
+from governance.gate import Clause
+from governance.models import Document, Evidence
+from governance.queries import evidence_for, holds_for
+from portal.charts import Bar, Interval
+from portal.models import Bundle
+
+SHOWN_FEATURES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Exhibit:
+    """One piece of evidence ready to be shown. `tables` depends on `kind`; `about` are the parts it is about."""
+
+    evidence: Evidence
+    kind: str
+    about: tuple[str, ...]
+    tables: Sequence[Mapping[str, Any]]
+
+
+def exhibits(bundle: Bundle, clauses: Iterable[Clause]) -> list[Exhibit]:
+    """The newest evidence of each kind and stage that holds for this bundle's parts, in three queries."""
+    newest: dict[tuple[str, str], Evidence] = {}
+    for row in evidence_for(bundle):
+        if row.parts and holds_for(bundle.parts, row.parts):
+            newest.setdefault((row.kind, row.stage if row.kind == Evidence.Kind.TESTS else ""), row)
+    asked = list(clauses)
+    order = [kind.value for kind in Evidence.Kind]
+    found = sorted(newest.values(), key=lambda row: (order.index(row.kind), row.stage))
+    return [Exhibit(row, row.kind, tuple(sorted(row.parts)), _tables(row, asked)) for row in found]
+
+
+def documents(bundle: Bundle) -> list[Document]:
+    """The newest document of each kind that holds for this bundle's parts, by kind."""
+    newest: dict[str, Document] = {}
+    for row in Document.objects.filter(project=bundle.project_id).select_related("author", "bundle", "content").defer("content__body"):
+        if holds_for(bundle.parts, row.parts):
+            newest.setdefault(row.kind, row)
+    return [newest[kind] for kind in sorted(newest)]
+
+
+def _tables(row: Evidence, clauses: Sequence[Clause]) -> Sequence[Mapping[str, Any]]:
+    result = json.loads(bytes(row.result.body))
+    if row.kind == Evidence.Kind.FAIRNESS:
+        asked = [clause for clause in clauses if clause.kind == "evidence" and clause.params.get("kind") == "fairness"]
+        return fairness_tables(result, [metric for clause in asked for metric in clause.params["metrics"]])
+    if row.kind == Evidence.Kind.EXPLAINABILITY:
+        return [explainability_table(result)]
+    return [tests_table(result)]
+
+
+def fairness_tables(result: Mapping[str, Any], metrics: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """One table per metric and attribute asked for: each group's people, rate, figure with interval, and state."""
+    metrics = metrics or [{"name": "demographic_parity_ratio", "by": [held["attribute"] for held in result["attributes"]], "min": 0.8}]
+    counts = {(held["attribute"], group["group"]): group for held in result["attributes"] for group in held["groups"]}
+    found = []
+    for judged in assess(result, metrics):
+        threshold = next(iter(judged["threshold"].values()))
+        rows = []
+        for group in judged["groups"]:
+            held = counts[judged["by"], group["group"]]
+            low, high = group["interval"] or (None, None)
+            rows.append(
+                {
+                    "group": group["group"],
+                    "n": held["n"],
+                    "selected": held["selected"],
+                    "rate": held["rate"],
+                    "reference": group["group"] == judged["reference"],
+                    "state": group["state"],
+                    "interval": Interval(str(group["group"]), group["value"], low, high, group["state"]),
+                }
+            )
+        small = [{"group": one["group"], "n": one["n"], **_rate(counts, judged["by"], one["group"])} for one in judged["small"]]
+        found.append(
+            {
+                "title": _("Fairness by %(attribute)s") % {"attribute": _plain(judged["by"])},
+                "metric": _METRICS.get(judged["metric"], _plain(judged["metric"])),
+                "ratio": judged["metric"].endswith("ratio"),
+                "state": judged["state"],
+                "rows": rows,
+                "small": small,
+                "min_group": judged["min_group"],
+                "people": result["rows"],
+                "unscored": result.get("unscored", 0),
+                "favourable": f"{result['outcome']} = {result['favourable']}",
+                "threshold": threshold,
+                "chart": [row["interval"] for row in rows],
+            }
+        )
+    return found
+
+
+def _rate(counts: Mapping[tuple[str, str], Mapping[str, Any]], by: str, group: str) -> dict[str, Any]:
+    held = counts.get((by, group), {})
+    return {"selected": held.get("selected"), "rate": held.get("rate")}
+
+
+_METRICS = {
+    "demographic_parity_ratio": gettext_lazy("Share selected, against the group selected most"),
+    "demographic_parity_difference": gettext_lazy("Share selected, less than the group selected most by"),
+    "equal_opportunity_difference": gettext_lazy("Found among those who qualify, less than the best group by"),
+    "equalized_odds_difference": gettext_lazy("Error rates apart from the best group by"),
+    "predictive_parity_difference": gettext_lazy("Right among those selected, less than the best group by"),
+}
+
+
+def explainability_table(result: Mapping[str, Any]) -> dict[str, Any]:
+    """What matters most to the model, as bars in per cent, and how well it does in each subpopulation."""
+    features = result["features"]
+    return {
+        "title": _("What matters most to the model"),
+        "bars": [Bar(str(one["feature"]), 100 * float(one["share"])) for one in features[:SHOWN_FEATURES]],
+        "more": max(0, len(features) - SHOWN_FEATURES),
+        "method": str(result.get("method", "")),
+        "subpopulations": [
+            {"feature": one["feature"], "name": _plain(one["feature"]), "modalities": [m for m in one["modalities"] if not m.get("excluded")]}
+            for one in result.get("subpopulations", [])
+        ],
+    }
+
+
+def tests_table(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Each scenario that ran as a test with its outcome and how long it took, in seconds."""
+    runs = [
+        {
+            "scenario": run["scenario"],
+            "outcome": run["outcome"],
+            "seconds": (run["ended_ms"] - run["started_ms"]) / 1000 if run.get("ended_ms") and run.get("started_ms") else None,
+            "said": "; ".join(step["message"] for step in run.get("steps", []) if step.get("message") and step.get("outcome") != "SUCCESS"),
+        }
+        for run in result.get("runs", [])
+    ]
+    passed = sum(run["outcome"] == "SUCCESS" for run in runs)
+    return {"title": _("Tests"), "runs": runs, "passed": passed, "all": len(result.get("listed", []))}
+
+
+def _plain(name: str) -> str:
+    return str(name).replace("_", " ").replace("-", " ")

@@ -1,0 +1,12 @@
+"""Pages of governance."""
+
+from django.urls import path
+
+from governance import views
+
+urlpatterns = [
+    path("signoffs/<int:pk>/", views.signoff, name="signoff"),
+    path("documents/<int:pk>/", views.document, name="document"),
+    path("reports/<int:pk>/", views.report, name="report"),
+    path("reports/<int:pk>/pdf/", views.report_pdf, name="report-pdf"),
+]

@@ -1,0 +1,132 @@
+"""The Django admin: for superusers, to look. Whatever the ledger protects is changed by actions only, never here."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.models import Group
+from django.http import HttpRequest
+
+from portal.models import (
+    Bundle,
+    Checkpoint,
+    Content,
+    Disclosure,
+    Event,
+    Grant,
+    Lane,
+    LaneGroupObjectPermission,
+    LaneUserObjectPermission,
+    Node,
+    Person,
+    Pipeline,
+    Place,
+    Project,
+    Stage,
+    Team,
+    Token,
+)
+
+
+class LookOnly:
+    """Shows and never changes: no adding, changing or deleting, whatever rights somebody holds."""
+
+    actions = None
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Superusers may look."""
+        return bool(request.user.is_active and request.user.is_superuser)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Superusers may look."""
+        return self.has_view_permission(request)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody adds here."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody changes here."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody deletes here."""
+        return False
+
+
+class Look(LookOnly, admin.ModelAdmin[Any]):
+    """Any model, to look at."""
+
+    list_per_page = 50
+    show_full_result_count = False
+
+
+@admin.register(Person)
+class PersonLook(Look):
+    """People, without even the hash of their password."""
+
+    list_display = ("name", "login", "kind", "is_active", "is_superuser")
+    search_fields = ("name", "login")
+    list_filter = ("kind", "is_active")
+    exclude = ("password", "user_permissions")
+
+
+@admin.register(Token)
+class TokenLook(Look):
+    """API tokens, without their hash."""
+
+    list_display = ("prefix", "person", "name", "made_at", "expires_at", "revoked_at")
+    exclude = ("hashed",)
+
+
+@admin.register(Grant)
+class GrantLook(Look):
+    """Grants: the truth about who may do what."""
+
+    list_display = ("codename", "person", "team", "project", "stage", "until", "given_by", "revoked_at")
+    list_select_related = ("person", "team", "project", "given_by")
+
+
+@admin.register(Event)
+class EventLook(Look):
+    """The ledger's rows."""
+
+    list_display = ("seq", "kind", "project", "subject", "at")
+    list_filter = ("kind",)
+    ordering = ("-seq",)
+    exclude = ("body", "leaf")
+
+
+@admin.register(Content)
+class ContentLook(Look):
+    """The content store, without the bytes."""
+
+    list_display = ("digest", "media_type", "size", "stored_at")
+    exclude = ("body",)
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """Without the bytes: a page of archives is not to be loaded."""
+        return super().get_queryset(request).defer("body")
+
+
+@admin.register(Checkpoint)
+class CheckpointLook(Look):
+    """Signed checkpoints."""
+
+    list_display = ("size", "at")
+    exclude = ("root",)
+
+
+@admin.register(Bundle)
+class BundleLook(Look):
+    """Bundles."""
+
+    list_display = ("bundle_id", "project", "status", "registered_at")
+    list_select_related = ("project",)
+    raw_id_fields = ("manifest",)
+
+
+for model in (
+    Disclosure, Lane, LaneGroupObjectPermission, LaneUserObjectPermission, Node, Pipeline, Place, Project, Stage, Team,
+):  # fmt: skip
+    admin.site.register(model, Look)
+admin.site.unregister(Group)

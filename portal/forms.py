@@ -1,0 +1,110 @@
+"""The shape of what people type into the portal's pages. Whether it may be done is the actions' to say."""
+
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.contrib.auth.forms import AuthenticationForm
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from portal import rights
+from portal.event_kinds import EventKind
+from portal.models import Person, Project, Right, Stage, Team
+
+Choices = list[tuple[str, Any]]
+
+
+class SignInForm(AuthenticationForm):
+    """Login and password; what is wrong is said without telling which of the two."""
+
+    error_messages = {  # noqa: RUF012
+        "invalid_login": _("This login and password do not go together. Check both; passwords are case-sensitive."),
+        "inactive": _("This account is disabled. Ask an administrator."),
+    }
+
+
+class WhyForm(forms.Form):
+    """A reason, where an auditor would want one."""
+
+    why = forms.CharField(label=_("Why"), max_length=500, widget=forms.Textarea(attrs={"rows": 2}))
+
+
+class GrantForm(forms.Form):
+    """A right for a person or a team; `holder` is `person:<uuid>` or `team:<slug>`."""
+
+    holder = forms.ChoiceField(label=_("Who"), help_text=_("A person, or a team with all its members."))
+    right = forms.ChoiceField(label=_("May"), choices=())
+    role = forms.ChoiceField(label=_("As"), required=False, help_text=_("Only for the right to sign: in which role."))
+    stage = forms.ChoiceField(label=_("Where"), required=False)
+    until = forms.DateTimeField(
+        label=_("Until"),
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
+        help_text=_("In your time zone; empty: until revoked."),
+    )
+    why = forms.CharField(label=_("Why"), max_length=500, help_text=_("Whoever reviews rights later reads this."))
+
+    def __init__(self, *args: Any, project: Project | None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        people = Person.objects.filter(is_active=True).exclude(kind=Person.Kind.SYSTEM)
+        stages = Stage.objects.order_by("position", "slug")
+        if project is not None:
+            stages = stages.filter(pipeline=project.pipeline_id)
+        names = dict(stages.values_list("slug", "name"))
+        self._choose("holder", [
+            ("", _("Choose…")),
+            (_("Teams"), [(f"team:{slug}", name) for slug, name in Team.objects.values_list("slug", "name")]),
+            (_("People"), [(f"person:{pk}", name) for pk, name in people.values_list("pk", "name")]),
+        ])  # fmt: skip
+        self._choose("right", [("", _("Choose…")), *Right.choices])
+        self._choose("role", [("", "–"), *((role, role.replace("-", " ")) for role in rights.sign_roles())])
+        self._choose("stage", [("", _("Every stage")), *names.items()])
+
+    def _choose(self, name: str, choices: Choices) -> None:
+        field = self.fields[name]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = choices
+
+    @property
+    def person(self) -> Person | None:
+        """The person chosen, or None where it is a team."""
+        kind, _colon, which = self.cleaned_data["holder"].partition(":")
+        return Person.objects.get(pk=which) if kind == "person" else None
+
+    @property
+    def team(self) -> Team | None:
+        """The team chosen, or None where it is a person."""
+        kind, _colon, which = self.cleaned_data["holder"].partition(":")
+        return Team.objects.get(slug=which) if kind == "team" else None
+
+    def clean_until(self) -> datetime | None:
+        """An aware time, in the reader's zone."""
+        until: datetime | None = self.cleaned_data["until"]
+        return timezone.make_aware(until) if until is not None and timezone.is_naive(until) else until
+
+
+class TokenForm(forms.Form):
+    """A name and a life for an API token."""
+
+    name = forms.CharField(label=_("What it is for"), max_length=100)
+    days = forms.IntegerField(label=_("Days it lasts"), initial=90, min_value=1, max_value=366)
+
+
+class LedgerForm(forms.Form):
+    """What to show of the ledger."""
+
+    project = forms.ChoiceField(label=_("Project"), required=False)
+    kind = forms.ChoiceField(
+        label=_("What happened"), required=False, choices=[("", _("Everything")), *sorted(EventKind.choices, key=lambda held: str(held[1]))]
+    )
+    subject = forms.CharField(
+        label=_("About"), required=False, max_length=120, widget=forms.TextInput(attrs={"placeholder": "request:7"})
+    )
+
+    def __init__(self, *args: Any, projects: Choices, estate: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["project"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = [("", _("All") if estate else _("All I may audit")), *projects]

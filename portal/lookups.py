@@ -1,0 +1,35 @@
+"""Finds what an address names, or refuses it: absent for whoever may not know that it is there.
+
+Fetching and being allowed to see are one call, so that no view can forget the second.
+"""
+
+from portal import rights
+from portal.models import Bundle, Lane, Person, Project
+
+
+def project_for(person: Person, key: str) -> Project:
+    """The project of this key with its node and pipeline; raises Absent where the person may not see it."""
+    project = rights.visible_projects(person).select_related("node", "pipeline").filter(key=key).first()
+    if project is None:
+        raise rights.absent()
+    return project
+
+
+def bundle_for(person: Person, key: str, bundle_id: str) -> Bundle:
+    """The bundle of this id with its project and author; raises Absent where the person may not see it."""
+    project = project_for(person, key)
+    bundle = Bundle.objects.select_related("author", "asked_by", "manifest").defer("manifest__body").filter(
+        project=project, bundle_id=bundle_id
+    ).first()  # fmt: skip
+    if bundle is None:
+        raise rights.absent()
+    bundle.project = project
+    return bundle
+
+
+def lanes_of(project: Project) -> list[Lane]:
+    """The lanes of a project in the pipeline's order, each with its stage and this project."""
+    lanes = list(Lane.objects.filter(project=project).select_related("stage").order_by("stage__position"))
+    for lane in lanes:
+        lane.project = project
+    return lanes

@@ -1,0 +1,96 @@
+"""Reads of the portal that pages and API share: what a person named, as far as they may know of it.
+
+Not in charge of rights as such: `portal.rights` is.
+"""
+
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
+
+from portal import rights
+from portal.errors import Invalid
+from portal.models import Bundle, Grant, Lane, Person, Pipeline, Project, Right, Team
+
+
+def project_for(person: Person, key: str) -> Project:
+    """The project of this key; raises Absent alike for one that is not there and one the person may not see."""
+    project = rights.visible_projects(person).select_related("node", "pipeline").filter(key=key).first()
+    if project is None:
+        raise rights.absent()
+    return project
+
+
+def lane_for(project: Project, stage: str) -> Lane:
+    """The lane of a project at a stage; raises Invalid naming the field `stage`."""
+    lanes = {lane.stage.slug: lane for lane in lanes_of(project)}
+    if stage not in lanes:
+        raise Invalid(
+            _("There is no stage “%(stage)s” here; stages are: %(known)s.") % {"stage": stage, "known": ", ".join(lanes)},
+            code="stage_unknown", field="stage",
+        )  # fmt: skip
+    return lanes[stage]
+
+
+def lanes_of(project: Project) -> list[Lane]:
+    """The lanes of a project in the pipeline's order."""
+    lanes = Lane.objects.filter(project=project).select_related("project", "stage").order_by("stage__position")
+    return list(lanes)
+
+
+def bundles_of(project: Project) -> QuerySet[Bundle]:
+    """The bundles of a project, with the people they name; their manifests stay where they are."""
+    return Bundle.objects.filter(project=project).select_related("project", "asked_by", "author")
+
+
+def bundle_for(person: Person, key: str, bundle_id: str) -> Bundle:
+    """A bundle of a project the person may see; raises Absent."""
+    bundle = bundles_of(project_for(person, key)).filter(bundle_id=bundle_id).first()
+    if bundle is None:
+        raise rights.absent()
+    return bundle
+
+
+def looks_over_estate(person: Person) -> bool:
+    """Whether the person administers or audits the whole estate."""
+    return bool({Right.MANAGE.value, Right.AUDIT.value} & rights.on_estate(person))
+
+
+def check_looks_over_estate(person: Person) -> None:
+    """Raise Forbidden unless the person administers or audits the whole estate."""
+    if not looks_over_estate(person):
+        rights.check_estate(person, Right.MANAGE)
+
+
+def check_audit(person: Person, project: Project | None) -> None:
+    """Raise unless the person audits the whole estate, or, of one project, any lane of it."""
+    if project is None:
+        rights.check_estate(person, Right.AUDIT)
+        return
+    lanes = lanes_of(project)
+    held = rights.held_on(person, lanes)
+    if not any(Right.AUDIT.value in names for names in held.values()):
+        rights.check(person, Right.AUDIT, lanes[0])
+
+
+def grants_for(person: Person, project: Project | None = None) -> QuerySet[Grant]:
+    """Grants on the projects the person may see, and for who looks over the estate also those on all of it."""
+    found = Grant.objects.select_related("person", "team", "project", "given_by", "revoked_by")
+    if project is not None:
+        return found.filter(project=project)
+    seen = Q(project__in=rights.visible_projects(person))
+    return found.filter(seen | Q(project__isnull=True)) if looks_over_estate(person) else found.filter(seen)
+
+
+def teams_for(person: Person) -> QuerySet[Team]:
+    """The person's own teams; all of them for who looks over the estate."""
+    found = Team.objects.select_related("group")
+    return found if looks_over_estate(person) else found.filter(group__in=person.groups.values("pk"))
+
+
+def pipelines_for(person: Person) -> QuerySet[Pipeline]:
+    """The pipelines of the projects the person may see; all of them for who looks over the estate."""
+    found = Pipeline.objects.select_related("team").prefetch_related(
+        "stages__places__deployer", "stages__places__automation"
+    )
+    if looks_over_estate(person):
+        return found
+    return found.filter(pk__in=rights.visible_projects(person).values("pipeline"))

@@ -1,0 +1,20 @@
+"""The portal's own pages."""
+
+from django.contrib.auth.views import LogoutView
+from django.urls import path
+
+from portal import views
+
+urlpatterns = [
+    path("login/", views.SignIn.as_view(), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
+    path("health/", views.health, name="health"),
+    path("account/", views.account, name="account"),
+    path("account/tokens/<int:pk>/revoke/", views.revoke_token, name="token-revoke"),
+    path("rights/", views.estate_rights, name="estate-rights"),
+    path("rights/<int:pk>/revoke/", views.revoke_grant, name="estate-right-revoke"),
+    path("projects/<str:key>/rights/", views.project_rights, name="rights"),
+    path("projects/<str:key>/rights/<int:pk>/revoke/", views.revoke_grant, name="right-revoke"),
+    path("ledger/", views.ledger_page, name="ledger"),
+    path("ledger/<int:seq>/", views.ledger_entry, name="ledger-entry"),
+]
