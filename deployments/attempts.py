@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from deployments.models import PROMOTION_MOVES, REQUEST_MOVES, Deployment, DeploymentRequest, Promotion, Step
 from deployments.steps import names_of
+from governance.queries import rules_for
 from portal import ledger
 from portal.errors import Refused
 from portal.event_kinds import EventKind
@@ -84,6 +85,7 @@ def succeed(promotion: Promotion) -> None:
         facts={**facts, "bundle": promotion.bundle.bundle_id},
         ended_at=timezone.now(),
         holds_lane=holds,
+        lease="",
         lease_until=None,
         wake_at=None,
     )
@@ -101,15 +103,23 @@ def succeed(promotion: Promotion) -> None:
 def fail(promotion: Promotion, *, verb: str, code: str, reason: str) -> Promotion | None:
     """End a promotion as failed ("fail") or errored ("error"), and begin its rollback when it had gone live.
 
-    Returns the rollback, if one began. A failed rollback holds the lane and waits for people.
+    Returns the rollback, if one began. A failed rollback holds the lane and waits for people, and so does a promotion
+    whose policy says "hold". What a newer promotion replaced meanwhile is not rolled back.
     """
     system = Person.objects.system()
     promotion.refresh_from_db()
-    live = promotion.live_at is not None and promotion.kind == Promotion.Kind.PROMOTE
-    good = last_good(promotion) if live else None
-    stuck = promotion.kind != Promotion.Kind.PROMOTE
-    if not live:
-        then = "held for people" if stuck else "nothing had changed"
+    promoting = promotion.kind == Promotion.Kind.PROMOTE
+    live = promotion.live_at is not None or promotion.kind == Promotion.Kind.DISABLE
+    newer = retake_lane(promotion) if live else None
+    holds = (live or not promoting) and newer is None and not (promoting and _rolls_back(promotion))
+    returns = live and promoting and newer is None and not holds
+    good = last_good(promotion) if returns else None
+    if newer is not None:
+        then = f"replaced by promotion {newer.pk}"
+    elif holds:
+        then = "held for people"
+    elif not live:
+        then = "nothing had changed"
     else:
         then = f"rolling back to {good.bundle.bundle_id}" if good else "disabling the deployment"
     make(
@@ -120,26 +130,46 @@ def fail(promotion: Promotion, *, verb: str, code: str, reason: str) -> Promotio
         facts={**_facts(promotion), "code": code, "reason": reason, "then": then},
         ended_at=timezone.now(),
         reason=reason,
-        holds_lane=stuck,
+        holds_lane=holds,
+        lease="",
         lease_until=None,
         wake_at=None,
     )
     promotion.steps.filter(status=Step.Status.PENDING).update(status=Step.Status.SKIPPED)
-    if live:
-        _retake_lane(promotion)
-    if promotion.kind == Promotion.Kind.PROMOTE:
+    # Whatever was said of it before, it is nothing to return to.
+    Deployment.objects.filter(promotion=promotion, watched_at__isnull=False).update(watched_at=None)
+    if promoting:
         hold(promotion, reason)
-    if not live:
-        return None
-    return roll_back(promotion, by=system, good=good)
+    return roll_back(promotion, by=system, good=good) if returns else None
 
 
-def _retake_lane(promotion: Promotion) -> None:
-    """A failed watch needs its lane back: a newer promotion that has not gone live yet ends here, nothing changed."""
-    newer = Promotion.objects.filter(
+def _rolls_back(promotion: Promotion) -> bool:
+    try:
+        return rules_for(promotion.lane).stage.after.on_failure == "roll_back"
+    except Refused:  # the policy has gone meanwhile: the safe side is what ran before
+        return True
+
+
+def retake_lane(promotion: Promotion) -> Promotion | None:
+    """Give a promotion that had gone live its lane back; a newer one that has not gone live ends, nothing changed.
+
+    Returns the newer promotion when one went live meanwhile: then the lane is not given back. The rows are locked, so
+    that going live and losing the lane cannot happen at once.
+    """
+    others = Promotion.objects.select_for_update(of=("self",)).filter(
         lane=promotion.lane, holds_lane=True, status=Promotion.Status.RUNNING
-    ).exclude(pk=promotion.pk)
-    for other in newer.select_related("lane__project", "lane__stage", "request"):
+    )
+    waiting = list(others.exclude(pk=promotion.pk).select_related("lane__project", "lane__stage", "request"))
+    newer = (
+        Promotion.objects.filter(
+            lane=promotion.lane, place=promotion.place, pk__gt=promotion.pk, live_at__isnull=False
+        )
+        .order_by("-pk")
+        .first()
+    )
+    if newer is not None:
+        return newer
+    for other in waiting:
         reason = _("Promotion %(number)s failed its watch and took the lane back to roll back.") % {
             "number": promotion.pk
         }
@@ -160,6 +190,7 @@ def _retake_lane(promotion: Promotion) -> None:
             status=Step.Status.SKIPPED
         )
         hold(other, reason)
+    return None
 
 
 def hold(promotion: Promotion, reason: str) -> None:

@@ -20,7 +20,13 @@ from deployments.words import step_name, step_note
 from portal.models import Person, Right
 from portal.names import names
 
-_FEW = {1: gettext_lazy("One thing is"), 2: gettext_lazy("Two things are"), 3: gettext_lazy("Three things are"), 4: gettext_lazy("Four things are"), 5: gettext_lazy("Five things are")}
+_FEW = {
+    1: gettext_lazy("One thing is"),
+    2: gettext_lazy("Two things are"),
+    3: gettext_lazy("Three things are"),
+    4: gettext_lazy("Four things are"),
+    5: gettext_lazy("Five things are"),
+}
 _SAMPLES = 20
 
 
@@ -35,7 +41,9 @@ class Bar:
     why_not: str
 
 
-def gate_rows(request: DeploymentRequest, judged: Judged, person: Person, held: Collection[str]) -> list[dict[str, Any]]:
+def gate_rows(
+    request: DeploymentRequest, judged: Judged, person: Person, held: Collection[str]
+) -> list[dict[str, Any]]:
     """The gate as `components/gate.html` shows it, each row with what the reader can do about it now."""
     key, bundle = request.lane.project.key, request.bundle.bundle_id
     signable = set(to_sign(person, judged))
@@ -47,18 +55,35 @@ def gate_rows(request: DeploymentRequest, judged: Judged, person: Person, held: 
         acts, links = [], []
         met = finding["state"] in ("met", "waived")
         if finding["key"] in signable and not request.is_over:
-            acts.append({"label": _("Review and sign"), "url": reverse("sign", args=[key, request.pk, finding["key"]]), "go": True})
+            acts.append(
+                {
+                    "label": _("Review and sign"),
+                    "url": reverse("sign", args=[key, request.pk, finding["key"]]),
+                    "go": True,
+                }
+            )
         elif finding["kind"] == "sign_off":
             links += [
-                {"label": _("Statement"), "url": reverse("signoff", args=[said["signoff"]])} for said in finding["params"]["given"]
+                {"label": _("Statement"), "url": reverse("signoff", args=[said["signoff"]])}
+                for said in finding["params"]["given"]
             ]
         elif finding["kind"] == "document" and not met and Right.REQUEST.value in held:
             acts.append({"label": _("Add it"), "url": f"{evidence}#documents"})
-        elif finding["kind"] == "evidence" and not met and Right.REQUEST.value in held and not finding["params"].get("evidence"):
+        elif (
+            finding["kind"] == "evidence"
+            and not met
+            and Right.REQUEST.value in held
+            and not finding["params"].get("evidence")
+        ):
             acts.append({"label": _("Collect it"), "url": f"{evidence}#evidence"})
         elif finding["kind"] in ("evidence", "tests", "document"):
             anchor = "documents" if finding["kind"] == "document" else "evidence"
-            links.append({"label": _("Evidence") if anchor == "evidence" else _("Documents"), "url": f"{evidence}#{anchor}"})
+            links.append(
+                {
+                    "label": _("Evidence") if anchor == "evidence" else _("Documents"),
+                    "url": f"{evidence}#{anchor}",
+                }
+            )
         rows.append(
             {
                 "state": finding["state"],
@@ -90,12 +115,22 @@ def verdict_bar(
         then = _("Once everything is met, somebody with the right to promote brings %(bundle)s to %(stage)s.")
         why_not = _("Not before everything above is met.")
     else:
-        answer = _("Everything that %(stage)s asks is met.") % {"stage": stage} if judged.verdict.findings else _("%(stage)s asks nothing of a bundle.") % {"stage": stage}
-        starters = sorted(names()(holder.person) for holder in judged.case.holders if holder.role == "right:promote")
+        answer = (
+            _("Everything that %(stage)s asks is met.") % {"stage": stage}
+            if judged.verdict.findings
+            else _("%(stage)s asks nothing of a bundle.") % {"stage": stage}
+        )
+        starters = sorted(
+            names()(holder.person) for holder in judged.case.holders if holder.role == "right:promote"
+        )
         then = _("%(bundle)s can go to %(stage)s now.")
         why_not = why_not_promoter(person, request, judged.case)
         if Right.PROMOTE.value not in held:
-            then = _("%(names)s can bring %(bundle)s to %(stage)s now.") if starters else _("Nobody holds the right to promote to %(stage)s.")
+            then = (
+                _("%(names)s can bring %(bundle)s to %(stage)s now.")
+                if starters
+                else _("Nobody holds the right to promote to %(stage)s.")
+            )
             why_not = _("You need the right to start a promotion.")
         elif busy is not None:
             why_not = _("Promotion %(number)s of %(bundle)s holds %(stage)s until it ends.") % {
@@ -140,8 +175,12 @@ def steps_ahead(lane_id: int) -> list[dict[str, Any]]:
 def usual_seconds(lane_id: int, wanted: Collection[str]) -> dict[str, float]:
     """The median of how long each step took lately in this lane, in seconds; steps under half a second are left out."""
     taken: dict[str, list[float]] = {}
-    done = Step.objects.filter(promotion__lane=lane_id, name__in=wanted, status=Step.Status.DONE, started_at__isnull=False)
-    for name, began, ended in done.order_by("-pk").values_list("name", "started_at", "ended_at")[: _SAMPLES * max(1, len(wanted))]:
+    done = Step.objects.filter(
+        promotion__lane=lane_id, name__in=wanted, status=Step.Status.DONE, started_at__isnull=False
+    )
+    for name, began, ended in done.order_by("-pk").values_list("name", "started_at", "ended_at")[
+        : _SAMPLES * max(1, len(wanted))
+    ]:
         if began and ended and len(taken.setdefault(name, [])) < _SAMPLES:
             taken[name].append((ended - began).total_seconds())
     return {name: median(held) for name, held in taken.items() if median(held) >= 0.5}

@@ -15,17 +15,23 @@ class BundleForm(forms.Form):
         ("export", _("Export the project as it is now")),
         ("pick", _("Pick a bundle that was exported on the design node")),
     ])  # fmt: skip
-    bundle_id = forms.CharField(label=_("Bundle id"), max_length=100, help_text=_("Such as v4. It never changes afterwards."))
+    bundle_id = forms.CharField(
+        label=_("Bundle id"), max_length=100, help_text=_("Such as v4. It never changes afterwards.")
+    )
     notes = forms.CharField(label=_("What is new"), required=False, widget=forms.Textarea(attrs={"rows": 2}))
 
 
 class AskForm(forms.Form):
     """A wish: this bundle to this stage, and why."""
 
-    bundle = forms.ModelChoiceField(label=_("Bundle"), queryset=Bundle.objects.none(), to_field_name="bundle_id", empty_label=None)
+    bundle = forms.ModelChoiceField(
+        label=_("Bundle"), queryset=Bundle.objects.none(), to_field_name="bundle_id", empty_label=None
+    )
     stage = forms.ChoiceField(label=_("To"), choices=())
     why = forms.CharField(
-        label=_("Why"), widget=forms.Textarea(attrs={"rows": 2}), help_text=_("Reviewers and auditors read this.")
+        label=_("Why"),
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("Reviewers and auditors read this."),
     )
 
     def __init__(self, *args: Any, bundles: Any, lanes: list[Lane], **kwargs: Any) -> None:

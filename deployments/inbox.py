@@ -55,7 +55,9 @@ class Wrong:
 def waits_for(person: Person) -> list[Waiting]:
     """Requests in which the person can sign a requirement, or start a promotion whose gate is open, now."""
     lanes = rights.lanes_with(person, [Right.SIGN, Right.PROMOTE])
-    requests = list(_whole(DeploymentRequest.objects.filter(status="open", lane__in=lanes)).order_by("pk")[:LIMIT])
+    requests = list(
+        _whole(DeploymentRequest.objects.filter(status="open", lane__in=lanes)).order_by("pk")[:LIMIT]
+    )
     if not requests:
         return []
     held = rights.held_on(person, _lanes(requests))
@@ -65,7 +67,9 @@ def waits_for(person: Person) -> list[Waiting]:
         judged = judgements[request.pk]
         if not isinstance(judged, Judged):
             continue
-        waiting = Waiting(request, judged, to_sign(person, judged), _starts(person, request, judged, held[request.lane_id]))
+        waiting = Waiting(
+            request, judged, to_sign(person, judged), _starts(person, request, judged, held[request.lane_id])
+        )
         if waiting.sign or waiting.promote:
             found.append(waiting)
     return found
@@ -74,13 +78,18 @@ def waits_for(person: Person) -> list[Waiting]:
 def to_sign(person: Person, judged: Judged) -> tuple[str, ...]:
     """The keys of the sign-offs that the gate says this person can give now."""
     return tuple(
-        finding.key for finding in judged.verdict.findings if finding.kind == "sign_off" and str(person.pk) in finding.unblock
+        finding.key
+        for finding in judged.verdict.findings
+        if finding.kind == "sign_off" and str(person.pk) in finding.unblock
     )
 
 
 def _starts(person: Person, request: DeploymentRequest, judged: Judged, held: frozenset[str]) -> bool:
     return (
-        judged.verdict.met and Right.PROMOTE.value in held and not request.held and not why_not_promoter(person, request, judged.case)
+        judged.verdict.met
+        and Right.PROMOTE.value in held
+        and not request.held
+        and not why_not_promoter(person, request, judged.case)
     )
 
 
@@ -93,10 +102,19 @@ def count(person: Person) -> str:
 def asked_by(person: Person) -> list[Mine]:
     """The latest requests the person asked for, in projects they may see."""
     visible = rights.visible_projects(person)
-    requests = list(_whole(DeploymentRequest.objects.filter(requested_by=person, lane__project__in=visible)).order_by("-pk")[:LIMIT])
+    requests = list(
+        _whole(DeploymentRequest.objects.filter(requested_by=person, lane__project__in=visible)).order_by(
+            "-pk"
+        )[:LIMIT]
+    )
     promotions = latest_promotions(requests)
-    judgements = judge_many([request for request in requests if request.status == DeploymentRequest.Status.OPEN])
-    return [Mine(request, promotions.get(request.pk), _missing(judgements.get(request.pk))) for request in requests]
+    judgements = judge_many(
+        [request for request in requests if request.status == DeploymentRequest.Status.OPEN]
+    )
+    return [
+        Mine(request, promotions.get(request.pk), _missing(judgements.get(request.pk)))
+        for request in requests
+    ]
 
 
 def _missing(judged: object) -> int | None:
@@ -109,22 +127,42 @@ def went_wrong(person: Person) -> Wrong:
     """Held requests, promotions that failed lately or hold their lane, rollbacks, and bundles not registered."""
     visible = rights.visible_projects(person)
     since = timezone.now() - RECENT
-    held = _whole(DeploymentRequest.objects.filter(status="open", lane__project__in=visible).exclude(held="")).order_by("-pk")[:LIMIT]
-    bad = Q(status__in=(Promotion.Status.FAILED, Promotion.Status.ERRORED)) | Q(kind=Promotion.Kind.ROLLBACK) | Q(kind=Promotion.Kind.DISABLE)
+    held = _whole(
+        DeploymentRequest.objects.filter(status="open", lane__project__in=visible).exclude(held="")
+    ).order_by("-pk")[:LIMIT]
+    bad = (
+        Q(status__in=(Promotion.Status.FAILED, Promotion.Status.ERRORED))
+        | Q(kind=Promotion.Kind.ROLLBACK)
+        | Q(kind=Promotion.Kind.DISABLE)
+    )
     stuck = Q(holds_lane=True) & ~Q(status=Promotion.Status.RUNNING)
-    newer = DeploymentRequest.objects.filter(lane=OuterRef("lane"), pk__gt=OuterRef("request"), status=DeploymentRequest.Status.DONE)
+    newer = DeploymentRequest.objects.filter(
+        lane=OuterRef("lane"), pk__gt=OuterRef("request"), status=DeploymentRequest.Status.DONE
+    )
     promotions = (
-        Promotion.objects.filter(stuck | (bad & Q(started_at__gt=since) & ~Exists(newer)), lane__project__in=visible)
-        .exclude(Q(request__status="open") & ~Q(request__held="") & Q(kind=Promotion.Kind.PROMOTE, holds_lane=False))
+        Promotion.objects.filter(
+            stuck | (bad & Q(started_at__gt=since) & ~Exists(newer)), lane__project__in=visible
+        )
+        .exclude(
+            Q(request__status="open")
+            & ~Q(request__held="")
+            & Q(kind=Promotion.Kind.PROMOTE, holds_lane=False)
+        )
         .select_related("lane__project", "lane__stage", "bundle", "request", "undoes__bundle")
         .order_by("-pk")[:LIMIT]
     )
-    bundles = Bundle.objects.filter(status=Bundle.Status.FAILED, project__in=visible).select_related("project").order_by("-asked_at")[:LIMIT]
+    bundles = (
+        Bundle.objects.filter(status=Bundle.Status.FAILED, project__in=visible)
+        .select_related("project")
+        .order_by("-asked_at")[:LIMIT]
+    )
     return Wrong(list(held), list(promotions), list(bundles))
 
 
 def _whole(requests: QuerySet[DeploymentRequest]) -> QuerySet[DeploymentRequest]:
-    return requests.select_related("lane__project", "lane__stage", "bundle__author", "bundle__project", "requested_by")
+    return requests.select_related(
+        "lane__project", "lane__stage", "bundle__author", "bundle__project", "requested_by"
+    )
 
 
 def _lanes(requests: Sequence[DeploymentRequest]) -> list[Lane]:

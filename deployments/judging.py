@@ -14,6 +14,7 @@ from governance import queries
 from governance.gate import Case, RunningFact, Verdict, case_to_json, instant, judge, verdict_to_json
 from governance.sentences import sentence, title
 from portal import content, ledger
+from portal.canonical import digest
 from portal.errors import Refused
 from portal.event_kinds import EventKind
 from portal.models import Bundle, Lane, Person
@@ -109,6 +110,15 @@ def findings_in_words(judged: Judged) -> list[dict[str, Any]]:
         }
         for finding in judged.verdict.findings
     ]
+
+
+def digests(judged: Judged) -> dict[str, Any]:
+    """The digests under which case and verdict are kept, as a step's output."""
+    return {
+        "case": digest(case_to_json(judged.case)),
+        "verdict": digest(verdict_to_json(judged.verdict)),
+        "met": judged.verdict.met,
+    }
 
 
 def record_verdict(

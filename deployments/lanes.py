@@ -29,15 +29,23 @@ class Standing:
 
 def standings(projects: Collection[Project]) -> dict[int, list[Standing]]:
     """The lanes of each project by its id, in the pipeline's order, in five queries."""
-    lanes = list(Lane.objects.filter(project__in=projects).select_related("project", "stage").order_by("stage__position"))
+    lanes = list(
+        Lane.objects.filter(project__in=projects)
+        .select_related("project", "stage")
+        .order_by("stage__position")
+    )
     runs = {
         row.lane_id: row
-        for row in Deployment.objects.filter(lane__in=lanes, ended_at__isnull=True).select_related("bundle", "promotion")
+        for row in Deployment.objects.filter(lane__in=lanes, ended_at__isnull=True).select_related(
+            "bundle", "promotion"
+        )
     }
     tests = {
         step.promotion_id: (int(step.output.get("passed", 0)), len(step.output.get("listed", [])))
         for step in Step.objects.filter(
-            promotion__in=[row.promotion_id for row in runs.values()], name="run_tests", status=Step.Status.DONE
+            promotion__in=[row.promotion_id for row in runs.values()],
+            name="run_tests",
+            status=Step.Status.DONE,
         )
     }
     coming: dict[int, Promotion] = {}
@@ -46,7 +54,9 @@ def standings(projects: Collection[Project]) -> dict[int, list[Standing]]:
         (held if promotion.is_over else coming)[promotion.lane_id] = promotion
     asked = {
         row.lane_id: row
-        for row in DeploymentRequest.objects.filter(lane__in=lanes, status="open").select_related("bundle").order_by("pk")
+        for row in DeploymentRequest.objects.filter(lane__in=lanes, status="open")
+        .select_related("bundle")
+        .order_by("pk")
     }
     found: dict[int, list[Standing]] = {project.pk: [] for project in projects}
     for lane in lanes:
@@ -67,11 +77,15 @@ def drawn(standing: Standing) -> dict[str, Any]:
     lines = []
     if standing.tests and standing.tests[1]:
         lines.append(
-            ngettext("%(passed)s of %(all)s test passed", "%(passed)s of %(all)s tests passed", standing.tests[1])
+            ngettext(
+                "%(passed)s of %(all)s test passed", "%(passed)s of %(all)s tests passed", standing.tests[1]
+            )
             % {"passed": standing.tests[0], "all": standing.tests[1]}
         )
     if standing.held_by is not None:
-        lines.append(_("Held by promotion %(number)s: nothing can start here.") % {"number": standing.held_by.pk})
+        lines.append(
+            _("Held by promotion %(number)s: nothing can start here.") % {"number": standing.held_by.pk}
+        )
     return {
         "name": standing.lane.stage.name,
         "bundle": run.bundle.bundle_id if run else "",
@@ -81,7 +95,9 @@ def drawn(standing: Standing) -> dict[str, Any]:
         "since": run.since if run else None,
         "lines": lines,
         "coming": on_its_way(standing),
-        "request_url": reverse("request", args=[key, request_id]) if (request_id := _request_of(standing)) else "",
+        "request_url": reverse("request", args=[key, request_id])
+        if (request_id := _request_of(standing))
+        else "",
         "asked": standing.asked is not None and standing.coming is None,
     }
 
@@ -113,7 +129,9 @@ def health(standing: Standing) -> tuple[str, str]:
 
 def on_its_way(standing: Standing) -> str:
     """The bundle that a promotion is bringing here, or that an open request asks for."""
-    if standing.coming is not None and (standing.runs is None or standing.coming.bundle_id != standing.runs.bundle_id):
+    if standing.coming is not None and (
+        standing.runs is None or standing.coming.bundle_id != standing.runs.bundle_id
+    ):
         return standing.coming.bundle.bundle_id
     if standing.asked is not None and standing.coming is None:
         return standing.asked.bundle.bundle_id
@@ -128,5 +146,7 @@ def _request_of(standing: Standing) -> int | None:
 
 def latest_promotions(requests: Sequence[DeploymentRequest]) -> Mapping[int, Promotion]:
     """The last promotion of each request, by the request's id, in one query."""
-    rows = Promotion.objects.filter(request__in=requests).select_related("bundle", "lane__stage").order_by("pk")
+    rows = (
+        Promotion.objects.filter(request__in=requests).select_related("bundle", "lane__stage").order_by("pk")
+    )
     return {row.request_id: row for row in rows}

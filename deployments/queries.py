@@ -62,9 +62,9 @@ def deployments_now(person: Person) -> QuerySet[Deployment]:
 
 def requests_for(person: Person) -> QuerySet[DeploymentRequest]:
     """The requests of the projects a person may see."""
-    return DeploymentRequest.objects.filter(
-        lane__project__in=rights.visible_projects(person)
-    ).select_related("lane__project", "lane__stage", "bundle__author", "bundle__project", "requested_by")
+    return DeploymentRequest.objects.filter(lane__project__in=rights.visible_projects(person)).select_related(
+        "lane__project", "lane__stage", "bundle__author", "bundle__project", "requested_by"
+    )
 
 
 def request_for(person: Person, number: int) -> DeploymentRequest:

@@ -6,19 +6,20 @@ than the lease loses it. No transaction is open while DSS is asked.
 
 import logging
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django.db.models import F, Q
 from django.utils import timezone
 
-from deployments import attempts
+from deployments import attempts, waits
 from deployments.models import Promotion, Step
 from deployments.steps import STEPS
-from deployments.steps.outcome import Answer, Done, StepFailed, Wait, Work
-from portal import ledger
+from deployments.steps.outcome import Answer, StepFailed, Wait, Work
+from portal import lease, ledger
 from portal.dss.connect import is_passing
 from portal.dss.errors import DssError
 from portal.errors import Refused
@@ -26,10 +27,14 @@ from portal.event_kinds import EventKind
 
 log = logging.getLogger(__name__)
 
-PASSING_ERRORS = (
-    8  # times DSS may be away or broken in one step, with growing pauses (about two minutes in all)
-)
-OTHER_ERRORS = 3  # times our own code may break in one step
+# Times in a row that DSS (or our database) may be away or broken in one look at a step, or that a worker may die in it:
+# about a minute in all before anything live changed, ten minutes after that, where giving up costs more than waiting.
+PASSING_ERRORS = 8
+PASSING_ERRORS_LIVE = 25
+OTHER_ERRORS = 3  # times in a row that our own code may break there
+FIRST_PAUSE = 0.5  # seconds; doubled each time
+LONGEST_PAUSE = 30.0
+LONGEST_TEXT = 2000  # characters of a reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,62 +52,70 @@ class Turn:
 OVER = Turn()
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A lease: its token, how long it is good, and whether it was taken from somebody whose own had run out."""
+
+    token: str
+    until: datetime
+    taken_over: bool = False
+
+
 def advance(promotion_id: int) -> Turn:
     """Run one step of a promotion.
 
     1. Claim it; a lease that is still good belongs to somebody else.
     2. Take the first step that is not done and mark it started, before it runs.
-    3. Run it, outside any transaction.
+    3. Run it, outside any transaction, while a thread keeps the lease.
     4. Keep what it answered, in one transaction that only the lease's holder can make.
     """
-    lease = _claim(promotion_id)
-    if lease is None:
+    claim = _claim(promotion_id)
+    if claim is None:
         return OVER
     promotion = _load(promotion_id)
     steps = list(promotion.steps.all())
     step = next((one for one in steps if one.status in (Step.Status.PENDING, Step.Status.STARTED)), None)
     if step is None:  # killed between the last step and the end
-        return _finish(promotion, lease)
+        return _finish(promotion, claim.token)
     now = timezone.now()
     if step.status == Step.Status.PENDING:
         Step.objects.filter(pk=step.pk).update(status=Step.Status.STARTED, started_at=now)
         step.status, step.started_at = Step.Status.STARTED, now
+    elif claim.taken_over:  # whoever had it did not come back: this look is a repeat
+        step.attempts += 1
+        Step.objects.filter(pk=step.pk).update(attempts=step.attempts)
+        if step.attempts >= _patience(promotion):
+            return _broken(promotion, claim.token, step, "its worker died each time")
     outputs = {one.name: one.output for one in steps if one.status == Step.Status.DONE}
+    held = Promotion.objects.filter(pk=promotion.pk, lease=claim.token)
     try:
-        answer = STEPS[step.name](Work(promotion, step, outputs, now))
+        with lease.renewed(held, claim.until):
+            answer = STEPS[step.name](Work(promotion, step, outputs, now))
     except StepFailed as refusal:
-        return _failed(
-            promotion,
-            lease,
-            step,
-            verb="fail",
-            code=refusal.code,
-            reason=refusal.sentence,
-            output=refusal.output,
-        )
+        return _failed(promotion, claim.token, step, refusal)
     except DssError as error:
-        if is_passing(error) and step.attempts + 1 < PASSING_ERRORS:
-            return _again(promotion, lease, step, error.sentence)
-        return _failed(
-            promotion, lease, step, verb="fail", code=error.code, reason=error.sentence, output=step.output
-        )
-    except Refused as refusal:
-        return _failed(
-            promotion,
-            lease,
-            step,
-            verb="fail",
-            code=refusal.code,
-            reason=refusal.sentence,
-            output=step.output,
-        )
+        if is_passing(error) and step.attempts + 1 < _patience(promotion):
+            return _again(promotion, claim.token, step, error.sentence)
+        refusal = StepFailed(error.sentence, code=error.code, output=step.output)
+        return _failed(promotion, claim.token, step, refusal)
+    except Refused as error:
+        refusal = StepFailed(error.sentence, code=error.code, output=step.output)
+        return _failed(promotion, claim.token, step, refusal)
+    except (OperationalError, InterfaceError) as error:  # our database
+        if step.attempts + 1 < _patience(promotion):
+            return _again(promotion, claim.token, step, type(error).__name__)
+        return _broken(promotion, claim.token, step, type(error).__name__)
     except Exception as error:
         log.exception("step %s of promotion %s broke", step.name, promotion.pk)
         if step.attempts + 1 < OTHER_ERRORS:
-            return _again(promotion, lease, step, type(error).__name__)
-        reason = f"Countersign itself broke in this step ({type(error).__name__}); its log says where."
-        return _failed(promotion, lease, step, verb="error", code="broken", reason=reason, output=step.output)
-    return _keep(promotion, lease, step, answer)
+            return _again(promotion, claim.token, step, type(error).__name__)
+        return _broken(promotion, claim.token, step, type(error).__name__)
+    return _keep(promotion, claim.token, step, answer)
+
+
+def _patience(promotion: Promotion) -> int:
+    cautious = promotion.live_at is None and promotion.kind == Promotion.Kind.PROMOTE
+    return PASSING_ERRORS if cautious else PASSING_ERRORS_LIVE
 
 
 def _load(promotion_id: int) -> Promotion:
@@ -119,93 +132,109 @@ def _load(promotion_id: int) -> Promotion:
     ).get(pk=promotion_id)
 
 
-def _claim(promotion_id: int) -> str | None:
+def _claim(promotion_id: int) -> Claim | None:
     now = timezone.now()
-    lease = secrets.token_hex(16)
-    claimed = Promotion.objects.filter(
-        Q(lease_until__isnull=True) | Q(lease_until__lt=now),
-        Q(wake_at__isnull=True) | Q(wake_at__lte=now + timedelta(milliseconds=5)),
+    claim = Claim(secrets.token_hex(16), now + timedelta(seconds=settings.LEASE_SECONDS))
+    due = Promotion.objects.filter(
+        Q(wake_at__isnull=True) | Q(wake_at__lte=now + waits.SLACK),
         pk=promotion_id,
         status=Promotion.Status.RUNNING,
-    ).update(lease=lease, lease_until=now + timedelta(seconds=settings.LEASE_SECONDS))
-    return lease if claimed else None
+    )
+    if due.filter(lease_until__isnull=True).update(lease=claim.token, lease_until=claim.until):
+        return claim
+    if due.filter(lease_until__lt=now).update(lease=claim.token, lease_until=claim.until):
+        return replace(claim, taken_over=True)
+    return None
 
 
-def _release(promotion: Promotion, lease: str, wake_at: datetime | None) -> bool:
+def _release(promotion: Promotion, token: str, wake_at: datetime | None) -> bool:
     """Give the lease back, first in each transaction: False when it was lost, and then nothing is kept."""
     return bool(
-        Promotion.objects.filter(pk=promotion.pk, lease=lease, status=Promotion.Status.RUNNING).update(
+        Promotion.objects.filter(pk=promotion.pk, lease=token, status=Promotion.Status.RUNNING).update(
             lease="", lease_until=None, wake_at=wake_at
         )
     )
 
 
-def _keep(promotion: Promotion, lease: str, step: Step, answer: Answer) -> Turn:
+def _keep(promotion: Promotion, token: str, step: Step, answer: Answer) -> Turn:
     now = timezone.now()
     if isinstance(answer, Wait):
         at = now + timedelta(seconds=answer.seconds) if answer.seconds > 0 else None
         with ledger.business():
-            if not _release(promotion, lease, at):
+            if not _release(promotion, token, at):
                 return OVER
-            Step.objects.filter(pk=step.pk).update(output=answer.note or step.output)
+            # The look came to an answer, so the count of those that did not begins anew.
+            Step.objects.filter(pk=step.pk).update(output=answer.note or step.output, attempts=0, problem="")
+            if answer.also is not None:
+                answer.also()
         return Turn(at or now)
     with ledger.business():
-        if not _release(promotion, lease, None):
+        if not _release(promotion, token, None):
             return OVER
-        _step_over(promotion, step, Step.Status.DONE, answer.output)
+        if answer.also is not None:
+            answer.also()
+        _step_over(step, Step.Status.DONE, answer.output)
         ledger.record(
             EventKind.STEP_DONE,
             by=None,
             subject=promotion.subject,
             project=promotion.lane.project.key,
-            **_facts(step, answer),
+            **_facts(step),
         )
-        if step.position == len(promotion.steps.all()) - 1:
+        if not promotion.steps.filter(position__gt=step.position).exists():
             attempts.succeed(promotion)
             return OVER
     return Turn(now)
 
 
-def _finish(promotion: Promotion, lease: str) -> Turn:
+def _finish(promotion: Promotion, token: str) -> Turn:
     with ledger.business():
-        if _release(promotion, lease, None):
+        if _release(promotion, token, None):
             attempts.succeed(promotion)
     return OVER
 
 
-def _failed(
-    promotion: Promotion, lease: str, step: Step, *, verb: str, code: str, reason: str, output: dict[str, Any]
-) -> Turn:
+def _broken(promotion: Promotion, token: str, step: Step, what: str) -> Turn:
+    reason = f"Countersign itself broke in this step ({what}); its log says where."
+    refusal = StepFailed(reason, code="broken", output=step.output)
+    return _failed(promotion, token, step, refusal, verb="error")
+
+
+def _failed(promotion: Promotion, token: str, step: Step, refusal: StepFailed, verb: str = "fail") -> Turn:
+    reason = str(refusal.sentence)
+    if len(reason) > LONGEST_TEXT:
+        reason = reason[: LONGEST_TEXT - 1] + "…"
     with ledger.business():
-        if not _release(promotion, lease, None):
+        if not _release(promotion, token, None):
             return OVER
-        _step_over(promotion, step, Step.Status.FAILED, output, problem=reason)
+        if refusal.also is not None:
+            refusal.also()
+        _step_over(step, Step.Status.FAILED, refusal.output, problem=reason)
         ledger.record(
             EventKind.STEP_FAILED,
             by=None,
             subject=promotion.subject,
             project=promotion.lane.project.key,
-            code=code,
+            code=refusal.code,
             reason=reason,
-            **_facts(step, Done(output)),
+            **_facts(step),
         )
-        rollback = attempts.fail(promotion, verb=verb, code=code, reason=reason)
+        rollback = attempts.fail(promotion, verb=verb, code=refusal.code, reason=reason)
     return Turn(started=rollback.pk if rollback else None)
 
 
-def _again(promotion: Promotion, lease: str, step: Step, problem: str) -> Turn:
-    """Something passing went wrong: look again after a pause that doubles, 0.5 s at first and 30 s at most."""
-    at = timezone.now() + timedelta(seconds=min(30.0, 0.5 * 2**step.attempts))
+def _again(promotion: Promotion, token: str, step: Step, problem: str) -> Turn:
+    """Something passing went wrong: look again after a pause that doubles up to the longest."""
+    pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(step.attempts, 20))
+    at = timezone.now() + timedelta(seconds=pause)
     with ledger.business():
-        if not _release(promotion, lease, at):
+        if not _release(promotion, token, at):
             return OVER
         Step.objects.filter(pk=step.pk).update(attempts=F("attempts") + 1, problem=problem)
     return Turn(at)
 
 
-def _step_over(
-    promotion: Promotion, step: Step, status: str, output: dict[str, Any], problem: str = ""
-) -> None:
+def _step_over(step: Step, status: str, output: dict[str, Any], problem: str = "") -> None:
     step.ended_at = timezone.now()
     step.output = output
     Step.objects.filter(pk=step.pk).update(
@@ -213,7 +242,7 @@ def _step_over(
     )
 
 
-def _facts(step: Step, answer: Done) -> dict[str, Any]:
+def _facts(step: Step) -> dict[str, Any]:
     return {
         "promotion": step.promotion_id,
         "request": step.promotion.request_id,
@@ -222,5 +251,5 @@ def _facts(step: Step, answer: Done) -> dict[str, Any]:
         "started_at": step.started_at and step.started_at.isoformat(),
         "ended_at": step.ended_at and step.ended_at.isoformat(),
         "attempts": step.attempts + 1,
-        "output": answer.output,
+        "output": step.output,
     }

@@ -1,8 +1,14 @@
 """Celery's way into deployments: it carries an id, the database is the truth."""
 
+import logging
+import time
+
 from celery import shared_task
+from django.utils import timezone
 
 from deployments import runner, waits
+
+log = logging.getLogger(__name__)
 
 
 @shared_task
@@ -17,15 +23,27 @@ def advance_promotion(pk: str) -> None:
 
 @shared_task
 def poll(ticket: int) -> None:
-    """Look at every wait that is due, then come back when the next one is."""
+    """Look at the waits that are due, for a second at most, then come back when the next one is due.
+
+    A node that does not answer holds up this poll alone: where others wait too, another poll is sent ahead.
+    """
     due = waits.take(ticket)
     if due is None:
         return
     try:
+        if waits.others_than(due[:1]):
+            waits.schedule(timezone.now() + waits.AHEAD, _send_poll)
+        end = time.monotonic() + waits.ROUND_SECONDS
         for pk in due:
-            turn = runner.advance(pk)
+            try:
+                turn = runner.advance(pk)
+            except Exception:  # its lease runs out, and the sweep takes it up
+                log.exception("promotion %s could not be looked at", pk)
+                continue
             if turn.goes_on:
                 advance_promotion.delay(str(pk))
+            if time.monotonic() > end:
+                break
     finally:
         at = waits.next_due()
         if at is not None:

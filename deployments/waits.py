@@ -4,7 +4,7 @@ A poll message carries a ticket; only the newest ticket counts, so messages that
 sweep starts the poller again when its message was lost.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -14,6 +14,8 @@ from django.utils import timezone
 from deployments.models import Poller, Promotion
 
 SLACK = timedelta(milliseconds=5)
+AHEAD = timedelta(seconds=1)  # a poll sent ahead of one that may hang
+ROUND_SECONDS = 1.0  # of one poll; what is left over is the next one's
 Send = Callable[[int, float], None]  # ticket, seconds from now
 
 
@@ -36,6 +38,11 @@ def take(ticket: int) -> list[int] | None:
         .order_by("wake_at")
         .values_list("pk", flat=True)
     )
+
+
+def others_than(looked_at: Sequence[int]) -> bool:
+    """Whether anything waits besides these promotions."""
+    return _waiting().exclude(pk__in=looked_at).exists()
 
 
 def next_due() -> datetime | None:

@@ -28,11 +28,12 @@ from governance.gate import (
     instant,
     judge,
 )
-from governance.models import Document, Evidence, PolicyVersion, SignOff
+from governance.models import Document, Evidence, PolicyVersion, Report, SignOff
 from governance.policy import PolicyDocument, StageRules, parse
 from portal import rights
 from portal.errors import Refused
-from portal.models import Bundle, Content, Lane, Person, Project
+from portal.models import Bundle, Content, Lane, Person, Project, Right
+from portal.queries import looks_over_estate
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +251,25 @@ def documents_holding(bundle: Bundle) -> QuerySet[Document]:
     ids = [pk for pk, parts in own.values_list("pk", "parts") if holds_for(bundle.parts, parts)]
     found = Document.objects.filter(pk__in=ids).select_related("bundle", "author", "project", "content")
     return found.defer("content__body")
+
+
+def policies_for(person: Person) -> QuerySet[PolicyVersion]:
+    """Versions of the policies of the projects the person may see; all of them for who looks over the estate."""
+    found = PolicyVersion.objects.select_related("published_by")
+    return found if looks_over_estate(person) else found.filter(name__in=rights.visible_projects(person).values("policy"))
+
+
+def signoffs_for(person: Person) -> QuerySet[SignOff]:
+    """The sign-offs in the projects a person may see, withdrawn ones among them."""
+    return SignOff.objects.filter(lane__project__in=rights.visible_projects(person)).select_related(
+        "lane__project", "lane__stage", "bundle", "person", "withdrawal__withdrawn_by"
+    )
+
+
+def reports_for(person: Person) -> QuerySet[Report]:
+    """The reports of the projects the person may audit, without their bytes."""
+    audited = rights.lanes_with(person, [Right.AUDIT]).values("project")
+    return Report.objects.filter(project__in=audited).select_related("project", "asked_by")
 
 
 def holds_for(parts: dict[str, str], about: dict[str, str]) -> bool:

@@ -1,6 +1,6 @@
 """The Django admin: for superusers, to look. Whatever the ledger protects is changed by actions only, never here."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.contrib.auth.models import Group
@@ -25,6 +25,12 @@ from portal.models import (
     Team,
     Token,
 )
+
+
+if TYPE_CHECKING:  # generic for the type checker only
+    _ModelAdmin = admin.ModelAdmin[Any]
+else:
+    _ModelAdmin = admin.ModelAdmin
 
 
 class LookOnly:
@@ -53,7 +59,7 @@ class LookOnly:
         return False
 
 
-class Look(LookOnly, admin.ModelAdmin[Any]):
+class Look(LookOnly, _ModelAdmin):
     """Any model, to look at."""
 
     list_per_page = 50

@@ -3,17 +3,13 @@
 Not in charge of what a statement says, of who may sign what, or of the format of checkpoints.
 """
 
-import base64
-import binascii
 import hashlib
-import json
 import os
 import secrets
-from collections.abc import Mapping
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -27,8 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from portal.canonical import canonical
-from portal.errors import Forbidden, Invalid, Refused, Unavailable
+from portal.errors import Forbidden, Refused, Unavailable
 from portal.models import Person
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
@@ -125,54 +120,6 @@ def _unusable() -> Unavailable:
         ),
         code="signing_key_unusable",
     )
-
-
-# --- statements in DSSE envelopes ------------------------------------------------------------------------------------
-
-
-def pae(payload_type: str, payload: bytes) -> bytes:
-    """DSSE's pre-authentication encoding: the bytes that are signed."""
-    kind = payload_type.encode()
-    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
-
-
-def sign_statement(statement: Mapping[str, Any]) -> bytes:
-    """The DSSE envelope (canonical JSON) of an in-toto statement in canonical bytes, signed with the portal's key."""
-    payload = canonical(dict(statement))
-    return canonical(
-        {
-            "payload": base64.b64encode(payload).decode(),
-            "payloadType": PAYLOAD_TYPE,
-            "signatures": [
-                {"keyid": key_id(), "sig": base64.b64encode(sign(pae(PAYLOAD_TYPE, payload))).decode()}
-            ],
-        }
-    )
-
-
-def verify_envelope(envelope: bytes, key: Ed25519PublicKey) -> dict[str, Any]:
-    """The statement of a DSSE envelope that this key signed. Raises Invalid for a wrong shape or signature."""
-    try:
-        value = json.loads(envelope)
-        payload_type = str(value["payloadType"])
-        payload = base64.b64decode(value["payload"], validate=True)
-        signatures = [base64.b64decode(held["sig"], validate=True) for held in value["signatures"]]
-    except (KeyError, TypeError, ValueError, RecursionError, binascii.Error):
-        raise Invalid(
-            _("This is not a DSSE envelope. Ask for the file again; it may be cut off."),
-            code="envelope_broken",
-        ) from None
-    if payload_type != PAYLOAD_TYPE:
-        raise Invalid(_("The envelope does not hold an in-toto statement."), code="envelope_other")
-    if not any(holds(key, signature, pae(payload_type, payload)) for signature in signatures):
-        raise Invalid(
-            _("No signature in the envelope fits its statement and this key: one of the three was changed."),
-            code="signature_wrong",
-        )
-    statement = json.loads(payload)
-    if not isinstance(statement, dict):
-        raise Invalid(_("The envelope does not hold an in-toto statement."), code="envelope_other")
-    return statement
 
 
 # --- the person ------------------------------------------------------------------------------------------------------

@@ -106,6 +106,12 @@ def stop(*, by: Person, promotion: Promotion, why: str, keep: bool = False) -> P
             .get(pk=promotion.pk)
         )
         live = promotion.live_at is not None
+        newer = attempts.retake_lane(promotion) if live else None
+        if newer is not None:
+            raise Stale(
+                _("Promotion %(number)s has replaced this one. Stop that one instead.") % {"number": newer.pk},
+                code="replaced",
+            )
         good = attempts.last_good(promotion) if live and not keep else None
         if not live:
             then = "nothing had changed"

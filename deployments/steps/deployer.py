@@ -1,6 +1,8 @@
 """Steps that change something in DSS through the Project Deployer. Each looks before it acts, so it may run twice."""
 
 import tempfile
+from collections.abc import Sequence
+from datetime import datetime
 from typing import IO
 
 from django.utils import timezone
@@ -10,12 +12,16 @@ from deployments.models import Deployment, Promotion
 from deployments.steps.outcome import Answer, Done, StepFailed, Wait, Work
 from portal import ledger
 from portal.dss.client import Dss
-from portal.dss.errors import Conflict, FutureFailed
-from portal.dss.manifest import Manifest, changed_parts, read_manifest
+from portal.dss.errors import BadAnswer, Conflict, Missing
+from portal.dss.manifest import Manifest, ManifestError, changed_parts, read_manifest
 from portal.dss.polling import next_delay
+from portal.dss.values import Update
 from portal.event_kinds import EventKind
 
 UPDATE_SECONDS = 3600  # an update that takes longer than this is taken for dead
+FORGOTTEN_SECONDS = 120  # how long an update that DSS knows nothing of is waited for
+DOWNLOADS = 3  # times an archive may come damaged before it is taken for damaged
+DOUBTS = 5  # times a task may call itself failed while DSS's list of updates says that it runs
 
 
 def check_target(work: Work) -> Answer:
@@ -35,13 +41,15 @@ def check_target(work: Work) -> Answer:
 
 
 def publish_bundle(work: Work) -> Answer:
-    """Bring the bundle to the Deployer unless it is there, and compare the parts of the very bytes with those registered.
+    """Bring the bundle to the Deployer unless it is there, and compare the parts of those bytes with those registered.
 
     The archive goes through a spooled file, so that what is hashed is what is pushed; the Deployer's copy is read back.
     """
     bundle = work.promotion.bundle
     with work.deployer() as dss:
         there = bundle.bundle_id in dss.published_bundles(work.key)
+        if not there and not work.note.get("uploading"):
+            return Wait(0, {"uploading": True})
         if not there:
             with work.design() as design, tempfile.TemporaryFile() as spool:
                 pushed = _spool(design, work, spool, published=False)
@@ -53,7 +61,7 @@ def publish_bundle(work: Work) -> Answer:
     _same_parts(work, copy, _("the Deployer"))
     return Done(
         {
-            "uploaded": not there,
+            "uploaded": bool(work.note.get("uploading")),
             "archive": copy.archive_sha256,
             "same_archive": copy.archive_sha256 == bundle.archive,
         }
@@ -61,12 +69,18 @@ def publish_bundle(work: Work) -> Answer:
 
 
 def _spool(dss: Dss, work: Work, spool: IO[bytes], *, published: bool) -> Manifest:
+    """Download and read. An archive that came damaged is asked for again, a few times."""
     opened = dss.open_published_bundle if published else dss.open_bundle
     with opened(work.key, work.promotion.bundle.bundle_id) as chunks:
         for chunk in chunks:
             spool.write(chunk)
     spool.seek(0)
-    return read_manifest(spool)
+    try:
+        return read_manifest(spool)
+    except ManifestError as error:
+        if work.step.attempts + 1 < DOWNLOADS:
+            raise BadAnswer(error.sentence, node=dss.node, operation="downloading the bundle") from error
+        raise StepFailed(error.sentence, code=f"archive_{error.code}") from error
 
 
 def _same_parts(work: Work, found: Manifest, where: str) -> None:
@@ -74,7 +88,8 @@ def _same_parts(work: Work, found: Manifest, where: str) -> None:
     if changed:
         raise StepFailed(
             _(
-                "Bundle %(bundle)s on %(where)s is not the one that was judged: %(parts)s differ. Register it anew under another id."
+                "Bundle %(bundle)s on %(where)s is not the one that was judged: %(parts)s differ. "
+                "Register it anew under another id."
             )
             % {"bundle": work.promotion.bundle.bundle_id, "where": where, "parts": ", ".join(changed)},
             code="parts_differ",
@@ -85,15 +100,18 @@ def _same_parts(work: Work, found: Manifest, where: str) -> None:
 def prepare_deployment(work: Work) -> Answer:
     """Find the deployment or create it (which deploys nothing yet), and remember what it holds now."""
     infra = work.promotion.place.infra_id
+    creating = work.note.get("creating")
     with work.deployer() as dss:
         found = dss.find_deployment(work.key, infra)
-        made = found is None
-        deployment = found.id if found else f"{work.key}-on-{infra}"
-        if made:
-            dss.create_deployment(deployment, work.key, infra, work.promotion.bundle.bundle_id)
+        if found is None and creating is None:
+            return Wait(0, {"creating": f"{work.key}-on-{infra}"})
+        if found is None:
+            dss.create_deployment(creating, work.key, infra, work.promotion.bundle.bundle_id)
+        deployment = found.id if found else creating
         settings = dss.deployment_settings(deployment)
     with work.automation() as node:
         active = node.active_bundle(work.key)
+    made = deployment == creating
     previous = None if made else settings.bundle_id
     return Done({"deployment": deployment, "created": made, "previous": previous, "active": active})
 
@@ -103,54 +121,62 @@ def go_live(work: Work) -> Answer:
     deployment = work.outputs["prepare_deployment"]["deployment"]
     bundle = work.promotion.bundle.bundle_id
     if "began" not in work.note:
-        began = _begin_live(work)
-        return Wait(0, {"began": began})
+        now = timezone.now()
+        return Wait(0, {"began": now.isoformat()}, also=lambda: _begin_live(work, now))
     with work.deployer() as dss:
-        before = [update.started_ms for update in dss.updates(deployment)]
+        before = _known(dss, deployment)
         changed = dss.set_deployment_bundle(deployment, bundle, enabled=True)
+    # That a repeat finds nothing left to change does not mean that nothing was changed.
+    changed = changed or work.repeated
     return Done({**work.note, "changed": changed, "updates_before": before})
 
 
-def _begin_live(work: Work) -> str:
-    """The instant of the live change. A watch of an older promotion in this lane ends as completed here."""
+def _begin_live(work: Work, now: datetime) -> None:
+    """The instant of the live change. The watch of an older promotion here ends as completed with it, at once, so that
+    a rollback knows it; the older promotion's own next look only ends it."""
     promotion = work.promotion
-    with ledger.business():
-        now = timezone.now()
-        ours = Promotion.objects.filter(pk=promotion.pk, status=Promotion.Status.RUNNING, holds_lane=True)
-        if not ours.update(live_at=now):
-            raise StepFailed(
-                _("The promotion was ended or lost its lane before anything live changed."), code="lane_lost"
-            )
-        ledger.record(
-            EventKind.PROMOTION_LIVE,
-            by=None,
-            project=work.key,
-            subject=promotion.subject,
-            promotion=promotion.pk,
-            request=promotion.request_id,
-            bundle=promotion.bundle.bundle_id,
-            place=promotion.place.infra_id,
-            previous=work.outputs["prepare_deployment"].get("active"),
-        )
-        return now.isoformat()
+    Promotion.objects.filter(pk=promotion.pk).update(live_at=now)
+    watched = Deployment.objects.filter(
+        place=promotion.place,
+        deployable=work.key,
+        ended_at__isnull=True,
+        watched_at__isnull=True,
+        promotion__status=Promotion.Status.RUNNING,
+        promotion__holds_lane=False,
+    )
+    watched.exclude(promotion=promotion).update(watched_at=now)
+    ledger.record(
+        EventKind.PROMOTION_LIVE,
+        by=None,
+        project=work.key,
+        subject=promotion.subject,
+        promotion=promotion.pk,
+        request=promotion.request_id,
+        bundle=promotion.bundle.bundle_id,
+        place=promotion.place.infra_id,
+        previous=work.outputs["prepare_deployment"].get("active"),
+    )
 
 
 def start_update(work: Work) -> Answer:
-    """Start the update and keep DSS's job id. A repeat finds an update that was started but not written down."""
+    """Start the update and keep DSS's job id. A repeat finds an update that was started but not written down.
+
+    An update that somebody else started is not taken for ours: only a repeat looks for one, and DSS refuses a second
+    update while one runs, which is waited for.
+    """
     deployment = work.outputs[_prepared(work)]["deployment"]
-    before = work.outputs[_pointed(work)]["updates_before"]
+    _not_for_ever(work)
     with work.deployer() as dss:
         if "asked" not in work.note:
-            return Wait(0, {"asked": True})
-        begun = [update for update in dss.updates(deployment) if update.started_ms not in before]
-        if begun:
-            return Done({"job": None, "update": begun[0].started_ms, "found_running": True})
+            return Wait(0, {"asked": _known(dss, deployment)})
+        if work.repeated:
+            begun = _updates_after(dss, deployment, work.note["asked"])
+            if begun:
+                return Done({"job": None, "update": begun[-1].started_ms, "found_running": True})
         try:
             job = dss.start_update(deployment)
         except Conflict:
-            return Wait(next_delay(work.elapsed), work.note)  # another action runs on it; look again
-        except FutureFailed as error:
-            raise StepFailed(error.sentence, code=error.code) from error
+            return Wait(next_delay(work.elapsed))  # another action runs on it; look again
     return Done({"job": job, "update": None, "found_running": False})
 
 
@@ -158,27 +184,65 @@ def await_update(work: Work) -> Answer:
     """Follow the update to its end. That it ended is no success yet: the next steps ask what runs."""
     started = work.outputs["start_update"]
     deployment = work.outputs[_prepared(work)]["deployment"]
-    before = work.outputs[_pointed(work)]["updates_before"]
     _not_for_ever(work)
+    state = None
     with work.deployer() as dss:
         if started["job"] is not None:
             state = dss.future(started["job"])
             if state.state == "running":
                 return Wait(next_delay(work.elapsed))
-            if state.state in ("failed", "aborted"):
-                raise StepFailed(
-                    _("DSS could not update %(deployment)s: %(message)s")
-                    % {"deployment": deployment, "message": state.message or state.state},
-                    code=f"update_{state.state}",
-                    output={"answer": state.message},
-                )
             if state.state == "done":
                 return Done({"answer": state.message, "running_ms": state.running_ms})
-        # The job id was lost, or DSS has forgotten it: its list of updates knows.
-        ours = [update for update in dss.updates(deployment) if update.started_ms not in before]
-        if not ours or ours[0].ended_ms is None:
-            return Wait(next_delay(work.elapsed))
-        return Done({"answer": ours[0].status, "running_ms": ours[0].ended_ms - ours[0].started_ms})
+        # The job id was lost, or DSS forgot the job, or it says that it failed: the list of updates knows better.
+        ours = _ours(work, dss, deployment)
+    failed = state is not None and state.state in ("failed", "aborted")
+    if ours is not None and ours.ended_ms is None:
+        doubts = work.note.get("doubts", 0) + 1
+        if not failed or doubts <= DOUBTS:
+            return Wait(next_delay(work.elapsed), {"doubts": doubts} if failed else {})
+    if state is not None and failed:
+        raise StepFailed(
+            _("DSS could not update %(deployment)s: %(message)s")
+            % {"deployment": deployment, "message": state.message or state.state},
+            code=f"update_{state.state}",
+            output={"answer": state.message},
+        )
+    if ours is not None and ours.ended_ms is not None:
+        return Done({"answer": ours.status, "running_ms": ours.ended_ms - ours.started_ms})
+    return _forgotten(work)
+
+
+def _forgotten(work: Work) -> Answer:
+    """Neither the job nor the list of updates knows anything: after a while let the next steps see what runs."""
+    since = work.note.get("forgotten") or work.now.isoformat()
+    if (work.now - datetime.fromisoformat(since)).total_seconds() < FORGOTTEN_SECONDS:
+        return Wait(next_delay(work.elapsed), {"forgotten": since})
+    return Done({"answer": _("DSS has forgotten the task."), "running_ms": None})
+
+
+def _ours(work: Work, dss: Dss, deployment: str) -> Update | None:
+    started = work.outputs["start_update"]["update"]
+    asked = work.outputs[_pointed(work)]["updates_before"]
+    begun = _updates_after(dss, deployment, asked)
+    if started is not None:
+        return next((update for update in begun if update.started_ms == started), None)
+    return begun[0] if begun else None
+
+
+def _known(dss: Dss, deployment: str) -> list[int]:
+    return [update.started_ms for update in _updates(dss, deployment)]
+
+
+def _updates_after(dss: Dss, deployment: str, known: Sequence[int]) -> list[Update]:
+    """The updates that are not among those known, newest first: told apart by id, never by our clock."""
+    return [update for update in _updates(dss, deployment) if update.started_ms not in known]
+
+
+def _updates(dss: Dss, deployment: str) -> list[Update]:
+    try:
+        return dss.updates(deployment)
+    except Missing:  # a DSS without this list: then an update whose job id was lost is started again
+        return []
 
 
 def _not_for_ever(work: Work) -> None:
@@ -204,43 +268,39 @@ def confirm_live(work: Work) -> Answer:
             code="wrong_bundle_active",
             output={"active": active},
         )
-    _runs(work)
-    return Done({"active": active})
+    return Done({"active": active}, also=lambda: _runs(work))
 
 
 def _runs(work: Work) -> None:
     promotion = work.promotion
-    with ledger.business():
-        now = timezone.now()
-        there = (
-            Deployment.objects.select_for_update()
-            .filter(place=promotion.place, deployable=work.key, ended_at__isnull=True)
-            .first()
-        )
-        if there is not None and there.promotion_id == promotion.pk:
-            return
-        if there is not None:
-            Deployment.objects.filter(pk=there.pk).update(ended_at=now)
-        Deployment.objects.create(
-            lane=promotion.lane,
-            place=promotion.place,
-            deployable=work.key,
-            bundle=promotion.bundle,
-            promotion=promotion,
-            since=now,
-        )
-        ledger.record(
-            EventKind.DEPLOYMENT_CHANGED,
-            by=None,
-            project=work.key,
-            subject=promotion.subject,
-            stage=promotion.lane.stage.slug,
-            place=promotion.place.infra_id,
-            bundle=promotion.bundle.bundle_id,
-            previous=there.bundle.bundle_id if there else None,
-            promotion=promotion.pk,
-            parts=dict(promotion.bundle.parts),
-        )
+    now = timezone.now()
+    there = (
+        Deployment.objects.select_for_update()
+        .filter(place=promotion.place, deployable=work.key, ended_at__isnull=True)
+        .first()
+    )
+    if there is not None:
+        Deployment.objects.filter(pk=there.pk).update(ended_at=now)
+    Deployment.objects.create(
+        lane=promotion.lane,
+        place=promotion.place,
+        deployable=work.key,
+        bundle=promotion.bundle,
+        promotion=promotion,
+        since=now,
+    )
+    ledger.record(
+        EventKind.DEPLOYMENT_CHANGED,
+        by=None,
+        project=work.key,
+        subject=promotion.subject,
+        stage=promotion.lane.stage.slug,
+        place=promotion.place.infra_id,
+        bundle=promotion.bundle.bundle_id,
+        previous=there.bundle.bundle_id if there else None,
+        promotion=promotion.pk,
+        parts=dict(promotion.bundle.parts),
+    )
 
 
 def disable_deployment(work: Work) -> Answer:
@@ -249,39 +309,41 @@ def disable_deployment(work: Work) -> Answer:
         found = dss.find_deployment(work.key, work.promotion.place.infra_id)
         if found is None:
             raise StepFailed(_("The deployment is gone from the Deployer."), code="deployment_gone")
-        before = [update.started_ms for update in dss.updates(found.id)]
+        before = _known(dss, found.id)
         dss.set_deployment_bundle(found.id, found.bundle_id or work.promotion.bundle.bundle_id, enabled=False)
     return Done({"deployment": found.id, "updates_before": before})
 
 
 def confirm_disabled(work: Work) -> Answer:
     """The Deployer says it is off; write down that nothing of ours runs there."""
-    promotion = work.promotion
     with work.deployer() as dss:
         settings = dss.deployment_settings(work.outputs["disable_deployment"]["deployment"])
     if settings.enabled:
         raise StepFailed(_("The deployment is still enabled. Disable it in DSS."), code="still_enabled")
-    with ledger.business():
-        there = (
-            Deployment.objects.select_for_update()
-            .filter(place=promotion.place, deployable=work.key, ended_at__isnull=True)
-            .first()
+    return Done({"enabled": False}, also=lambda: _runs_no_more(work))
+
+
+def _runs_no_more(work: Work) -> None:
+    promotion = work.promotion
+    there = (
+        Deployment.objects.select_for_update()
+        .filter(place=promotion.place, deployable=work.key, ended_at__isnull=True)
+        .first()
+    )
+    if there is not None:
+        Deployment.objects.filter(pk=there.pk).update(ended_at=timezone.now())
+        ledger.record(
+            EventKind.DEPLOYMENT_CHANGED,
+            by=None,
+            project=work.key,
+            subject=promotion.subject,
+            stage=promotion.lane.stage.slug,
+            place=promotion.place.infra_id,
+            bundle=None,
+            previous=there.bundle.bundle_id,
+            promotion=promotion.pk,
+            parts={},
         )
-        if there is not None:
-            Deployment.objects.filter(pk=there.pk).update(ended_at=timezone.now())
-            ledger.record(
-                EventKind.DEPLOYMENT_CHANGED,
-                by=None,
-                project=work.key,
-                subject=promotion.subject,
-                stage=promotion.lane.stage.slug,
-                place=promotion.place.infra_id,
-                bundle=None,
-                previous=there.bundle.bundle_id,
-                promotion=promotion.pk,
-                parts={},
-            )
-    return Done({"enabled": False})
 
 
 def _prepared(work: Work) -> str:

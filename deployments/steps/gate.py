@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext as _
 
-from deployments.judging import judge_now, record_verdict
+from deployments.judging import digests, judge_now, record_verdict
 from deployments.models import Deployment
 from deployments.steps.outcome import Answer, Done, StepFailed, Work
 from governance.sentences import sentence
@@ -22,7 +22,11 @@ def pass_gate_again(work: Work) -> Answer:
 def _judged(work: Work, moment: str) -> Answer:
     request = work.promotion.request
     judged = judge_now(request)
-    frozen = record_verdict(request, judged, moment=moment)
+    frozen = digests(judged)
+
+    def record() -> None:
+        record_verdict(request, judged, moment=moment)
+
     if not judged.verdict.met:
         missing = [
             sentence(f.code, f.params, name_of)
@@ -33,8 +37,9 @@ def _judged(work: Work, moment: str) -> Answer:
             _("The gate is not open any more: %(missing)s") % {"missing": " ".join(missing)},
             code="gate_closed",
             output=frozen,
+            also=record,
         )
-    return Done(frozen)
+    return Done(frozen, also=record)
 
 
 def pass_rollback_gate(work: Work) -> Answer:

@@ -10,31 +10,43 @@ from portal.dss.client import Dss
 from portal.dss.connect import connect
 from portal.errors import Refused
 
+# What is written down in the very transaction that keeps the answer: it happens once, and only for the lease's holder.
+Also = Callable[[], None]
+
 
 @dataclass(frozen=True, slots=True)
 class Done:
     """The step is over. `output` is kept for later steps and for the record: JSON values, no secrets."""
 
     output: dict[str, Any] = field(default_factory=dict)
+    also: Also | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
     """Look again in `seconds`. `note` is what has to be remembered until then; with 0 seconds it is written down
-    before the next look, so that a step can record what it saw *before* it acts."""
+    before the next look, so that a step can record what it saw *before* it acts. An empty note keeps the one before."""
 
     seconds: float
     note: dict[str, Any] = field(default_factory=dict)
+    also: Also | None = None
 
 
 class StepFailed(Refused):
     """The world said no. The sentence says what it said; `output` is kept with the step."""
 
     def __init__(
-        self, sentence: str, *, code: str, output: dict[str, Any] | None = None, **params: Any
+        self,
+        sentence: str,
+        *,
+        code: str,
+        output: dict[str, Any] | None = None,
+        also: Also | None = None,
+        **params: Any,
     ) -> None:
         super().__init__(sentence, code=code, **params)
         self.output = output or {}
+        self.also = also
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +66,11 @@ class Work:
     def elapsed(self) -> float:
         """Seconds since the step was started."""
         return (self.now - (self.step.started_at or self.now)).total_seconds()
+
+    @property
+    def repeated(self) -> bool:
+        """The look before this one came to no answer (its worker died, or DSS did not answer): it may have acted."""
+        return self.step.attempts > 0
 
     @property
     def key(self) -> str:

@@ -92,42 +92,63 @@ def ask_collection(*, by: Person, bundle: Bundle, lane: Lane, what: str) -> Coll
 
 
 def collect(*, by: Person, collection_pk: int) -> float | None:
-    """Work on a collection. Returns seconds after which to come again, or None when it is over or somebody else's."""
+    """Work on a collection. Returns seconds after which to come again, or None when it is over or somebody else's.
+
+    What may pass is tried again after a pause, a few times; whatever else goes wrong ends it with its reason.
+    """
     now = timezone.now()
-    free = Q(lease_until__isnull=True) | Q(lease_until__lt=now)
-    claimed = Collection.objects.filter(free, pk=collection_pk, status=Collection.Status.ASKED).update(
-        lease_until=now + timedelta(seconds=settings.LEASE_SECONDS)
-    )
-    if not claimed:
-        return None
+    until = now + timedelta(seconds=settings.LEASE_SECONDS)
+    asked = Collection.objects.filter(pk=collection_pk, status=Collection.Status.ASKED)
+    if not asked.filter(lease_until__isnull=True).update(lease_until=until):
+        # Whoever had it did not come back: that counts, or it would be taken up for ever.
+        taken = asked.filter(lease_until__lt=now)
+        if not taken.update(lease_until=until, attempts=F("attempts") + 1):
+            return None
     collection = Collection.objects.select_related(
         "bundle__project__node", "lane__stage", "lane__project", "asked_by"
     ).get(pk=collection_pk)
-    place = collection.lane.stage.places.select_related("automation").order_by("slug").first()
+    if collection.attempts >= ATTEMPTS:
+        _fail(by, collection, "worker_lost", collection.problem or BROKE)
+        return None
     try:
-        if place is None:
-            raise Refused(
-                _("%(stage)s has no place to run.") % {"stage": collection.lane.stage.name},
-                code="place_missing",
-            )
-        with connect(place.automation) as dss:
-            _runs_there(dss, collection)
-            again = _COLLECTORS[collection.what](by, collection, dss)
-            if again is None:
-                return None
+        with lease.renewed(asked, until) as held:
+            again = _look(by, collection)
     except DssError as error:
         if is_passing(error) and collection.attempts + 1 < ATTEMPTS:
-            Collection.objects.filter(pk=collection_pk).update(
-                lease_until=None, attempts=F("attempts") + 1, problem=error.sentence
-            )
-            return float(0.5 * 2**collection.attempts)
+            return _later(held, collection, error.sentence)
         _fail(by, collection, error.code, error.sentence)
         return None
     except Refused as refusal:
         _fail(by, collection, refusal.code, refusal.sentence)
         return None
-    Collection.objects.filter(pk=collection_pk).update(lease_until=None, progress=collection.progress)
+    except Exception:
+        log.exception("collection %s broke", collection_pk)
+        if collection.attempts + 1 < BROKEN:
+            return _later(held, collection, BROKE)
+        _fail(by, collection, "broken", BROKE)
+        return None
+    if again is not None:
+        held.rows().update(lease_until=None, progress=collection.progress, attempts=0, problem="")
     return again
+
+
+def _look(by: Person, collection: Collection) -> float | None:
+    place = collection.lane.stage.places.select_related("automation").order_by("slug").first()
+    if place is None:
+        raise Refused(
+            _("%(stage)s has no place to run.") % {"stage": collection.lane.stage.name}, code="place_missing"
+        )
+    with connect(place.automation) as dss:
+        _runs_there(dss, collection)
+        found: float | None = _COLLECTORS[collection.what](by, collection, dss)
+    return found
+
+
+def _later(held: lease.Lease, collection: Collection, problem: str) -> float:
+    held.rows().update(
+        lease_until=None, attempts=F("attempts") + 1, problem=problem, progress=collection.progress
+    )
+    return float(FIRST_PAUSE * 2**collection.attempts)
 
 
 def _runs_there(dss: Dss, collection: Collection) -> None:
@@ -172,10 +193,8 @@ def _fairness(by: Person, collection: Collection, dss: Dss) -> None:
     counter = GroupCounter(
         attributes, project.outcome_column, project.favourable_value, label, columns=wanted
     )
-    for number, row in enumerate(dss.iter_rows(project.key, project.scored_dataset, wanted), start=1):
+    for row in dss.iter_rows(project.key, project.scored_dataset, wanted):
         counter.feed(row)
-        if number % ROWS_PER_LEASE == 0:
-            _still_here(collection)
     result = counter.result(min_group)
     _runs_there(dss, collection)
     source = {
@@ -200,12 +219,6 @@ def _sensitive(collection: Collection) -> tuple[list[str], int]:
         raise Refused(_("The policy asks no fairness evidence of this project."), code="fairness_not_asked")
     columns = list(dict.fromkeys(column for metric in metrics for column in metric["by"]))
     return columns, min(int(metric.get("min_group", 30)) for metric in metrics)
-
-
-def _still_here(collection: Collection) -> None:
-    Collection.objects.filter(pk=collection.pk).update(
-        lease_until=timezone.now() + timedelta(seconds=settings.LEASE_SECONDS)
-    )
 
 
 def _explainability(by: Person, collection: Collection, dss: Dss) -> float | None:
@@ -245,22 +258,38 @@ def _explainability(by: Person, collection: Collection, dss: Dss) -> float | Non
     return None
 
 
-def _compute(dss: Dss, progress: dict[str, Any], what: str, start: Any) -> float:
-    """Start a computation or follow it; 0 when it has ended."""
+def _compute(dss: Dss, collection: Collection, what: str, start: Callable[[], str]) -> float:
+    """Start a computation or follow it; 0 when it has ended. That it is started is noted before it is.
+
+    A start whose answer was lost is not repeated before its result had time to appear.
+    """
+    progress, now = collection.progress, timezone.now().timestamp()
     if what not in progress:
-        progress[what] = {"job": start(), "since": timezone.now().timestamp()}
+        progress[what] = {"since": now}
+        return AT_ONCE
+    noted = progress[what]
+    if "job" not in noted:
+        lost = noted.get("lost")
+        if collection.attempts > 0 and lost is None:
+            noted["lost"] = lost = now
+        if lost is not None and now - lost < LOST_SECONDS:
+            return next_delay(now - lost)
+        noted.pop("lost", None)
+        noted["job"] = start()
         return next_delay(0)
-    state = dss.future(progress[what]["job"])
+    state = dss.future(noted["job"])
     if state.state == "running":
-        return next_delay(timezone.now().timestamp() - progress[what]["since"])
-    progress[f"{what}_done"] = True
+        return next_delay(now - noted["since"])
     if state.state in ("failed", "aborted"):
         raise Refused(
             _("DSS could not compute the %(what)s: %(why)s")
             % {"what": what, "why": state.message or state.state},
             code="dss_computation_failed",
         )
-    return 0.05
+    if f"{what}_done" in progress or now - noted["since"] > COMPUTE_SECONDS:
+        return 0
+    progress[f"{what}_done"] = True
+    return AT_ONCE
 
 
 def _active_version(dss: Dss, collection: Collection) -> str:

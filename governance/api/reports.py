@@ -22,7 +22,7 @@ from portal.api.paging import Listing
 from portal.api.people import PersonSerializer
 from portal.errors import Refused
 from portal.models import Person
-from portal.queries import project_for
+from portal.queries import check_audit, project_for
 
 
 class ReportSerializer(serializers.Serializer[Report]):
@@ -50,7 +50,7 @@ class ReportSerializer(serializers.Serializer[Report]):
     )
 )
 class Reports(Listing):
-    """Reports of the projects one may see, newest first."""
+    """Reports of the projects one may audit, newest first."""
 
     serializer_class = ReportSerializer
 
@@ -89,7 +89,8 @@ class ReportPdf(Downloads, APIView):
 
 
 def _report(person: Person, number: int) -> Report:
-    found = reports_for(person).filter(pk=number).first()
+    found = Report.objects.select_related("project", "asked_by").filter(pk=number).first()
     if found is None:
         raise rights.absent()
+    check_audit(person, found.project)
     return found

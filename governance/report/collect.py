@@ -15,6 +15,8 @@ from typing import Any
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from governance.checks import current_document, current_evidence
+from governance.gate import Case, case_from_json
 from governance.report.proofs import prove
 from portal import checkpoints, ledger, signing
 from portal.canonical import canonical, digest
@@ -143,7 +145,7 @@ def collect(*, project: str, about: str, checkpoint: Checkpoint, asked: str = ""
         bundle=submitted["bundle"],
         bundles={submitted["bundle"], *(facts["bundle"] for _row, facts in started)},
         stage=submitted["stage"],
-        cases=[json.loads(held.body) for held in contents.values() if held.body is not None],
+        cases=[case_from_json(json.loads(held.body)) for held in contents.values() if held.body is not None],
         verdicts=[facts for row, facts in own if row.kind == K.VERDICT_JUDGED],
         acting={str(row.actor) for row, _facts in [*own, *ran]},
     )
@@ -245,12 +247,27 @@ class _Wanted:
     bundle: str
     bundles: set[str]
     stage: str
-    cases: list[dict[str, Any]]
+    cases: list[Case]
     verdicts: list[dict[str, Any]]
     acting: set[str]
 
+    def judged(self) -> set[str]:
+        """Subjects of the evidence and documents that a judgement rested on, whichever bundle they were made for."""
+        found: set[str] = set()
+        for case in self.cases:
+            for kind in {fact.kind for fact in case.evidence}:
+                for stage in {fact.stage for fact in case.evidence}:
+                    piece = current_evidence(case, kind, stage)
+                    if piece is not None:
+                        found.add(f"evidence:{piece.id}")
+            for kind in {fact.kind for fact in case.documents}:
+                text = current_document(case, kind)
+                if text is not None:
+                    found.add(f"document:{text.id}")
+        return found
+
     def chosen(self, rows: Rows) -> Rows:
-        judged = {fact["digest"] for case in self.cases for fact in [*case["evidence"], *case["documents"]]}
+        judged = self.judged()
         policies = {(facts["policy"]["name"], facts["policy"]["version"]) for facts in self.verdicts}
         counted = {
             str(given["signoff"])
@@ -278,7 +295,7 @@ class _Wanted:
             if row.kind in ABOUT_BUNDLES:
                 return facts["bundle"] in self.bundles
             if row.kind in ABOUT_EVIDENCE:
-                return facts["bundle"] == self.bundle or facts.get("digest") in judged
+                return facts["bundle"] == self.bundle or row.subject in judged
             if row.kind in (K.SIGNOFF_GIVEN, K.SIGNOFF_WITHDRAWN):
                 return row.subject in signed
             if row.kind == K.POLICY_PUBLISHED:

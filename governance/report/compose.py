@@ -221,7 +221,8 @@ class EventLine:
     """One event of the ledger as the appendix lists it."""
 
     seq: str
-    when: str
+    date: str
+    time: str
     kind: str
     sentence: str
     leaf: str
@@ -425,12 +426,15 @@ class _Composer:
             return _("%(thing)s is on its way to %(stage)s") % said
         if run is not None:
             return self._ended_badly(run, said)
+        if self.verdicts and self.missing():
+            return _("%(thing)s was refused for %(stage)s because %(why)s") % {
+                **said,
+                "why": self._why_refused(),
+            }
         if self.all.of(K.REQUEST_WITHDRAWN):
             return _("%(thing)s was withdrawn before it went to %(stage)s") % said
         if self.all.of(K.REQUEST_SUPERSEDED):
             return _("%(thing)s was superseded before it went to %(stage)s") % said
-        if self.verdicts and self.missing():
-            return _("%(thing)s was refused for %(stage)s because %(why)s") % {**said, "why": self._why_refused()}
         return _("%(thing)s was asked for %(stage)s and is not decided yet") % said
 
     def _ended_badly(self, run: _Run, said: dict[str, str]) -> str:
@@ -1173,7 +1177,8 @@ class _Composer:
     def event(self, entry: Entry) -> EventLine:
         return EventLine(
             seq=f"{entry.seq:,}",
-            when=words.stamp(entry.at),
+            date=words.date(entry.at),
+            time=words.clock(entry.at),
             kind=entry.kind.value,
             sentence=ledger.sentence(entry, self.name),
             leaf=words.grouped(entry.leaf),

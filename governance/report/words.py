@@ -54,9 +54,9 @@ def clock(at: datetime) -> str:
     return f"{at.astimezone(UTC):%H:%M:%S}"
 
 
-def stamp(at: datetime) -> str:
-    """`2026-11-21 14:03:07`, in UTC, for tables with a line for each event."""
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+def date(at: datetime) -> str:
+    """`2026-11-21`, in UTC, for tables with a line for each event."""
+    return f"{at.astimezone(UTC):%Y-%m-%d}"
 
 
 def local(at: datetime, zone: str) -> str:
@@ -210,10 +210,13 @@ def _started(output: Mapping[str, Any]) -> str:
 
 
 def _awaited(output: Mapping[str, Any]) -> str:
-    said = str(output["answer"] or _("no message")).rstrip(".")
+    said = str(output["answer"] or _("Ended without a message")).rstrip(".")
     if output.get("running_ms") is None:
         return f"{said}."
-    return _("%(said)s; DSS worked for %(time)s.") % {"said": said, "time": span(output["running_ms"] / 1000)}
+    return _("%(said)s; DSS worked for %(time)s.") % {
+        "said": said,
+        "time": span(output["running_ms"] / 1000),
+    }
 
 
 def _active(output: Mapping[str, Any]) -> str:

@@ -13,16 +13,20 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from portal import content, ledger, rights
+from portal import content, lease, ledger, rights
 from portal.dss.connect import connect, is_passing
 from portal.dss.errors import DssError
-from portal.dss.manifest import ManifestError, manifest_to_json, read_manifest
+from portal.dss.manifest import Manifest, ManifestError, manifest_to_json, read_manifest
 from portal.errors import Invalid, Refused
 from portal.event_kinds import EventKind
 from portal.models import Bundle, Lane, Person, Project, Right
 from portal.models.estate import DSS_ID
 
-ATTEMPTS = 5
+ATTEMPTS = 8  # times that what may pass may happen: about three minutes in all
+LOST_WORKERS = 12  # claims after which a bundle is given up, whatever became of them
+FIRST_PAUSE = 1.0  # seconds; doubled each time
+LONGEST_PAUSE = 60.0
+DAMAGED = ("truncated", "damaged", "not_a_zip")  # what a broken download looks like
 MANIFEST_TYPE = "application/vnd.countersign.manifest+json"
 
 
@@ -91,47 +95,62 @@ def register(*, by: Person, bundle_pk: int) -> None:
     """Do what was asked: export unless it is there, stream and hash the archive, keep manifest and digests.
 
     1. Claim it by compare-and-set; somebody else's claim or a finished bundle ends here.
-    2. Export when asked to and not yet there. A repeat finds it there.
+    2. Export when asked to and not yet there. A repeat finds it there, and that it is our own export.
     3. Stream the archive to a spooled file, hashing; read its members.
     4. In one transaction: manifest, digests, author, event.
+
+    What may pass (DSS away, a stream cut short, our own breaking) is left to the sweep, after a pause in the lease.
     """
     now = timezone.now()
-    claimed = Bundle.objects.filter(
-        Q(lease_until__isnull=True) | Q(lease_until__lt=now), pk=bundle_pk, status=Bundle.Status.ASKED
-    ).update(lease_until=now + timedelta(seconds=settings.LEASE_SECONDS), attempts=F("attempts") + 1)
-    if not claimed:
+    until = now + timedelta(seconds=settings.LEASE_SECONDS)
+    asked = Bundle.objects.filter(pk=bundle_pk, status=Bundle.Status.ASKED)
+    free = asked.filter(Q(lease_until__isnull=True) | Q(lease_until__lt=now))
+    if not free.update(lease_until=until, attempts=F("attempts") + 1):
         return
     bundle = Bundle.objects.select_related("project__node", "asked_by").get(pk=bundle_pk)
+    if bundle.attempts > LOST_WORKERS:
+        _fail(by, bundle, "worker_lost", _("Registering it broke each time; the log of Countersign says where."))
+        return
     try:
-        _register(by, bundle)
-    except (ManifestError, Refused) as error:
-        _fail(by, bundle, error.code, str(error.sentence))
-    except DssError as error:
-        if is_passing(error) and bundle.attempts < ATTEMPTS:
-            Bundle.objects.filter(pk=bundle.pk).update(lease_until=None, problem=error.sentence)
+        with lease.renewed(asked, until) as held:
+            manifest = _fetch(bundle)
+        _keep(by, bundle, manifest)
+    except (DssError, ManifestError) as error:
+        passing = is_passing(error) if isinstance(error, DssError) else error.code in DAMAGED
+        if passing and bundle.attempts < ATTEMPTS:
+            pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2**bundle.attempts)
+            held.rows().update(
+                lease_until=timezone.now() + timedelta(seconds=pause), problem=str(error.sentence)
+            )
         else:
-            _fail(by, bundle, "dss", error.sentence)
+            _fail(by, bundle, error.code, str(error.sentence))
+    except Refused as error:
+        _fail(by, bundle, error.code, str(error.sentence))
 
 
-def _register(by: Person, bundle: Bundle) -> None:
+def _fetch(bundle: Bundle) -> Manifest:
+    """Export or find the bundle, download it and read it."""
     key = bundle.project.key
     with connect(bundle.project.node) as dss:
         there = {info.bundle_id: info for info in dss.list_bundles(key)}
-        first = bundle.attempts == 1
         if bundle.origin == Bundle.Origin.EXPORTED:
-            if bundle.bundle_id in there and first:
+            found = there.get(bundle.bundle_id)
+            # A repeat finds what the attempt before exported; an export of somebody else's is not taken for ours.
+            ours = bundle.attempts > 1 and (found is None or found.exported_by in ("", dss.whoami().login))
+            if found is not None and not ours:
                 raise Invalid(
                     _("The design node has a bundle “%(bundle)s” already. Pick it, or choose another id.")
                     % {"bundle": bundle.bundle_id},
                     code="bundle_exists",
                     field="bundle_id",
                 )
-            if bundle.bundle_id not in there:
+            if found is None:
                 dss.export_bundle(key, bundle.bundle_id, bundle.notes)
         elif bundle.bundle_id not in there:
             raise Invalid(
                 _(
-                    "The design node has no bundle “%(bundle)s” of this project. Export it there, or ask the portal to."
+                    "The design node has no bundle “%(bundle)s” of this project. Export it there, "
+                    "or ask the portal to."
                 )
                 % {"bundle": bundle.bundle_id},
                 code="bundle_unknown",
@@ -142,13 +161,18 @@ def _register(by: Person, bundle: Bundle) -> None:
                 for chunk in chunks:
                     spool.write(chunk)
             spool.seek(0)
-            manifest = read_manifest(spool)
+            return read_manifest(spool)
+
+
+def _keep(by: Person, bundle: Bundle, manifest: Manifest) -> None:
+    key = bundle.project.key
     told = manifest.export
     for fact, expected in (("projectKey", key), ("bundleId", bundle.bundle_id)):
         if told.get(fact) not in (None, expected):
             raise Invalid(
                 _(
-                    "The archive says it is %(fact)s “%(told)s”, not “%(expected)s”. DSS answered with another bundle; try again."
+                    "The archive says it is %(fact)s “%(told)s”, not “%(expected)s”. "
+                    "DSS answered with another bundle; try again."
                 )
                 % {"fact": fact, "told": told.get(fact), "expected": expected},
                 code="bundle_lies",

@@ -60,19 +60,19 @@ def test_times_are_told(estate: Estate, deployment: Any) -> None:
 
 
 def test_an_abort_is_an_error_and_has_no_effect(estate: Estate, deployment: Any) -> None:
-    estate.control.set_durations(update=60)
+    estate.control.set_durations(update=250)
     future = deployment.start_update()
     future.abort()
     with pytest.raises(DataikuException, match="aborted"):
         future.get_state()
-    time.sleep(0.08)
+    time.sleep(0.3)
     assert estate.client("qa").list_project_keys() == []
     assert deployment.get_status().get_health() == "ERROR"
     assert deployment.list_updates()[0].status == "ABORTED"
 
 
 def test_after_an_abort_the_deployment_can_be_updated(estate: Estate, deployment: Any) -> None:
-    estate.control.set_durations(update=60)
+    estate.control.set_durations(update=250)
     deployment.start_update().abort()
     over(deployment.start_update())
     assert deployment.get_status().get_health() == "HEALTHY"
@@ -86,7 +86,7 @@ def test_an_abort_after_the_end_changes_nothing(deployment: Any) -> None:
 
 
 def test_running_tasks_are_listed(estate: Estate, deployment: Any) -> None:
-    estate.control.set_durations(update=150)
+    estate.control.set_durations(update=300)
     future = deployment.start_update()
     client = estate.client("deployer")
     assert [found["jobId"] for found in client.list_futures()] == [future.job_id]

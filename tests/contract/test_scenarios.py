@@ -59,7 +59,7 @@ def test_a_scenario_can_be_switched_off(project: Any) -> None:
 
 
 def test_a_fire_is_no_run_yet(fresh: Estate, project: Any) -> None:
-    fresh.control.set_durations(scenario_start=60)
+    fresh.control.set_durations(scenario_start=250)
     fire = project.get_scenario("TEST_SMOKE").run()
     assert fire.get_scenario_run() is None
     assert fire.is_cancelled() is False
@@ -67,7 +67,7 @@ def test_a_fire_is_no_run_yet(fresh: Estate, project: Any) -> None:
 
 
 def test_a_going_run_has_end_zero_and_no_result(fresh: Estate, project: Any) -> None:
-    fresh.control.set_durations(scenario=100)
+    fresh.control.set_durations(scenario=400)
     fire = project.get_scenario("TEST_SMOKE").run()
     run = until(fire.get_scenario_run)
     assert run.running is True
@@ -110,7 +110,7 @@ def test_steps_tell_what_failed(fresh: Estate, project: Any) -> None:
 
 
 def test_a_second_fire_while_a_run_is_going_is_cancelled(fresh: Estate, project: Any) -> None:
-    fresh.control.set_durations(scenario=200, scenario_start=0)
+    fresh.control.set_durations(scenario=400, scenario_start=0)
     scenario = project.get_scenario("TEST_SMOKE")
     first = scenario.run()
     until(first.get_scenario_run)
@@ -121,7 +121,7 @@ def test_a_second_fire_while_a_run_is_going_is_cancelled(fresh: Estate, project:
 
 
 def test_a_waiting_fire_is_superseded_by_the_next(fresh: Estate, project: Any) -> None:
-    fresh.control.set_durations(scenario_start=60)
+    fresh.control.set_durations(scenario_start=250)
     scenario = project.get_scenario("TEST_SMOKE")
     first, second = scenario.run(), scenario.run()
     assert first.is_cancelled(refresh=True) is True

@@ -225,4 +225,4 @@ def test_requests_are_answered_in_milliseconds(estate: Estate) -> None:
     for _ in range(20):
         client.get_project("CHURN").get_metadata()
     took = sorted(entry["ms"] for entry in estate.control.requests() if entry["path"].endswith("/metadata"))
-    assert took[len(took) // 2] < 10
+    assert took[len(took) // 2] < 20

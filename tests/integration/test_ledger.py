@@ -4,6 +4,8 @@ import hashlib
 import importlib
 import json
 import logging
+import socket
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,7 +18,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.utils.translation import gettext_lazy
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from portal import checkpoints, content, ledger, merkle, protection, signing, verification
+from portal import checkpoints, content, ledger, merkle, outbox, protection, signing, verification
 from portal.canonical import canonical, loads_strict
 from portal.celery import app
 from portal.checkpoints import verify_note
@@ -706,5 +708,21 @@ def test_a_broker_that_is_away_stops_nobody(
     monkeypatch.setattr(app.conf, "broker_write_url", "redis://127.0.0.1:1/0")
     with caplog.at_level(logging.WARNING, logger="portal.outbox"), ledger.business():
         ask(41)
+    assert Event.objects.count() == 1
+    assert "report:41 waits for the next sweep" in caplog.text
+
+
+def test_a_broker_that_never_answers_keeps_nobody_waiting(
+    database_copy: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(
+        outbox, "BRIEFLY", {**outbox.BRIEFLY, "socket_timeout": 0.2, "socket_connect_timeout": 0.2}
+    )
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setattr(app.conf, "broker_write_url", f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
+        began = time.monotonic()
+        with caplog.at_level(logging.WARNING, logger="portal.outbox"), ledger.business():
+            ask(41)
+    assert time.monotonic() - began < 2
     assert Event.objects.count() == 1
     assert "report:41 waits for the next sweep" in caplog.text

@@ -1,13 +1,10 @@
 """The key file, DSSE envelopes, and the password that is repeated at signing."""
 
-import base64
-import json
 import stat
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from django.contrib.auth.hashers import make_password
@@ -15,10 +12,9 @@ from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
 from portal import signing
-from portal.errors import Forbidden, Invalid, Refused, Unavailable
+from portal.errors import Forbidden, Refused, Unavailable
 from portal.models import Person
 
-STATEMENT = {"_type": "https://in-toto.io/Statement/v1", "predicateType": "urn:example", "subject": []}
 PASSWORD = "a long enough phrase"
 
 
@@ -26,10 +22,6 @@ PASSWORD = "a long enough phrase"
 def key_file(settings: Settings, tmp_path: Path) -> Path:
     settings.SIGNING_KEY_FILE = tmp_path / "keys" / "signing.pem"
     return tmp_path / "keys" / "signing.pem"
-
-
-def changed(envelope: bytes, **fields: Any) -> bytes:
-    return json.dumps({**json.loads(envelope), **fields}).encode()
 
 
 def person(**fields: Any) -> Person:
@@ -92,55 +84,6 @@ def test_a_file_that_is_no_such_key_is_said(key_file: Path, what: str) -> None:
     with pytest.raises(Unavailable) as refused:
         signing.sign(b"message")
     assert refused.value.code == "signing_key_unusable"
-
-
-# --- envelopes -------------------------------------------------------------------------------------------------------
-
-
-def test_the_example_of_the_dsse_specification() -> None:
-    assert signing.pae("http://example.com/HelloWorld", b"hello world") == (
-        b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
-    )
-
-
-def test_an_envelope_holds_its_statement(key_file: Path) -> None:
-    envelope = signing.sign_statement(STATEMENT)
-    assert signing.verify_envelope(envelope, signing.public_key()) == STATEMENT
-    held = json.loads(envelope)
-    assert held["payloadType"] == "application/vnd.in-toto+json"
-    assert held["signatures"][0]["keyid"] == signing.key_id()
-
-
-@pytest.mark.parametrize(
-    "fields, code",
-    [
-        ({"payload": base64.b64encode(b'{"_type":"other"}').decode()}, "signature_wrong"),
-        ({"payloadType": "text/plain"}, "envelope_other"),
-        ({"signatures": []}, "signature_wrong"),
-        ({"signatures": [{"sig": base64.b64encode(bytes(64)).decode()}]}, "signature_wrong"),
-        ({"signatures": [{"sig": "?"}]}, "envelope_broken"),
-        ({"payload": None}, "envelope_broken"),
-    ],
-)
-def test_a_changed_envelope_is_refused(key_file: Path, fields: dict[str, Any], code: str) -> None:
-    envelope = changed(signing.sign_statement(STATEMENT), **fields)
-    with pytest.raises(Invalid) as refused:
-        signing.verify_envelope(envelope, signing.public_key())
-    assert refused.value.code == code
-
-
-def test_an_envelope_of_another_key_is_refused(key_file: Path) -> None:
-    envelope = signing.sign_statement(STATEMENT)
-    with pytest.raises(Invalid) as refused:
-        signing.verify_envelope(envelope, Ed25519PrivateKey.generate().public_key())
-    assert refused.value.code == "signature_wrong"
-
-
-@pytest.mark.parametrize("envelope", [b"", b"[]", b"{", b"null", b"{}", b"\xff"])
-def test_what_is_no_envelope_is_refused(envelope: bytes) -> None:
-    with pytest.raises(Invalid) as refused:
-        signing.verify_envelope(envelope, Ed25519PrivateKey.generate().public_key())
-    assert refused.value.code == "envelope_broken"
 
 
 # --- the person ------------------------------------------------------------------------------------------------------

@@ -68,6 +68,7 @@ _SLASHES = re.compile("/{2,}")
 _REQUESTS_KEPT = 20_000
 _DEPLOYER_PATHS = "/project-deployer"
 _READ_CHUNK = 1 << 16
+_BODY_LIMIT = 64 << 20
 
 
 class ConnectionDropped(ConnectionError):
@@ -190,6 +191,7 @@ class Application:
             if not route.in_transaction:
                 return route.handler(call, **call.ids)
             # Read what the client sends before the state is locked: a slow client must not stop the others.
+            call.request.max_content_length = _BODY_LIMIT
             call.request.get_data(parse_form_data=False)
             with self.store.transaction() as tx:
                 call.bind(tx)

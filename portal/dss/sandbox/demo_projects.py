@@ -6,6 +6,7 @@ that production does not have, v4 is v2 with another dashboard, v5 is v2 retrain
 """
 
 import copy
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -595,5 +596,10 @@ def revisions(project: str) -> list[str]:
 
 
 def revision(project: str, name: str) -> Members:
-    """The members of one revision. Raises KeyError for an unknown one."""
-    return copy.deepcopy(_REVISIONS[project][name]())
+    """The members of one revision, the caller's own copy. Raises KeyError for an unknown one."""
+    return copy.deepcopy(_built(project, name))
+
+
+@functools.cache
+def _built(project: str, name: str) -> Members:
+    return _REVISIONS[project][name]()

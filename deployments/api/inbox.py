@@ -1,0 +1,59 @@
+"""What waits for the person who asks, what they asked for, and what went wrong."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from deployments.api.projects import LanePromotionSerializer
+from deployments.api.requests import RequestSerializer
+from deployments.inbox import Mine, Waiting, asked_by, waits_for, went_wrong
+from portal.api.auth import acting
+from portal.api.bundles import BundleSerializer
+from portal.api.fields import Words
+
+
+class WaitingSerializer(serializers.Serializer[Waiting]):
+    """A request in which the person can act now: the requirements they can sign, and whether they can start it."""
+
+    request = RequestSerializer()
+    sign = Words()
+    promote = serializers.BooleanField()
+
+
+class MineSerializer(serializers.Serializer[Mine]):
+    """A request of the person's own, and how much its gate still asks (null where it is not judged)."""
+
+    request = RequestSerializer()
+    missing = serializers.IntegerField(allow_null=True)
+
+
+class InboxSerializer(serializers.Serializer[Any]):
+    """The inbox."""
+
+    waits = WaitingSerializer(many=True)
+    mine = MineSerializer(many=True)
+    held = RequestSerializer(many=True)
+    promotions = LanePromotionSerializer(many=True)
+    bundles = BundleSerializer(many=True)
+
+
+class Inbox(APIView):
+    """The inbox."""
+
+    @extend_schema(responses=InboxSerializer)
+    def get(self, request: Request) -> Response:
+        """What waits for one, what one asked for, and what went wrong: held requests, promotions, bundles."""
+        person = acting(request)
+        wrong = went_wrong(person)
+        found = {
+            "waits": waits_for(person),
+            "mine": asked_by(person),
+            "held": wrong.held,
+            "promotions": wrong.promotions,
+            "bundles": wrong.bundles,
+        }
+        return Response(InboxSerializer(found).data)

@@ -1,0 +1,116 @@
+"""Signing from a request: what would be signed, and the signature. A token never signs."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from deployments.actions import signing as action
+from deployments.models import DeploymentRequest
+from deployments.queries import request_for
+from governance.actions.signoffs import MEANINGS, Draft, why_barred
+from governance.api.signoffs import SignedSerializer, signed, signoff_for
+from governance.models import SignOff
+from governance.sentences import title
+from portal import signing
+from portal.api.auth import acting, by_token
+from portal.api.fields import Digests, Facts
+from portal.api.inputs import Input, checked
+from portal.errors import Invalid
+from portal.models import Person
+
+
+class ShownSerializer(serializers.Serializer[Any]):
+    """A piece of evidence or a document that is signed along, and what the gate finds of it."""
+
+    kind = serializers.CharField()
+    digest = serializers.CharField()
+    finding = serializers.CharField()
+
+
+class DraftSerializer(serializers.Serializer[Any]):
+    """What would be signed now. `bound` is its digest and goes back with the signature.
+
+    `meanings` are the words of each decision; `barred` says why this person may not sign, or is empty.
+    """
+
+    request = serializers.IntegerField()
+    requirement = serializers.CharField()
+    title = serializers.CharField()
+    role = serializers.CharField()
+    clause = Facts()
+    clause_digest = serializers.CharField()
+    policy = Facts()
+    covered = Digests()
+    evidence = ShownSerializer(many=True)
+    documents = ShownSerializer(many=True)
+    meanings = Digests(help_text="the words of each decision")
+    barred = serializers.CharField()
+    bound = serializers.CharField()
+
+
+class NewSignOff(Input):
+    """A signature: the decision, the password once more, and `bound` of what was read."""
+
+    requirement = serializers.CharField(max_length=120)
+    decision = serializers.ChoiceField(choices=SignOff.Decision.choices)
+    password = serializers.CharField(max_length=500, trim_whitespace=False)
+    bound = serializers.CharField(max_length=64)
+    comment = serializers.CharField(required=False, default="", allow_blank=True, max_length=5000)
+
+
+class Signing(APIView):
+    """What would be signed."""
+
+    @extend_schema(
+        parameters=[OpenApiParameter("requirement", str, required=True, description="key of the requirement, such as sign_off:fairness")],
+        responses=DraftSerializer,
+    )
+    def get(self, request: Request, number: int) -> Response:
+        """What one would sign of this requirement now."""
+        by = acting(request)
+        wish = request_for(by, number)
+        requirement = request.query_params.get("requirement", "")
+        if not requirement:
+            raise Invalid("Name the requirement: ?requirement=…", code="requirement_missing", field="requirement")
+        return Response(_said(by, wish, action.draft(by=by, request=wish, requirement=requirement)))
+
+
+class SignOffsOfRequest(APIView):
+    """Signatures on a request."""
+
+    @extend_schema(request=NewSignOff, responses={201: SignedSerializer})
+    def post(self, request: Request, number: int) -> Response:
+        """Sign one requirement of a request, with the password once more. Only in a session: tokens never sign."""
+        by = acting(request)
+        wish = request_for(by, number)
+        if by_token(request):
+            signing.reauthenticate(by, "", how="token")
+        word = checked(NewSignOff, request)
+        given = action.sign(by=by, request=wish, **word)
+        return Response(signed(signoff_for(by, given.pk)), status=201)
+
+
+def _said(by: Person, wish: DeploymentRequest, draft: Draft) -> dict[str, Any]:
+    words = {"role": draft.role, "stage": wish.lane.stage.name}
+    pieces = {"evidence": draft.evidence, "documents": draft.documents}
+    return {
+        "request": wish.pk,
+        "requirement": draft.clause.key,
+        "title": str(title(draft.clause)),
+        "role": draft.role,
+        "clause": draft.clause.params,
+        "clause_digest": draft.clause.digest,
+        "policy": {"name": draft.rules.ref.name, "version": draft.rules.ref.version, "digest": draft.rules.ref.digest},
+        "covered": draft.covered,
+        **{
+            name: [{"kind": one.kind, "digest": one.digest, "finding": one.finding} for one in found]
+            for name, found in pieces.items()
+        },
+        "meanings": {str(decision): str(text) % words for decision, text in MEANINGS.items()},
+        "barred": why_barred(by, action.barred(wish)),
+        "bound": draft.bound,
+    }

@@ -1,0 +1,40 @@
+"""Addresses of the part of the API that acts; the last of them answers for addresses that lead nowhere."""
+
+from django.urls import path
+
+from deployments.api.deployments import Deployments
+from deployments.api.diffs import DiffOfBundle
+from deployments.api.inbox import Inbox
+from deployments.api.projects import OneProject, Projects
+from deployments.api.promotions import OnePromotion, Promotions, ReleasePromotion, StopPromotion
+from deployments.api.requests import (
+    GateOfRequest,
+    OneRequest,
+    PromoteRequest,
+    ReportsOfRequest,
+    Requests,
+    WithdrawRequest,
+)
+from deployments.api.signing import Signing, SignOffsOfRequest
+from portal.api.nowhere import Nowhere
+
+urlpatterns = [
+    path("inbox/", Inbox.as_view()),
+    path("projects/", Projects.as_view()),
+    path("projects/<str:key>/", OneProject.as_view()),
+    path("projects/<str:key>/bundles/<str:bundle_id>/diff/", DiffOfBundle.as_view()),
+    path("deployments/", Deployments.as_view()),
+    path("requests/", Requests.as_view()),
+    path("requests/<int:number>/", OneRequest.as_view()),
+    path("requests/<int:number>/gate/", GateOfRequest.as_view()),
+    path("requests/<int:number>/withdraw/", WithdrawRequest.as_view()),
+    path("requests/<int:number>/promote/", PromoteRequest.as_view()),
+    path("requests/<int:number>/signing/", Signing.as_view()),
+    path("requests/<int:number>/signoffs/", SignOffsOfRequest.as_view()),
+    path("requests/<int:number>/reports/", ReportsOfRequest.as_view()),
+    path("promotions/", Promotions.as_view()),
+    path("promotions/<int:number>/", OnePromotion.as_view()),
+    path("promotions/<int:number>/stop/", StopPromotion.as_view()),
+    path("promotions/<int:number>/release/", ReleasePromotion.as_view()),
+    path("<path:address>", Nowhere.as_view()),
+]
