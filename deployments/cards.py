@@ -1,4 +1,4 @@
-"""The rows of a request's cards: the gate as a checklist, the verdict, the steps. What may be done comes from the rules.
+"""The rows of a request's cards: the gate as a checklist, the verdict, the steps. What may be done the rules say.
 
 Not in charge of judging or of rights: it is given a judgement and what the reader may do, and says it.
 """
@@ -32,7 +32,7 @@ _SAMPLES = 20
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """The verdict under the checklist: the answer, what comes next, and whether the reader can start it (or why not)."""
+    """The verdict under the checklist: the answer, what comes next, and whether the reader can start it."""
 
     met: bool
     answer: str
@@ -134,8 +134,10 @@ def verdict_bar(
             why_not = _("You need the right to start a promotion.")
         elif busy is not None:
             why_not = _("Promotion %(number)s of %(bundle)s holds %(stage)s until it ends.") % {
-                "number": busy.pk, "bundle": busy.bundle.bundle_id, "stage": stage,
-            }  # fmt: skip
+                "number": busy.pk,
+                "bundle": busy.bundle.bundle_id,
+                "stage": stage,
+            }
         may = not why_not
         then %= {"bundle": request.bundle.bundle_id, "stage": stage, "names": _any_of(starters)}
         return Bar(True, answer, then, may, why_not)
@@ -186,7 +188,7 @@ def usual_seconds(lane_id: int, wanted: Collection[str]) -> dict[str, float]:
     return {name: median(held) for name, held in taken.items() if median(held) >= 0.5}
 
 
-_STEP_STATES = {
+_STEP_STATES: dict[str, str] = {
     Step.Status.PENDING: "waiting",
     Step.Status.STARTED: "running",
     Step.Status.DONE: "done",

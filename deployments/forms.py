@@ -11,10 +11,15 @@ from portal.models import Bundle, Lane
 class BundleForm(forms.Form):
     """A bundle to export from the project as it is now, or one to pick that was exported already."""
 
-    how = forms.ChoiceField(label=_("How"), widget=forms.RadioSelect, initial="export", choices=[
-        ("export", _("Export the project as it is now")),
-        ("pick", _("Pick a bundle that was exported on the design node")),
-    ])  # fmt: skip
+    how = forms.ChoiceField(
+        label=_("How"),
+        widget=forms.RadioSelect,
+        initial="export",
+        choices=[
+            ("export", _("Export the project as it is now")),
+            ("pick", _("Pick a bundle that was exported on the design node")),
+        ],
+    )
     bundle_id = forms.CharField(
         label=_("Bundle id"), max_length=100, help_text=_("Such as v4. It never changes afterwards.")
     )
@@ -53,7 +58,12 @@ class ReasonForm(forms.Form):
 class StopForm(ReasonForm):
     """Stopping a promotion; once something live changed, whether to go back or to keep what runs."""
 
-    then = forms.ChoiceField(label=_("Then"), required=False, widget=forms.RadioSelect, choices=[
-        ("back", _("Go back to what ran before")),
-        ("keep", _("Keep what runs now, and hold the stage for people")),
-    ])  # fmt: skip
+    then = forms.ChoiceField(
+        label=_("Then"),
+        required=False,
+        widget=forms.RadioSelect,
+        choices=[
+            ("back", _("Go back to what ran before")),
+            ("keep", _("Keep what runs now, and hold the stage for people")),
+        ],
+    )

@@ -81,7 +81,7 @@ def judge_many(requests: Sequence[DeploymentRequest]) -> dict[int, Judged | Refu
 
 
 def why_not_promoter(person: Person, request: DeploymentRequest, case: Case) -> str:
-    """The sentence for somebody who signed for what this request would deploy and so cannot start it, or an empty text."""
+    """The sentence for somebody who signed for what this would deploy and so cannot start it, or an empty text."""
     parts = request.bundle.parts
     for fact in case.signoffs:
         about = all(parts.get(part, "") == digest for part, digest in fact.covered.items())

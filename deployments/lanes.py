@@ -63,10 +63,14 @@ def standings(projects: Collection[Project]) -> dict[int, list[Standing]]:
         run = runs.get(lane.pk)
         found[lane.project_id].append(
             Standing(
-                lane=lane, runs=run, tests=tests.get(run.promotion_id) if run else None, coming=coming.get(lane.pk),
-                held_by=held.get(lane.pk), asked=asked.get(lane.pk),
+                lane=lane,
+                runs=run,
+                tests=tests.get(run.promotion_id) if run else None,
+                coming=coming.get(lane.pk),
+                held_by=held.get(lane.pk),
+                asked=asked.get(lane.pk),
             )
-        )  # fmt: skip
+        )
     return found
 
 

@@ -1,6 +1,6 @@
 """What steps and promotions are called and how their story reads: on pages, in the API, in reports. Decides nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.utils.functional import Promise
@@ -61,20 +61,25 @@ def _live(output: Mapping[str, Any]) -> str:
     return _("%(bundle)s is active") % {"bundle": output["active"]} if output.get("active") else ""
 
 
-_NOTES = {
-    "publish_bundle": lambda output: (
-        _("Published just now")
-        if output.get("uploaded")
-        else _("It was there already")
-        if "uploaded" in output
-        else ""
-    ),
+def _published(output: Mapping[str, Any]) -> str:
+    return {True: _("Published now"), False: _("It was there already")}.get(output.get("uploaded", None), "")
+
+
+def _healthy(output: Mapping[str, Any]) -> str:
+    health = str(output.get("health", ""))
+    return _("Healthy") if health == "HEALTHY" else health.capitalize()
+
+
+def _smoked(output: Mapping[str, Any]) -> str:
+    return _("It passed") if output.get("outcome") == "SUCCESS" else ""
+
+
+_NOTES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "publish_bundle": _published,
     "confirm_live": _live,
-    "check_health": lambda output: (
-        _("Healthy") if output.get("health") == "HEALTHY" else str(output.get("health", "")).capitalize()
-    ),
+    "check_health": _healthy,
     "run_tests": _tested,
-    "smoke_test": lambda output: _("It passed") if output.get("outcome") == "SUCCESS" else "",
+    "smoke_test": _smoked,
 }
 
 

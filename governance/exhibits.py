@@ -46,7 +46,11 @@ def exhibits(bundle: Bundle, clauses: Iterable[Clause]) -> list[Exhibit]:
 def documents(bundle: Bundle) -> list[Document]:
     """The newest document of each kind that holds for this bundle's parts, by kind."""
     newest: dict[str, Document] = {}
-    for row in Document.objects.filter(project=bundle.project_id).select_related("author", "bundle", "content").defer("content__body"):
+    for row in (
+        Document.objects.filter(project=bundle.project_id)
+        .select_related("author", "bundle", "content")
+        .defer("content__body")
+    ):
         if holds_for(bundle.parts, row.parts):
             newest.setdefault(row.kind, row)
     return [newest[kind] for kind in sorted(newest)]
@@ -55,7 +59,11 @@ def documents(bundle: Bundle) -> list[Document]:
 def _tables(row: Evidence, clauses: Sequence[Clause]) -> Sequence[Mapping[str, Any]]:
     result = json.loads(bytes(row.result.body))
     if row.kind == Evidence.Kind.FAIRNESS:
-        asked = [clause for clause in clauses if clause.kind == "evidence" and clause.params.get("kind") == "fairness"]
+        asked = [
+            clause
+            for clause in clauses
+            if clause.kind == "evidence" and clause.params.get("kind") == "fairness"
+        ]
         return fairness_tables(result, [metric for clause in asked for metric in clause.params["metrics"]])
     if row.kind == Evidence.Kind.EXPLAINABILITY:
         return [explainability_table(result)]
@@ -64,8 +72,18 @@ def _tables(row: Evidence, clauses: Sequence[Clause]) -> Sequence[Mapping[str, A
 
 def fairness_tables(result: Mapping[str, Any], metrics: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """One table per metric and attribute asked for: each group's people, rate, figure with interval, and state."""
-    metrics = metrics or [{"name": "demographic_parity_ratio", "by": [held["attribute"] for held in result["attributes"]], "min": 0.8}]
-    counts = {(held["attribute"], group["group"]): group for held in result["attributes"] for group in held["groups"]}
+    metrics = metrics or [
+        {
+            "name": "demographic_parity_ratio",
+            "by": [held["attribute"] for held in result["attributes"]],
+            "min": 0.8,
+        }
+    ]
+    counts = {
+        (held["attribute"], group["group"]): group
+        for held in result["attributes"]
+        for group in held["groups"]
+    }
     found = []
     for judged in assess(result, metrics):
         threshold = next(iter(judged["threshold"].values()))
@@ -84,7 +102,10 @@ def fairness_tables(result: Mapping[str, Any], metrics: Sequence[Mapping[str, An
                     "interval": Interval(str(group["group"]), group["value"], low, high, group["state"]),
                 }
             )
-        small = [{"group": one["group"], "n": one["n"], **_rate(counts, judged["by"], one["group"])} for one in judged["small"]]
+        small = [
+            {"group": one["group"], "n": one["n"], **_rate(counts, judged["by"], one["group"])}
+            for one in judged["small"]
+        ]
         found.append(
             {
                 "title": _("Fairness by %(attribute)s") % {"attribute": _plain(judged["by"])},
@@ -112,7 +133,9 @@ def _rate(counts: Mapping[tuple[str, str], Mapping[str, Any]], by: str, group: s
 _METRICS = {
     "demographic_parity_ratio": gettext_lazy("Share selected, against the group selected most"),
     "demographic_parity_difference": gettext_lazy("Share selected, less than the group selected most by"),
-    "equal_opportunity_difference": gettext_lazy("Found among those who qualify, less than the best group by"),
+    "equal_opportunity_difference": gettext_lazy(
+        "Found among those who qualify, less than the best group by"
+    ),
     "equalized_odds_difference": gettext_lazy("Error rates apart from the best group by"),
     "predictive_parity_difference": gettext_lazy("Right among those selected, less than the best group by"),
 }
@@ -127,7 +150,11 @@ def explainability_table(result: Mapping[str, Any]) -> dict[str, Any]:
         "more": max(0, len(features) - SHOWN_FEATURES),
         "method": str(result.get("method", "")),
         "subpopulations": [
-            {"feature": one["feature"], "name": _plain(one["feature"]), "modalities": [m for m in one["modalities"] if not m.get("excluded")]}
+            {
+                "feature": one["feature"],
+                "name": _plain(one["feature"]),
+                "modalities": [m for m in one["modalities"] if not m.get("excluded")],
+            }
             for one in result.get("subpopulations", [])
         ],
     }
@@ -139,8 +166,14 @@ def tests_table(result: Mapping[str, Any]) -> dict[str, Any]:
         {
             "scenario": run["scenario"],
             "outcome": run["outcome"],
-            "seconds": (run["ended_ms"] - run["started_ms"]) / 1000 if run.get("ended_ms") and run.get("started_ms") else None,
-            "said": "; ".join(step["message"] for step in run.get("steps", []) if step.get("message") and step.get("outcome") != "SUCCESS"),
+            "seconds": (run["ended_ms"] - run["started_ms"]) / 1000
+            if run.get("ended_ms") and run.get("started_ms")
+            else None,
+            "said": "; ".join(
+                step["message"]
+                for step in run.get("steps", [])
+                if step.get("message") and step.get("outcome") != "SUCCESS"
+            ),
         }
         for run in result.get("runs", [])
     ]

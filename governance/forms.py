@@ -15,9 +15,13 @@ class DocumentForm(forms.Form):
     kind = forms.ChoiceField(label=_("Which document"), choices=())
     title = forms.CharField(label=_("Title"), max_length=200)
     text = forms.CharField(
-        label=_("Text"), max_length=LIMIT, widget=forms.Textarea(attrs={"rows": 10}),
-        help_text=_("Markdown: lines that begin with # are headings, and the policy may ask for some by name."),
-    )  # fmt: skip
+        label=_("Text"),
+        max_length=LIMIT,
+        widget=forms.Textarea(attrs={"rows": 10}),
+        help_text=_(
+            "Markdown: lines that begin with # are headings, and the policy may ask for some by name."
+        ),
+    )
 
     def __init__(self, *args: Any, kinds: list[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -29,19 +33,27 @@ class DocumentForm(forms.Form):
 class SignForm(forms.Form):
     """A decision on what was shown; `bound` is the digest of it, so that nothing else is signed."""
 
-    decision = forms.ChoiceField(label=_("My decision"), widget=forms.RadioSelect, choices=[
-        (SignOff.Decision.APPROVE, _("Approve")),
-        (SignOff.Decision.REQUEST_CHANGES, _("Ask for changes")),
-        (SignOff.Decision.REJECT, _("Reject")),
-    ])  # fmt: skip
+    decision = forms.ChoiceField(
+        label=_("My decision"),
+        widget=forms.RadioSelect,
+        choices=[
+            (SignOff.Decision.APPROVE, _("Approve")),
+            (SignOff.Decision.REQUEST_CHANGES, _("Ask for changes")),
+            (SignOff.Decision.REJECT, _("Reject")),
+        ],
+    )
     comment = forms.CharField(
-        label=_("Comment"), required=False, widget=forms.Textarea(attrs={"rows": 3}),
+        label=_("Comment"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
         help_text=_("Needed when you ask for changes or reject: say what has to change."),
-    )  # fmt: skip
+    )
     password = forms.CharField(
-        label=_("Your password, once more"), strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+        label=_("Your password, once more"),
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
         help_text=_("It binds the signature to you."),
-    )  # fmt: skip
+    )
     bound = forms.CharField(widget=forms.HiddenInput)
 
 

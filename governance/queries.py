@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Protocol, TypeVar
 
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
@@ -180,19 +181,23 @@ def _facts(asked: Sequence[tuple[Asked, Rules]]) -> _Facts:
     )
     for row in found.order_by("signed_at", "id"):
         signoffs[row.lane_id].append(row)
-    bound = {digest for rows in signoffs.values() for row in rows for digest in row.evidence}
+    bound = {
+        digest for rows in signoffs.values() for row in rows for digest in (*row.evidence, *row.documents)
+    }
     wanted = {one.lane.pk: _codenames(rules) for one, rules in asked}
     held = rights.holders_on({lane: list(names) for lane, names in wanted.items()})
     return _Facts(
         signoffs=signoffs,
         holders={
             lane: [
-                Holder(role, str(person.pk)) for name, role in names.items() for person in held[lane, name]
+                Holder(role, str(one.person.pk), instant(one.until) if one.until else None)
+                for name, role in names.items()
+                for one in held[lane, name]
             ]
             for lane, names in wanted.items()
         },
         evidence=_evidence(projects, bundles, bound),
-        documents=_documents(projects, bundles),
+        documents=_documents(projects, bundles, bound),
     )
 
 
@@ -211,12 +216,8 @@ def _case(asked: Asked, rules: Rules, facts: _Facts) -> Case:
         policy=rules.ref,
         requirements=rules.stage.requirements,
         automation=rules.stage.automation,
-        evidence=tuple(
-            fact
-            for fact in facts.evidence[bundle.pk]
-            if holds_for(bundle.parts, fact.parts) or fact.digest in bound
-        ),
-        documents=tuple(facts.documents[bundle.pk]),
+        evidence=tuple(_relevant(facts.evidence[bundle.pk], bundle.parts, bound)),
+        documents=tuple(_relevant(facts.documents[bundle.pk], bundle.parts, bound)),
         signoffs=tuple(_signoff(row) for row in signoffs),
         running=tuple(asked.running),
         barred=tuple(Barred(str(person.pk), why) for person, why in barred if person),
@@ -256,7 +257,11 @@ def documents_holding(bundle: Bundle) -> QuerySet[Document]:
 def policies_for(person: Person) -> QuerySet[PolicyVersion]:
     """Versions of the policies of the projects the person may see; all of them for who looks over the estate."""
     found = PolicyVersion.objects.select_related("published_by")
-    return found if looks_over_estate(person) else found.filter(name__in=rights.visible_projects(person).values("policy"))
+    return (
+        found
+        if looks_over_estate(person)
+        else found.filter(name__in=rights.visible_projects(person).values("policy"))
+    )
 
 
 def signoffs_for(person: Person) -> QuerySet[SignOff]:
@@ -277,19 +282,53 @@ def holds_for(parts: dict[str, str], about: dict[str, str]) -> bool:
     return all(parts.get(part) == digest for part, digest in about.items())
 
 
+class _About(Protocol):
+    """Evidence or a document, as a row or as a fact."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def digest(self) -> str: ...
+    @property
+    def parts(self) -> dict[str, str]: ...
+
+
+_Found = TypeVar("_Found", bound=_About)
+
+
+def _relevant(found: Iterable[_Found], parts: dict[str, str], bound: set[str]) -> list[_Found]:
+    """What a judgement needs of these, oldest first: all about equal parts, and all that a sign-off binds.
+
+    Where there is none of a kind (and stage) about equal parts, also the newest about others: so the gate can say what
+    changed since.
+    """
+    kept: list[_Found] = []
+    held: set[tuple[str, str]] = set()
+    others: dict[tuple[str, str], _Found] = {}
+    for one in found:
+        key = (one.kind, getattr(one, "stage", ""))
+        if holds_for(parts, one.parts):
+            held.add(key)
+            kept.append(one)
+        elif one.digest in bound:
+            kept.append(one)
+            others.pop(key, None)
+        else:
+            others[key] = one
+    return [*(one for key, one in others.items() if key not in held), *kept]
+
+
 def _evidence(
     projects: set[int], bundles: Mapping[int, Bundle], bound: set[str]
 ) -> dict[int, list[EvidenceFact]]:
-    """Evidence by bundle id, oldest first: about equal parts, or bound by a sign-off. Only what is used is read."""
-    rows: dict[int, list[Evidence]] = {pk: [] for pk in bundles}
-    for row in (
+    """Evidence that may matter, by bundle id. Only the results of what is used are read."""
+    every = list(
         Evidence.objects.filter(project__in=projects).select_related("author").order_by("recorded_at", "id")
-    ):
-        for pk, bundle in bundles.items():
-            if row.project_id == bundle.project_id and (
-                holds_for(bundle.parts, row.parts) or row.digest in bound
-            ):
-                rows[pk].append(row)
+    )
+    rows = {
+        pk: _relevant((row for row in every if row.project_id == bundle.project_id), bundle.parts, bound)
+        for pk, bundle in bundles.items()
+    }
     wanted = {row.result_id for held in rows.values() for row in held}
     results = {kept.pk: json.loads(bytes(kept.body)) for kept in Content.objects.filter(pk__in=wanted)}
     return {
@@ -310,23 +349,28 @@ def _evidence(
     }
 
 
-def _documents(projects: set[int], bundles: Mapping[int, Bundle]) -> dict[int, list[DocumentFact]]:
-    found: dict[int, list[DocumentFact]] = {pk: [] for pk in bundles}
-    for row in Document.objects.filter(project__in=projects).order_by("recorded_at", "id"):
-        for pk, bundle in bundles.items():
-            if row.project_id == bundle.project_id and holds_for(bundle.parts, row.parts):
-                found[pk].append(
-                    DocumentFact(
-                        id=str(row.pk),
-                        kind=row.kind,
-                        digest=row.digest,
-                        parts=row.parts,
-                        at=instant(row.recorded_at),
-                        author=str(row.author_id),
-                        sections=tuple(row.sections),
-                    )
-                )
-    return found
+def _documents(
+    projects: set[int], bundles: Mapping[int, Bundle], bound: set[str]
+) -> dict[int, list[DocumentFact]]:
+    """Documents that may matter, by bundle id."""
+    every = list(Document.objects.filter(project__in=projects).order_by("recorded_at", "id"))
+    return {
+        pk: [
+            DocumentFact(
+                id=str(row.pk),
+                kind=row.kind,
+                digest=row.digest,
+                parts=row.parts,
+                at=instant(row.recorded_at),
+                author=str(row.author_id),
+                sections=tuple(row.sections),
+            )
+            for row in _relevant(
+                (row for row in every if row.project_id == bundle.project_id), bundle.parts, bound
+            )
+        ]
+        for pk, bundle in bundles.items()
+    }
 
 
 def _signoff(row: SignOff) -> SignOffFact:

@@ -1,4 +1,4 @@
-"""Pages of governance: a signature with its statement, a document, a report. Each calls one action or query and answers."""
+"""Pages of governance: a signature with its statement, a document, a report. One action or query each."""
 
 import json
 
@@ -12,9 +12,10 @@ from governance.actions import signoffs
 from governance.forms import WithdrawForm
 from governance.models import Document, Report, SignOff
 from portal import content, rights
-from portal.lookups import lanes_of, project_for
-from portal.models import Event, Person, Project, Right
+from portal.lookups import project_for
+from portal.models import Event, Person, Project
 from portal.pages import is_fragment, person_of, renewed, told_by
+from portal.queries import check_audit
 
 # What a browser may show in place; everything else is saved.
 SHOWN = {"text/markdown; charset=utf-8", "text/plain; charset=utf-8"}
@@ -28,7 +29,13 @@ def _seen(person: Person, project: Project) -> None:
 def signoff(request: HttpRequest, pk: int) -> HttpResponse:
     """One signature: who said what of which parts, the exact bytes; its signer can take it back here."""
     person = person_of(request)
-    found = SignOff.objects.select_related("bundle__project", "lane__stage", "lane__project", "person", "withdrawal__withdrawn_by").filter(pk=pk).first()
+    found = (
+        SignOff.objects.select_related(
+            "bundle__project", "lane__stage", "lane__project", "person", "withdrawal__withdrawn_by"
+        )
+        .filter(pk=pk)
+        .first()
+    )
     if found is None:
         raise rights.absent()
     _seen(person, found.lane.project)
@@ -36,42 +43,67 @@ def signoff(request: HttpRequest, pk: int) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         with told_by(form):
             signoffs.withdraw(by=person, signoff=found, why=form.cleaned_data["why"])
-            messages.success(request, _("Your signature is withdrawn and counts no more. Both stay in the record."))
+            messages.success(
+                request, _("Your signature is withdrawn and counts no more. Both stay in the record.")
+            )
             return redirect("signoff", pk)
     statement = content.get(found.statement_id)
-    return render(request, "governance/signoff.html", {
-        "signoff": found, "form": form, "mine": found.person_id == person.pk and not hasattr(found, "withdrawal"),
-        "withdrawal": getattr(found, "withdrawal", None), "statement": json.dumps(json.loads(statement), indent=2, ensure_ascii=False),
-        "covered": sorted(found.covered.items()),
-        "seq": Event.objects.filter(subject=found.subject).values_list("seq", flat=True).first(),
-    })  # fmt: skip
+    return render(
+        request,
+        "governance/signoff.html",
+        {
+            "signoff": found,
+            "form": form,
+            "mine": found.person_id == person.pk and not hasattr(found, "withdrawal"),
+            "withdrawal": getattr(found, "withdrawal", None),
+            "statement": json.dumps(json.loads(statement), indent=2, ensure_ascii=False),
+            "covered": sorted(found.covered.items()),
+            "seq": Event.objects.filter(subject=found.subject).values_list("seq", flat=True).first(),
+        },
+    )
 
 
 @require_GET
 def document(request: HttpRequest, pk: int) -> HttpResponse:
     """A document: written text on a page; what DSS generated as a file."""
-    found = Document.objects.select_related("project", "bundle", "author", "content").defer("content__body").filter(pk=pk).first()
+    found = (
+        Document.objects.select_related("project", "bundle", "author", "content")
+        .defer("content__body")
+        .filter(pk=pk)
+        .first()
+    )
     if found is None:
         raise rights.absent()
     _seen(person_of(request), found.project)
     body = content.get(found.content_id)
     if found.content.media_type in SHOWN and "download" not in request.GET:
-        return render(request, "governance/document.html", {"document": found, "text": body.decode(errors="replace")})
-    ending = "md" if found.content.media_type in SHOWN else "docx" if "wordprocessingml" in found.content.media_type else "bin"
-    return _file(body, found.content.media_type, f"{found.project.key}-{found.bundle.bundle_id}-{found.kind}.{ending}")
+        return render(
+            request, "governance/document.html", {"document": found, "text": body.decode(errors="replace")}
+        )
+    ending = (
+        "md"
+        if found.content.media_type in SHOWN
+        else "docx"
+        if "wordprocessingml" in found.content.media_type
+        else "bin"
+    )
+    return _file(
+        body, found.content.media_type, f"{found.project.key}-{found.bundle.bundle_id}-{found.kind}.{ending}"
+    )
 
 
 def _report(request: HttpRequest, pk: int) -> Report:
     """The report, for whoever may audit its project."""
     person = person_of(request)
-    found = Report.objects.select_related("project", "asked_by", "content").defer("content__body").filter(pk=pk).first()
+    found = (
+        Report.objects.select_related("project", "asked_by", "content")
+        .defer("content__body")
+        .filter(pk=pk)
+        .first()
+    )
     if found is None:
         raise rights.absent()
-    _seen(person, found.project)
-    lanes = rights.lanes_with(person, [Right.AUDIT]).filter(project=found.project)
-    if not lanes.exists():
-        for lane in lanes_of(found.project):
-            rights.check(person, Right.AUDIT, lane)
+    check_audit(person, found.project)
     return found
 
 
@@ -80,9 +112,17 @@ def report(request: HttpRequest, pk: int) -> HttpResponse:
     """A report: being made, made with its file and digests, or why not. The part that waits looks again by itself."""
     found = _report(request, pk)
     if is_fragment(request):
-        return render(request, "governance/_report_status.html", {"report": found}) if found.status == Report.Status.ASKED else renewed()
+        return (
+            render(request, "governance/_report_status.html", {"report": found})
+            if found.status == Report.Status.ASKED
+            else renewed()
+        )
     kind, _colon, number = found.about.partition(":")
-    return render(request, "governance/report.html", {"report": found, "request_number": number if kind == "request" else ""})
+    return render(
+        request,
+        "governance/report.html",
+        {"report": found, "request_number": number if kind == "request" else ""},
+    )
 
 
 @require_GET
@@ -91,10 +131,19 @@ def report_pdf(request: HttpRequest, pk: int) -> HttpResponse:
     found = _report(request, pk)
     if found.content_id is None:
         raise rights.absent()
-    return _file(content.get(found.content_id), "application/pdf", f"countersign-{found.project.key}-{found.about.replace(':', '-')}.pdf")
+    return _file(
+        content.get(found.content_id),
+        "application/pdf",
+        f"countersign-{found.project.key}-{found.about.replace(':', '-')}.pdf",
+    )
 
 
 def _file(body: bytes, media_type: str, name: str) -> HttpResponse:
-    return HttpResponse(body, content_type=media_type, headers={
-        "Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "private, max-age=0",
-    })  # fmt: skip
+    return HttpResponse(
+        body,
+        content_type=media_type,
+        headers={
+            "Content-Disposition": f'attachment; filename="{name}"',
+            "Cache-Control": "private, max-age=0",
+        },
+    )

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+import django.contrib.auth.admin  # noqa: F401 - registers Group before it is taken back below
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.http import HttpRequest
@@ -26,17 +27,18 @@ from portal.models import (
     Token,
 )
 
-
 if TYPE_CHECKING:  # generic for the type checker only
     _ModelAdmin = admin.ModelAdmin[Any]
 else:
     _ModelAdmin = admin.ModelAdmin
 
 
-class LookOnly:
+class Look(_ModelAdmin):
     """Shows and never changes: no adding, changing or deleting, whatever rights somebody holds."""
 
     actions = None
+    list_per_page = 50
+    show_full_result_count = False
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Superusers may look."""
@@ -57,13 +59,6 @@ class LookOnly:
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody deletes here."""
         return False
-
-
-class Look(LookOnly, _ModelAdmin):
-    """Any model, to look at."""
-
-    list_per_page = 50
-    show_full_result_count = False
 
 
 @admin.register(Person)
@@ -132,7 +127,16 @@ class BundleLook(Look):
 
 
 for model in (
-    Disclosure, Lane, LaneGroupObjectPermission, LaneUserObjectPermission, Node, Pipeline, Place, Project, Stage, Team,
-):  # fmt: skip
+    Disclosure,
+    Lane,
+    LaneGroupObjectPermission,
+    LaneUserObjectPermission,
+    Node,
+    Pipeline,
+    Place,
+    Project,
+    Stage,
+    Team,
+):
     admin.site.register(model, Look)
 admin.site.unregister(Group)

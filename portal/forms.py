@@ -12,14 +12,16 @@ from portal import rights
 from portal.event_kinds import EventKind
 from portal.models import Person, Project, Right, Stage, Team
 
-Choices = list[tuple[str, Any]]
+Choices = list[tuple[Any, Any]]
 
 
 class SignInForm(AuthenticationForm):
     """Login and password; what is wrong is said without telling which of the two."""
 
     error_messages = {  # noqa: RUF012
-        "invalid_login": _("This login and password do not go together. Check both; passwords are case-sensitive."),
+        "invalid_login": _(
+            "This login and password do not go together. Check both; passwords are case-sensitive."
+        ),
         "inactive": _("This account is disabled. Ask an administrator."),
     }
 
@@ -35,7 +37,9 @@ class GrantForm(forms.Form):
 
     holder = forms.ChoiceField(label=_("Who"), help_text=_("A person, or a team with all its members."))
     right = forms.ChoiceField(label=_("May"), choices=())
-    role = forms.ChoiceField(label=_("As"), required=False, help_text=_("Only for the right to sign: in which role."))
+    role = forms.ChoiceField(
+        label=_("As"), required=False, help_text=_("Only for the right to sign: in which role.")
+    )
     stage = forms.ChoiceField(label=_("Where"), required=False)
     until = forms.DateTimeField(
         label=_("Until"),
@@ -44,7 +48,9 @@ class GrantForm(forms.Form):
         input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
         help_text=_("In your time zone; empty: until revoked."),
     )
-    why = forms.CharField(label=_("Why"), max_length=500, help_text=_("Whoever reviews rights later reads this."))
+    why = forms.CharField(
+        label=_("Why"), max_length=500, help_text=_("Whoever reviews rights later reads this.")
+    )
 
     def __init__(self, *args: Any, project: Project | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -53,11 +59,17 @@ class GrantForm(forms.Form):
         if project is not None:
             stages = stages.filter(pipeline=project.pipeline_id)
         names = dict(stages.values_list("slug", "name"))
-        self._choose("holder", [
-            ("", _("Choose…")),
-            (_("Teams"), [(f"team:{slug}", name) for slug, name in Team.objects.values_list("slug", "name")]),
-            (_("People"), [(f"person:{pk}", name) for pk, name in people.values_list("pk", "name")]),
-        ])  # fmt: skip
+        self._choose(
+            "holder",
+            [
+                ("", _("Choose…")),
+                (
+                    _("Teams"),
+                    [(f"team:{slug}", name) for slug, name in Team.objects.values_list("slug", "name")],
+                ),
+                (_("People"), [(f"person:{pk}", name) for pk, name in people.values_list("pk", "name")]),
+            ],
+        )
         self._choose("right", [("", _("Choose…")), *Right.choices])
         self._choose("role", [("", "–"), *((role, role.replace("-", " ")) for role in rights.sign_roles())])
         self._choose("stage", [("", _("Every stage")), *names.items()])
@@ -92,15 +104,22 @@ class TokenForm(forms.Form):
     days = forms.IntegerField(label=_("Days it lasts"), initial=90, min_value=1, max_value=366)
 
 
+def _kinds() -> Choices:
+    return sorted(EventKind.choices, key=lambda held: str(held[1]))
+
+
 class LedgerForm(forms.Form):
     """What to show of the ledger."""
 
     project = forms.ChoiceField(label=_("Project"), required=False)
     kind = forms.ChoiceField(
-        label=_("What happened"), required=False, choices=[("", _("Everything")), *sorted(EventKind.choices, key=lambda held: str(held[1]))]
+        label=_("What happened"), required=False, choices=lambda: [("", _("Everything")), *_kinds()]
     )
     subject = forms.CharField(
-        label=_("About"), required=False, max_length=120, widget=forms.TextInput(attrs={"placeholder": "request:7"})
+        label=_("About"),
+        required=False,
+        max_length=120,
+        widget=forms.TextInput(attrs={"placeholder": "request:7"}),
     )
 
     def __init__(self, *args: Any, projects: Choices, estate: bool, **kwargs: Any) -> None:

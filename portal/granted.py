@@ -24,9 +24,9 @@ class Line:
 def in_force() -> QuerySet[Grant]:
     """Grants that count now, with their holders."""
     now = timezone.now()
-    return Grant.objects.filter(Q(until__isnull=True) | Q(until__gt=now), revoked_at__isnull=True).select_related(
-        "person", "team", "project", "given_by"
-    )
+    return Grant.objects.filter(
+        Q(until__isnull=True) | Q(until__gt=now), revoked_at__isnull=True
+    ).select_related("person", "team", "project", "given_by")
 
 
 def granted_on(project: Project | None) -> QuerySet[Grant]:
@@ -38,25 +38,43 @@ def granted_on(project: Project | None) -> QuerySet[Grant]:
 def own(person: Person) -> list[Grant]:
     """What a person holds, directly or through a team."""
     groups = Person.groups.through.objects.filter(person=person).values("group_id")
-    return list(in_force().filter(Q(person=person) | Q(team__group__in=groups)).order_by("project__name", "right", "stage"))
+    return list(
+        in_force()
+        .filter(Q(person=person) | Q(team__group__in=groups))
+        .order_by("project__name", "right", "stage")
+    )
 
 
 def matrix(project: Project | None, held: QuerySet[Grant]) -> dict[str, Any]:
     """Right by stage: who holds it there, people and teams by name."""
     stages: list[tuple[str, str]] = [("", _("Everywhere"))]
     if project is not None:
-        stages = list(Stage.objects.filter(pipeline=project.pipeline_id).order_by("position").values_list("slug", "name"))
-    found: dict[tuple[int, str], dict[str, dict[str, dict[str, Any]]]] = defaultdict(lambda: defaultdict(dict))
+        stages = list(
+            Stage.objects.filter(pipeline=project.pipeline_id)
+            .order_by("position")
+            .values_list("slug", "name")
+        )
+    found: dict[tuple[int, str], dict[str, dict[str, dict[str, Any]]]] = defaultdict(
+        lambda: defaultdict(dict)
+    )
     for grant in held:
         label = right_label(grant)
         for slug, _name in stages:
             if project is None or grant.stage in ("", slug):
                 holder = grant.person or grant.team
                 found[ORDER[grant.right], label][slug].setdefault(
-                    str(holder), {"name": str(holder), "team": grant.team, "estate": grant.project_id is None and project is not None}
+                    str(holder),
+                    {
+                        "name": str(holder),
+                        "team": grant.team,
+                        "estate": grant.project_id is None and project is not None,
+                    },
                 )
     lines = [
-        Line(label, [(name, sorted(cells[slug].values(), key=lambda one: str(one["name"]))) for slug, name in stages])
+        Line(
+            label,
+            [(name, sorted(cells[slug].values(), key=lambda one: str(one["name"]))) for slug, name in stages],
+        )
         for (_order, label), cells in sorted(found.items())
     ]
     return {"stages": [name for _slug, name in stages], "lines": lines}

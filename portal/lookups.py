@@ -18,9 +18,12 @@ def project_for(person: Person, key: str) -> Project:
 def bundle_for(person: Person, key: str, bundle_id: str) -> Bundle:
     """The bundle of this id with its project and author; raises Absent where the person may not see it."""
     project = project_for(person, key)
-    bundle = Bundle.objects.select_related("author", "asked_by", "manifest").defer("manifest__body").filter(
-        project=project, bundle_id=bundle_id
-    ).first()  # fmt: skip
+    bundle = (
+        Bundle.objects.select_related("author", "asked_by", "manifest")
+        .defer("manifest__body")
+        .filter(project=project, bundle_id=bundle_id)
+        .first()
+    )
     if bundle is None:
         raise rights.absent()
     bundle.project = project

@@ -131,18 +131,19 @@ class PersonZoneMiddleware:
 
 
 class SignInMiddleware(LoginRequiredMiddleware):
-    """Every page asks for a sign-in. Who was signed out over a form is told that nothing was saved, and comes back to it."""
+    """Every page asks for a sign-in. Whoever was signed out over a form is told so, and comes back to its page."""
 
-    def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponse:
+    def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponse:  # type: ignore[override]
         """To the sign-in page, with the way back."""
         if request.method in ("GET", "HEAD") and not is_fragment(request):
-            return super().handle_no_permission(request, view_func)  # type: ignore[return-value]
+            return super().handle_no_permission(request, view_func)
         back = _page_before(request) or "/"
         if request.method not in ("GET", "HEAD"):
             messages.warning(
                 request,
                 _(
-                    "You were signed out meanwhile, so nothing was saved. Sign in and do it once more; nothing else was lost."
+                    "You were signed out meanwhile, so nothing was saved. Sign in and do it once more;"
+                    " nothing else was lost."
                 ),
             )
         address = f"{resolve_url(settings.LOGIN_URL)}?{urlencode({'next': back})}"
@@ -193,7 +194,8 @@ def stale_page(request: HttpRequest, reason: str = "") -> HttpResponse:
     """What a form gets whose page is no longer good for sending (its CSRF token does not fit)."""
     refusal = Refused(
         _(
-            "The page you sent was opened before you last signed in, or your browser refuses cookies. Nothing was saved. Open it again and repeat."
+            "The page you sent was opened before you last signed in, or your browser refuses cookies. Nothing was"
+            " saved. Open it again and repeat."
         ),
         code="page_stale",
     )

@@ -1,6 +1,6 @@
-"""Reads of the portal that pages and API share: what a person named, as far as they may know of it.
+"""Reads of the portal for lists: the rows a person may know of, and who may look over more than a project.
 
-Not in charge of rights as such: `portal.rights` is.
+Not in charge of finding the one thing an address names (`portal.lookups`) nor of rights as such (`portal.rights`).
 """
 
 from django.db.models import Q, QuerySet
@@ -8,15 +8,8 @@ from django.utils.translation import gettext as _
 
 from portal import rights
 from portal.errors import Invalid
+from portal.lookups import lanes_of
 from portal.models import Bundle, Grant, Lane, Person, Pipeline, Project, Right, Team
-
-
-def project_for(person: Person, key: str) -> Project:
-    """The project of this key; raises Absent alike for one that is not there and one the person may not see."""
-    project = rights.visible_projects(person).select_related("node", "pipeline").filter(key=key).first()
-    if project is None:
-        raise rights.absent()
-    return project
 
 
 def lane_for(project: Project, stage: str) -> Lane:
@@ -30,23 +23,9 @@ def lane_for(project: Project, stage: str) -> Lane:
     return lanes[stage]
 
 
-def lanes_of(project: Project) -> list[Lane]:
-    """The lanes of a project in the pipeline's order."""
-    lanes = Lane.objects.filter(project=project).select_related("project", "stage").order_by("stage__position")
-    return list(lanes)
-
-
 def bundles_of(project: Project) -> QuerySet[Bundle]:
     """The bundles of a project, with the people they name; their manifests stay where they are."""
     return Bundle.objects.filter(project=project).select_related("project", "asked_by", "author")
-
-
-def bundle_for(person: Person, key: str, bundle_id: str) -> Bundle:
-    """A bundle of a project the person may see; raises Absent."""
-    bundle = bundles_of(project_for(person, key)).filter(bundle_id=bundle_id).first()
-    if bundle is None:
-        raise rights.absent()
-    return bundle
 
 
 def looks_over_estate(person: Person) -> bool:

@@ -7,13 +7,14 @@ events is portal/actions/grants.py's.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, prefetch_related_objects
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -30,6 +31,7 @@ from portal.models import (
 from portal.models.grant import codename
 
 __all__ = [
+    "Holding",
     "Right",
     "absent",
     "can",
@@ -79,28 +81,38 @@ def estate_grants(now: datetime) -> QuerySet[Grant]:
 
 
 def _held(person: Person, now: datetime) -> QuerySet[Grant]:
-    return estate_grants(now).filter(
-        Q(person=person)
-        | Q(team__group__in=Person.groups.through.objects.filter(person=person).values("group_id"))
-    )
+    """Estate grants that count for the person."""
+    held = estate_grants(now).filter(Q(person=person) | Q(team__group__in=_groups(person)))
+    return held if _signs(person) else held.exclude(right=Right.SIGN)
+
+
+def _acts(person: Person) -> bool:
+    return person.is_active and not person.is_system
+
+
+def _signs(person: Person) -> bool:
+    """A service account never signs, whatever its teams hold."""
+    return person.kind == Person.Kind.PERSON
 
 
 def on_estate(person: Person, *, stage: str | None = None) -> frozenset[str]:
     """Codenames held on the estate; grants for one stage count only for that stage."""
-    if not person.is_active:
+    if not _acts(person):
         return frozenset()
     rows = _held(person, timezone.now()).values_list("right", "role", "stage")
     return frozenset(codename(Right(right), role) for right, role, only in rows if not only or only == stage)
 
 
 def held_on(person: Person, lanes: Iterable[Lane]) -> dict[int, frozenset[str]]:
-    """Codenames held on each lane, by lane id, in three queries however many lanes."""
+    """Codenames held on each lane, by lane id, in three queries (four where the stages were not read yet)."""
     lanes = list(lanes)
-    if not person.is_active or person.is_system:
+    if not _acts(person):
         return {lane.pk: frozenset() for lane in lanes}
     now = timezone.now()
     found: dict[int, set[str]] = defaultdict(set)
     estate = list(_held(person, now).values_list("right", "role", "stage"))
+    if any(only for _right, _role, only in estate):
+        prefetch_related_objects(lanes, "stage")
     for lane in lanes:
         found[lane.pk] = {
             codename(Right(r), role) for r, role, only in estate if not only or only == lane.stage.slug
@@ -113,7 +125,8 @@ def held_on(person: Person, lanes: Iterable[Lane]) -> dict[int, frozenset[str]]:
         ),
     ):
         for lane_id, name in rows.values_list("content_object_id", "permission__codename"):
-            found[lane_id].add(name)
+            if _signs(person) or not name.startswith("sign_"):
+                found[lane_id].add(name)
     return {lane_id: frozenset(names) for lane_id, names in found.items()}
 
 
@@ -134,7 +147,12 @@ def check(person: Person, right: Right, lane: Lane, *, role: str = "") -> None:
     what = _("sign as %(role)s") % {"role": role} if right == Right.SIGN else str(right.label)
     raise Forbidden(
         _("You need the right to %(right)s on %(project)s in %(stage)s. %(grantors)s can grant it.")
-        % {"right": what, "project": lane.project.name, "stage": lane.stage.name, "grantors": grantors()},
+        % {
+            "right": what,
+            "project": lane.project.name,
+            "stage": lane.stage.name,
+            "grantors": grantors(lane.project),
+        },
         code="right_missing",
         right=codename(right, role),
         project=lane.project.key,
@@ -153,11 +171,22 @@ def check_estate(person: Person, right: Right) -> None:
         )
 
 
-def grantors() -> str:
-    """Names of the administrators, for refusals: who can grant."""
-    rows = estate_grants(timezone.now()).filter(right=Right.MANAGE, stage="", person__is_active=True)
-    names = sorted({grant.person.name for grant in rows.select_related("person") if grant.person})
-    return _(" or ").join(names) if names else _("An administrator")
+def grantors(project: Project | None = None) -> str:
+    """Names of the people who can grant on a project, or on the whole estate, for refusals."""
+    if project is None:
+        rows = estate_grants(timezone.now()).filter(right=Right.MANAGE, stage="")
+        groups = rows.filter(team__isnull=False).values("team__group_id")
+        member = Person.groups.through.objects.filter(person=OuterRef("pk"), group__in=groups)
+        able = Person.objects.filter(is_active=True, kind=Person.Kind.PERSON).filter(
+            Q(pk__in=rows.filter(person__isnull=False).values("person_id")) | Q(Exists(member))
+        )
+        names = set(able.values_list("name", flat=True))
+    else:
+        lanes = list(Lane.objects.filter(project=project).values_list("pk", flat=True))
+        held = holders_on({lane: [Right.MANAGE.value] for lane in lanes})
+        each = [{holding.person.name for holding in found} for found in held.values()]
+        names = set.intersection(*each) if each else set()
+    return _(" or ").join(sorted(names)) if names else _("An administrator")
 
 
 def see(person: Person, project: Project) -> None:
@@ -167,21 +196,27 @@ def see(person: Person, project: Project) -> None:
 
 
 def visible_projects(person: Person) -> QuerySet[Project]:
-    """Projects the person has any right on; everybody with an estate right sees all of them."""
-    if not person.is_active or person.is_system:
+    """Projects the person has any right on; an estate right is one on every project that has its stage."""
+    if not _acts(person):
         return Project.objects.none()
     now = timezone.now()
-    if _held(person, now).exists():
+    stages = set(_held(person, now).values_list("stage", flat=True))
+    if "" in stages:
         return Project.objects.all()
-    own = LaneUserObjectPermission.objects.filter(_in_force(now), user=person).values("project_id")
-    teams = LaneGroupObjectPermission.objects.filter(_in_force(now), group__in=_groups(person)).values(
-        "project_id"
-    )
-    return Project.objects.filter(pk__in=own.union(teams))
+    signing = Q() if _signs(person) else ~Q(permission__codename__startswith="sign_")
+    own = LaneUserObjectPermission.objects.filter(_in_force(now), signing, user=person)
+    teams = LaneGroupObjectPermission.objects.filter(_in_force(now), signing, group__in=_groups(person))
+    found = own.values("project_id").union(teams.values("project_id"))
+    if stages:
+        found = found.union(Lane.objects.filter(stage__slug__in=stages).values("project_id"))
+    return Project.objects.filter(pk__in=found)
 
 
 def holders(lane: Lane, name: str) -> list[Person]:
-    """Active people who hold a codename on a lane now, directly, through a team or on the estate, by name."""
+    """Active people who hold a codename on a lane now, directly, through a team or on the estate, by name.
+
+    Service accounts are not among them: these are the people who can be asked.
+    """
     now = timezone.now()
     right, role = (Right.SIGN, name.removeprefix("sign_")) if name.startswith("sign_") else (Right(name), "")
     own = LaneUserObjectPermission.objects.filter(
@@ -204,48 +239,62 @@ def holders(lane: Lane, name: str) -> list[Person]:
     )
 
 
-def holders_on(wanted: Mapping[int, Collection[str]]) -> dict[tuple[int, str], list[Person]]:
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A person who holds something, and until when (None: for good)."""
+
+    person: Person
+    until: datetime | None
+
+
+def holders_on(wanted: Mapping[int, Collection[str]]) -> dict[tuple[int, str], list[Holding]]:
     """As `holders`, for codenames by lane id: (lane id, codename) -> people by name, in six queries however many."""
     now = timezone.now()
     every = {name for names in wanted.values() for name in names}
     slugs = dict(Lane.objects.filter(pk__in=wanted).values_list("pk", "stage__slug"))
-    people: dict[tuple[int, str], set[UUID]] = {
-        (lane, name): set() for lane, names in wanted.items() for name in names
+    people: dict[tuple[int, str], dict[UUID, datetime | None]] = {
+        (lane, name): {} for lane, names in wanted.items() for name in names
     }
-    teams: dict[tuple[int, str], set[int]] = {key: set() for key in people}
+    teams: dict[tuple[int, str], dict[int, datetime | None]] = {key: {} for key in people}
     there = Q(content_object__in=list(wanted), permission__codename__in=every)
-    for user, lane, name in LaneUserObjectPermission.objects.filter(_in_force(now), there).values_list(
-        "user_id", "content_object_id", "permission__codename"
+    for user, lane, name, until in LaneUserObjectPermission.objects.filter(_in_force(now), there).values_list(
+        "user_id", "content_object_id", "permission__codename", "until"
     ):
-        people.get((lane, name), set()).add(user)
-    for group, lane, name in LaneGroupObjectPermission.objects.filter(_in_force(now), there).values_list(
-        "group_id", "content_object_id", "permission__codename"
-    ):
-        teams.get((lane, name), set()).add(group)
+        _latest(people.get((lane, name), {}), user, until)
+    for group, lane, name, until in LaneGroupObjectPermission.objects.filter(
+        _in_force(now), there
+    ).values_list("group_id", "content_object_id", "permission__codename", "until"):
+        _latest(teams.get((lane, name), {}), group, until)
     for grant in estate_grants(now).select_related("team"):
         for lane, name in people:
             if name == grant.codename and grant.stage in ("", slugs.get(lane)):
                 if grant.person_id is not None:
-                    people[lane, name].add(grant.person_id)
+                    _latest(people[lane, name], grant.person_id, grant.until)
                 elif grant.team is not None:
-                    teams[lane, name].add(grant.team.group_id)
+                    _latest(teams[lane, name], grant.team.group_id, grant.until)
     members: dict[int, set[UUID]] = defaultdict(set)
-    groups = set().union(*teams.values()) if teams else set()
+    groups = {group for held in teams.values() for group in held}
     for person_id, group in Person.groups.through.objects.filter(group__in=groups).values_list(
         "person_id", "group_id"
     ):
         members[group].add(person_id)
     for key, held in teams.items():
-        people[key].update(*(members[group] for group in held))
-    ids = set().union(*people.values()) if people else set()
+        for group, until in held.items():
+            for person_id in members[group]:
+                _latest(people[key], person_id, until)
+    ids = {person_id for held in people.values() for person_id in held}
     able = list(Person.objects.filter(pk__in=ids, is_active=True, kind=Person.Kind.PERSON).order_by("name"))
-    return {key: [person for person in able if person.pk in held] for key, held in people.items()}
+    return {
+        key: [Holding(person, held[person.pk]) for person in able if person.pk in held]
+        for key, held in people.items()
+    }
 
 
 def lanes_with(person: Person, wanted: Collection[Right]) -> QuerySet[Lane]:
     """The lanes on which the person holds one of these rights; signing in any role counts as the right to sign."""
-    if not person.is_active or person.is_system:
+    if not _acts(person):
         return Lane.objects.none()
+    wanted = [right for right in wanted if right != Right.SIGN or _signs(person)]
     now = timezone.now()
     stages = set(_held(person, now).filter(right__in=wanted).values_list("stage", flat=True))
     if "" in stages:
@@ -269,9 +318,14 @@ def sign_roles() -> list[str]:
 
 
 def project_grants(lanes: Iterable[Lane]) -> None:
-    """Rewrite guardian's rows of these lanes from the grants in force: the latest `until` of each holder and right."""
+    """Rewrite guardian's rows of these lanes from the grants in force: the latest `until` of each holder and right.
+
+    The lanes are locked before the grants are read: of two who write at once, the second sees what the first did.
+    """
+    locked = Lane.objects.select_for_update(no_key=True, of=("self",)).select_related("project", "stage")
+    held = list(locked.filter(pk__in=[lane.pk for lane in lanes]).order_by("pk"))
     now = timezone.now()
-    for lane in lanes:
+    for lane in held:
         own: dict[tuple[UUID, str], datetime | None] = {}
         teams: dict[tuple[int, str], datetime | None] = {}
         grants = Grant.objects.filter(

@@ -25,9 +25,6 @@ DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var")))
 # --- what the portal is made of -----------------------------------------------------------------------------
 
 INSTALLED_APPS = [
-    "portal",
-    "governance",
-    "deployments",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -42,6 +39,10 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "django_htmx",
     "csp",
+    # Ours last: what they unregister from the admin has to be registered before.
+    "portal",
+    "governance",
+    "deployments",
 ]
 
 MIDDLEWARE = [
@@ -105,6 +106,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "portal.Person"
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+SILENCED_SYSTEM_CHECKS = ["guardian.W001"]  # rights are asked of portal.rights, never of an authentication backend
 GUARDIAN_MONKEY_PATCH_USER = False
 GUARDIAN_MONKEY_PATCH_GROUP = False
 ANONYMOUS_USER_NAME = None
@@ -196,6 +198,18 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    # Several nouns have a status or a kind of their own.
+    "ENUM_NAME_OVERRIDES": {
+        "BundleStatus": "portal.models.bundle.Bundle.Status",
+        "CollectionStatus": "governance.models.evidence.Collection.Status",
+        "ReportStatus": "governance.models.report.Report.Status",
+        "RequestStatus": "deployments.models.request.DeploymentRequest.Status",
+        "PromotionStatus": "deployments.models.promotion.Promotion.Status",
+        "StepStatus": "deployments.models.promotion.Step.Status",
+        "NodeKind": "portal.models.estate.Node.Kind",
+        "EvidenceKind": "governance.models.evidence.Evidence.Kind",
+        "PromotionKind": "deployments.models.promotion.Promotion.Kind",
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }

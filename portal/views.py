@@ -1,4 +1,4 @@
-"""Pages of the portal: signing in, the account, rights, the ledger, health. Each calls one action or query and answers."""
+"""Pages of the portal: signing in, the account, rights, the ledger, health. One action or query each."""
 
 import json
 from typing import Any
@@ -70,13 +70,22 @@ def account(request: HttpRequest) -> HttpResponse:
     form = TokenForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         with told_by(form):
-            token, secret = people.make_token(by=person, name=form.cleaned_data["name"], days=form.cleaned_data["days"])
+            token, secret = people.make_token(
+                by=person, name=form.cleaned_data["name"], days=form.cleaned_data["days"]
+            )
             request.session["new_token"] = {"name": token.name, "secret": secret}
             return redirect("account")
-    return render(request, "portal/account.html", {
-        "form": form, "tokens": person.tokens.all(), "grants": own(person), "new": request.session.pop("new_token", None),
-        "teams": [group.team for group in person.groups.select_related("team") if hasattr(group, "team")],
-    })  # fmt: skip
+    return render(
+        request,
+        "portal/account.html",
+        {
+            "form": form,
+            "tokens": person.tokens.all(),
+            "grants": own(person),
+            "new": request.session.pop("new_token", None),
+            "teams": [group.team for group in person.groups.select_related("team") if hasattr(group, "team")],
+        },
+    )
 
 
 @require_POST
@@ -86,7 +95,9 @@ def revoke_token(request: HttpRequest, pk: int) -> HttpResponse:
     if token is None:
         raise rights.absent()
     people.revoke_token(by=person_of(request), token=token)
-    messages.success(request, _("“%(name)s” is revoked; nothing gets in with it any more.") % {"name": token.name})
+    messages.success(
+        request, _("“%(name)s” is revoked; nothing gets in with it any more.") % {"name": token.name}
+    )
     return redirect("account")
 
 
@@ -116,16 +127,33 @@ def _rights(request: HttpRequest, project: Project | None) -> HttpResponse:
         asked = form.cleaned_data
         with told_by(form):
             given = grants.grant(
-                by=person, person=form.person, team=form.team, right=Right(asked["right"]), role=asked["role"], project=project,
-                stage=asked["stage"], until=asked["until"], why=asked["why"],
-            )  # fmt: skip
-            messages.success(request, _("%(holder)s has this right now.") % {"holder": given.person or given.team})
+                by=person,
+                person=form.person,
+                team=form.team,
+                right=Right(asked["right"]),
+                role=asked["role"],
+                project=project,
+                stage=asked["stage"],
+                until=asked["until"],
+                why=asked["why"],
+            )
+            messages.success(
+                request, _("%(holder)s has this right now.") % {"holder": given.person or given.team}
+            )
             return redirect(request.path)
     held = granted_on(project)
-    return render(request, "portal/rights.html", {
-        "project": project, "matrix": matrix(project, held), "page": page_of(request, held), "form": form, "may": may,
-        "grantors": rights.grantors(),
-    })  # fmt: skip
+    return render(
+        request,
+        "portal/rights.html",
+        {
+            "project": project,
+            "matrix": matrix(project, held),
+            "page": page_of(request, held),
+            "form": form,
+            "may": may,
+            "grantors": rights.grantors(),
+        },
+    )
 
 
 @require_http_methods(["GET", "POST"])
@@ -135,11 +163,18 @@ def revoke_grant(request: HttpRequest, pk: int, key: str | None = None) -> HttpR
     project = project_for(person, key) if key else None
     if project is None:
         rights.check_estate(person, Right.MANAGE)
-    grant = Grant.objects.filter(pk=pk, project=project, revoked_at__isnull=True).select_related("person", "team", "project").first()
+    grant = (
+        Grant.objects.filter(pk=pk, project=project, revoked_at__isnull=True)
+        .select_related("person", "team", "project")
+        .first()
+    )
     if grant is None:
         raise rights.absent()
     if not grants.may_grant(person, project):
-        raise Forbidden(_("Only who manages rights here can revoke one. Ask %(names)s.") % {"names": rights.grantors()}, code="right_missing")
+        raise Forbidden(
+            _("Only who manages rights here can revoke one. Ask %(names)s.") % {"names": rights.grantors()},
+            code="right_missing",
+        )
     form = WhyForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         with told_by(form):
@@ -154,10 +189,12 @@ def revoke_grant(request: HttpRequest, pk: int, key: str | None = None) -> HttpR
 
 @require_GET
 def ledger_page(request: HttpRequest) -> HttpResponse:
-    """What happened, newest first, for whoever may audit it; cut into pages by number, so that every page is as quick."""
+    """What happened, newest first, for whoever may audit it; pages begin at a number, so each is as quick."""
     person = person_of(request)
     estate, audited = _audited(person)
-    form = LedgerForm(request.GET or None, projects=[(key, name) for key, name in audited.items()], estate=estate)
+    form = LedgerForm(
+        request.GET or None, projects=[(key, name) for key, name in audited.items()], estate=estate
+    )
     wanted = form.cleaned_data if form.is_bound and form.is_valid() else {}
     project: Any = wanted.get("project") or (None if estate else list(audited))
     found = ledger.rows(project=project, subject=wanted.get("subject") or None).order_by("-seq")
@@ -171,11 +208,19 @@ def ledger_page(request: HttpRequest) -> HttpResponse:
     known = names([entry.actor_id for entry in entries])
     query = request.GET.copy()
     query.pop("before", None)
-    return render(request, "portal/ledger.html", {
-        "form": form, "entries": [(entry, ledger.sentence(entry, known), known(entry.actor_id)) for entry in entries],
-        "older": entries[-1].seq if len(rows) > PAGE else None, "newer": bool(before), "query": query.urlencode(),
-        "checkpoint": Checkpoint.objects.first() if estate else None, "filtered": any(wanted.values()),
-    })  # fmt: skip
+    return render(
+        request,
+        "portal/ledger.html",
+        {
+            "form": form,
+            "entries": [(entry, ledger.sentence(entry, known), known(entry.actor_id)) for entry in entries],
+            "older": entries[-1].seq if len(rows) > PAGE else None,
+            "newer": bool(before),
+            "query": query.urlencode(),
+            "checkpoint": Checkpoint.objects.first() if estate else None,
+            "filtered": any(wanted.values()),
+        },
+    )
 
 
 @require_GET
@@ -188,12 +233,21 @@ def ledger_entry(request: HttpRequest, seq: int) -> HttpResponse:
     entry = ledger.read([row])[0]
     known = names([entry.actor_id])
     facts = [
-        {"label": name.replace("_", " "), "value": _fact(value, erased=name in entry.erased)} for name, value in sorted(entry.facts.items())
+        {"label": name.replace("_", " "), "value": _fact(value, erased=name in entry.erased)}
+        for name, value in sorted(entry.facts.items())
     ]
-    return render(request, "portal/ledger_entry.html", {
-        "entry": entry, "sentence": ledger.sentence(entry, known), "actor": known(entry.actor_id), "facts": facts,
-        "body": json.dumps(json.loads(bytes(row.body)), indent=2, ensure_ascii=False), "checkpoint": Checkpoint.objects.filter(size__gt=seq).last(),
-    })  # fmt: skip
+    return render(
+        request,
+        "portal/ledger_entry.html",
+        {
+            "entry": entry,
+            "sentence": ledger.sentence(entry, known),
+            "actor": known(entry.actor_id),
+            "facts": facts,
+            "body": json.dumps(json.loads(bytes(row.body)), indent=2, ensure_ascii=False),
+            "checkpoint": Checkpoint.objects.filter(size__gt=seq).last(),
+        },
+    )
 
 
 def _audited(person: Person) -> tuple[bool, dict[str, str]]:

@@ -8,38 +8,26 @@ design node's answer to an import is made up, so that no server is needed.
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 
-import governance
 from governance.actions import policies
 from governance.models import PolicyVersion
 from portal import ledger
 from portal.actions import estate, grants, people, projects
 from portal.actions.estate import NewPlace, NewStage
+from portal.demo import cast as demo
+from portal.demo.cast import PASSWORD
 from portal.dss.values import ProjectSummary
 from portal.models import Lane, Node, Person, Pipeline, Project, Right, Team
 
-PASSWORD = "correct horse battery"
-NAMES = {
-    "olga": "Olga Lindqvist",
-    "dev": "Dev Rao",
-    "fay": "Fay Okafor",
-    "eli": "Eli Brandt",
-    "ravi": "Ravi Menon",
-    "mona": "Mona Castell",
-    "ada": "Ada Novak",
-    "abe": "Abe Tanner",
-    "nora": "Nora Feld",
-    "otto": "Otto Weiss",
-}
-ADMINS = ("ada", "abe")
-TEAM = ("olga", "dev", "mona")
+NAMES = {player.login: player.name for player in demo.CAST}
+ADMINS = tuple(player.login for player in demo.ADMINS)
+TEAM = tuple(player.login for player in demo.MEMBERS)
 SIGNERS = {"fay": "fairness", "eli": "explainability", "ravi": "model-risk"}
-POLICY = (Path(governance.__file__).parent / "policies" / "demo.yaml").read_text()
+POLICY = demo.POLICY.read_text()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +79,7 @@ def make_cast() -> Cast:
         who = _people()
         ada = who["ada"]
         policy = policies.publish(by=ada, source=POLICY)
-        team = people.add_team(by=ada, name="Churn team")
+        team = people.add_team(by=ada, name=demo.TEAM)
         for login in TEAM:
             people.join_team(by=ada, team=team, person=who[login])
         design, pipeline = _estate(ada)
@@ -100,7 +88,13 @@ def make_cast() -> Cast:
             scored_dataset="customers_scored", outcome_column="offer", favourable_value="yes", model_id="churn_model",
         )  # fmt: skip
         maint = imported(
-            by=ada, node=design, pipeline=pipeline, key="MAINT", name="Predictive maintenance", tier="light", owner="hugo"
+            by=ada,
+            node=design,
+            pipeline=pipeline,
+            key="MAINT",
+            name="Predictive maintenance",
+            tier="light",
+            owner="hugo",
         )
         _grants(ada, who, team, churn)
     return Cast(**who, team=team, pipeline=pipeline, design=design, policy=policy, churn=churn, maint=maint)
@@ -115,14 +109,18 @@ def _people() -> dict[str, Person]:
     for login, name in NAMES.items():
         if login not in who:
             email = f"{login}@example.com"
-            who[login] = people.add_person(by=who["ada"], login=login, name=name, email=email, password=PASSWORD)
+            who[login] = people.add_person(
+                by=who["ada"], login=login, name=name, email=email, password=PASSWORD
+            )
     return who
 
 
 def _estate(by: Person) -> tuple[Node, Pipeline]:
     """A design node, a Deployer and two Automation nodes at addresses nobody answers at, and the pipeline qa, prod."""
     nodes = {
-        slug: estate.add_node(by=by, slug=slug, name=name, kind=kind, url=f"http://127.0.0.1:9/{slug}", key_name=slug)
+        slug: estate.add_node(
+            by=by, slug=slug, name=name, kind=kind, url=f"http://127.0.0.1:9/{slug}", key_name=slug
+        )
         for slug, name, kind in (
             ("design", "Design", "design"),
             ("deployer", "Deployer", "deployer"),
@@ -131,7 +129,11 @@ def _estate(by: Person) -> tuple[Node, Pipeline]:
         )
     }
     stages = [
-        NewStage(slug, name, [NewPlace(f"infra-{slug}", nodes["deployer"], f"INFRA_{slug.upper()}", nodes[f"auto-{slug}"])])
+        NewStage(
+            slug,
+            name,
+            [NewPlace(f"infra-{slug}", nodes["deployer"], f"INFRA_{slug.upper()}", nodes[f"auto-{slug}"])],
+        )
         for slug, name in (("qa", "QA"), ("prod", "Production"))
     ]
     return nodes["design"], estate.add_pipeline(by=by, slug="standard", name="Standard", stages=stages)
@@ -142,7 +144,9 @@ def _grants(by: Person, who: Mapping[str, Person], team: Team, churn: Project) -
         grants.grant(by=by, team=team, right=right, project=churn, why="They build churn.")
     grants.grant(by=by, person=who["mona"], right=Right.PROMOTE, project=churn, why="She runs churn.")
     for login, role in SIGNERS.items():
-        grants.grant(by=by, person=who[login], right=Right.SIGN, role=role, project=churn, why="Reviews for the bank.")
+        grants.grant(
+            by=by, person=who[login], right=Right.SIGN, role=role, project=churn, why="Reviews for the bank."
+        )
     grants.grant(by=by, person=who["nora"], right=Right.AUDIT, why="Audits the estate.")
 
 

@@ -24,6 +24,8 @@ from pytest_django import DjangoDbBlocker
 from tests import databases, servers
 from tests.settings import TEST_DATABASE
 
+pytest_plugins = ["tests.cast", "tests.world"]
+
 # --- the run ---------------------------------------------------------------------------------------------------------
 
 

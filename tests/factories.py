@@ -27,7 +27,8 @@ from portal.dss.sandbox import docx
 from portal.dss.values import BundleInfo, Column, FutureState, ModelVersion
 from portal.event_kinds import EventKind
 from portal.models import Bundle, Lane, Node, Person
-from tests.cast import PASSWORD, Cast
+from portal.demo.cast import PASSWORD
+from tests.cast import Cast
 
 Members = Mapping[str, Any]
 MEMBERS: Members = {
@@ -57,7 +58,9 @@ def archive(project: str, bundle_id: str, members: Members, exported_by: str = "
 class Dss:
     """Answers what the actions ask a node, from what a test says. `held`: archives by bundle id."""
 
-    def __init__(self, bundle: Bundle, members: Members = MEMBERS, *, exported_by: str = "portal", women: float = 0.5) -> None:
+    def __init__(
+        self, bundle: Bundle, members: Members = MEMBERS, *, exported_by: str = "portal", women: float = 0.5
+    ) -> None:
         self._bundle = bundle
         self._members = members
         self._exported_by = exported_by
@@ -136,7 +139,9 @@ def bundle_asked(cast: Cast, bundle_id: str = "v1", **wish: Any) -> Bundle:
     return bundles.ask_bundle(**{"by": cast.dev, "project": cast.churn, "bundle_id": bundle_id, **wish})
 
 
-def bundle_registered(cast: Cast, bundle_id: str = "v1", members: Members | None = None, **wish: Any) -> Bundle:
+def bundle_registered(
+    cast: Cast, bundle_id: str = "v1", members: Members | None = None, **wish: Any
+) -> Bundle:
     """A registered bundle of churn; `members` replace or add members of MEMBERS, and so change the parts' digests."""
     bundle = bundle_asked(cast, bundle_id, **wish)
     with answering(bundles, Dss(bundle, {**MEMBERS, **(members or {})})):
@@ -149,7 +154,9 @@ def bundle_registered(cast: Cast, bundle_id: str = "v1", members: Members | None
 # --- evidence, documents, sign-offs -----------------------------------------------------------------------------------
 
 
-def collected(cast: Cast, bundle: Bundle, what: str, *, women: float = 0.5, lane: Lane | None = None) -> Collection:
+def collected(
+    cast: Cast, bundle: Bundle, what: str, *, women: float = 0.5, lane: Lane | None = None
+) -> Collection:
     """Evidence or a generated document, collected from QA. `women`: share of women who get the offer (men: 0.5)."""
     collection = evidence.ask_collection(by=cast.dev, bundle=bundle, lane=lane or cast.qa, what=what)
     with answering(evidence, Dss(bundle, women=women)):
@@ -169,14 +176,20 @@ def fairness_of(cast: Cast, bundle: Bundle, *, women: float = 0.5) -> Evidence:
 def intended_use(cast: Cast, bundle: Bundle) -> Document:
     """The written document on the intended use."""
     return documents.write(
-        by=cast.dev, bundle=bundle, kind="intended-use", title="Intended use", text="# Purpose\nOffers to customers who may leave.\n"
+        by=cast.dev,
+        bundle=bundle,
+        kind="intended-use",
+        title="Intended use",
+        text="# Purpose\nOffers to customers who may leave.\n",
     )
 
 
 def tests_passed(cast: Cast, bundle: Bundle) -> Evidence:
     """The results of its test scenarios in QA."""
     runs = [{"scenario": "TEST_ROWS", "outcome": "SUCCESS"}]
-    return evidence.record_tests(by=None, bundle=bundle, lane=cast.qa, listed=["TEST_ROWS"], runs=runs, source={})
+    return evidence.record_tests(
+        by=None, bundle=bundle, lane=cast.qa, listed=["TEST_ROWS"], runs=runs, source={}
+    )
 
 
 def all_but_signed(cast: Cast, bundle: Bundle) -> None:
@@ -188,12 +201,20 @@ def all_but_signed(cast: Cast, bundle: Bundle) -> None:
     intended_use(cast, bundle)
 
 
-def signed(by: Person, request: DeploymentRequest, role: str, decision: str = "approve", comment: str = "") -> SignOff:
+def signed(
+    by: Person, request: DeploymentRequest, role: str, decision: str = "approve", comment: str = ""
+) -> SignOff:
     """A signature on a request by the holder of a role."""
     requirement = f"sign_off:{role}"
     shown = signing.draft(by=by, request=request, requirement=requirement)
     return signing.sign(
-        by=by, password=PASSWORD, request=request, requirement=requirement, decision=decision, bound=shown.bound, comment=comment
+        by=by,
+        password=PASSWORD,
+        request=request,
+        requirement=requirement,
+        decision=decision,
+        bound=shown.bound,
+        comment=comment,
     )
 
 
@@ -206,9 +227,13 @@ def all_signed(cast: Cast, request: DeploymentRequest) -> None:
 # --- requests and promotions ------------------------------------------------------------------------------------------
 
 
-def request_at(cast: Cast, status: str = "open", bundle: Bundle | None = None, lane: Lane | None = None) -> DeploymentRequest:
+def request_at(
+    cast: Cast, status: str = "open", bundle: Bundle | None = None, lane: Lane | None = None
+) -> DeploymentRequest:
     """A request in a state: open, held, promoting, done, withdrawn or superseded. By default of churn v1 to QA, by Dev."""
-    bundle = bundle or Bundle.objects.filter(project=cast.churn, bundle_id="v1").first() or bundle_registered(cast)
+    bundle = (
+        bundle or Bundle.objects.filter(project=cast.churn, bundle_id="v1").first() or bundle_registered(cast)
+    )
     request = requests.submit(by=cast.dev, bundle=bundle, lane=lane or cast.qa, why="It is better.")
     if status == "withdrawn":
         requests.withdraw(by=cast.dev, request=request, why="Not now.")
@@ -230,7 +255,11 @@ def request_at(cast: Cast, status: str = "open", bundle: Bundle | None = None, l
 
 def promotion_of(request: DeploymentRequest) -> Promotion:
     """The latest promotion of a request."""
-    return Promotion.objects.select_related("lane__project", "lane__stage", "place", "bundle", "request").filter(request=request).latest("pk")
+    return (
+        Promotion.objects.select_related("lane__project", "lane__stage", "place", "bundle", "request")
+        .filter(request=request)
+        .latest("pk")
+    )
 
 
 def runs_in(cast: Cast, bundle: Bundle, lane: Lane, *, since: datetime | None = None) -> Deployment:
@@ -251,7 +280,9 @@ def now_runs(promotion: Promotion, *, since: datetime | None = None) -> None:
     """Write down that the promotion's bundle runs in its place now, as the step that confirms it does."""
     went_live(promotion)
     now = since or timezone.now()
-    there = Deployment.objects.filter(place=promotion.place, deployable=promotion.lane.project.key, ended_at__isnull=True)
+    there = Deployment.objects.filter(
+        place=promotion.place, deployable=promotion.lane.project.key, ended_at__isnull=True
+    )
     previous = there.select_related("bundle").first()
     with ledger.business():
         there.update(ended_at=now)
@@ -278,6 +309,9 @@ def succeeded(promotion: Promotion) -> None:
 def failed(promotion: Promotion, reason: str = "The smoke test failed.") -> Promotion | None:
     """End a running promotion as failed; returns its rollback, if it had gone live."""
     with ledger.business():
-        first = Step.objects.filter(~Q(status=Step.Status.DONE), promotion=promotion).order_by("position").first()
-        Step.objects.filter(pk=first and first.pk).update(status=Step.Status.FAILED, problem=reason)
+        first = (
+            Step.objects.filter(~Q(status=Step.Status.DONE), promotion=promotion).order_by("position").first()
+        )
+        assert first is not None
+        Step.objects.filter(pk=first.pk).update(status=Step.Status.FAILED, problem=reason)
         return attempts.fail(promotion, verb="fail", code="smoke_failed", reason=reason)

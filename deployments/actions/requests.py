@@ -1,11 +1,13 @@
 """Asks for promotions and takes the wish back."""
 
+from contextlib import suppress
+
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from deployments.models import REQUEST_MOVES, DeploymentRequest
 from portal import ledger, rights
-from portal.errors import Invalid, Refused
+from portal.errors import Invalid, Refused, Stale
 from portal.event_kinds import EventKind
 from portal.models import Bundle, Lane, Person, Right
 from portal.moving import make
@@ -28,6 +30,8 @@ def submit(*, by: Person, bundle: Bundle, lane: Lane, why: str) -> DeploymentReq
             code="bundle_not_registered",
         )
     with ledger.business():
+        # Two who ask for the same lane at once wait for each other here, so that the later supersedes the earlier.
+        Lane.objects.select_for_update(no_key=True).get(pk=lane.pk)
         same = DeploymentRequest.objects.filter(
             lane=lane, bundle=bundle, status__in=("open", "promoting")
         ).first()
@@ -60,13 +64,14 @@ def submit(*, by: Person, bundle: Bundle, lane: Lane, why: str) -> DeploymentReq
             stage_name=lane.stage.name,
         )
         for one in older:
-            make(
-                one,
-                REQUEST_MOVES,
-                "supersede",
-                by=Person.objects.system(),
-                facts={"request": one.pk, "by_request": request.pk},
-            )
+            with suppress(Stale):  # withdrawn or started meanwhile: it goes its own way
+                make(
+                    one,
+                    REQUEST_MOVES,
+                    "supersede",
+                    by=Person.objects.system(),
+                    facts={"request": one.pk, "by_request": request.pk},
+                )
         return request
 
 

@@ -9,8 +9,8 @@ from rest_framework import serializers
 from deployments.models import Deployment
 from deployments.queries import deployments_now
 from portal.api.fields import At
-from portal.api.paging import Listing
-from portal.queries import project_for
+from portal.api.listing import Listing
+from portal.lookups import project_for
 
 
 class RunningSerializer(serializers.Serializer[Deployment]):
@@ -33,7 +33,9 @@ class DeploymentSerializer(RunningSerializer):
 
 
 @extend_schema_view(
-    get=extend_schema(parameters=[OpenApiParameter("project", str, description="only what runs of this project")])
+    get=extend_schema(
+        parameters=[OpenApiParameter("project", str, description="only what runs of this project")]
+    )
 )
 class Deployments(Listing):
     """What runs now in the projects one may see, the latest first."""

@@ -15,8 +15,9 @@ from portal.api.auth import acting
 from portal.api.bundles import stored_manifest
 from portal.dss.manifest import PARTS, Manifest, Member, PartDiff, diff, manifest_from_json
 from portal.errors import Invalid
+from portal.lookups import bundle_for
 from portal.models import Bundle, Person
-from portal.queries import bundle_for, lane_for
+from portal.queries import lane_for
 
 
 class MemberSerializer(serializers.Serializer[Member]):
@@ -81,7 +82,9 @@ class DiffOfBundle(APIView):
 
 def _other(person: Person, new: Bundle, stage: str | None, bundle_id: str | None) -> Bundle | None:
     if (stage is None) == (bundle_id is None):
-        raise Invalid(_("Name a stage or a bundle to compare with, one of them."), code="diff_against", field="stage")
+        raise Invalid(
+            _("Name a stage or a bundle to compare with, one of them."), code="diff_against", field="stage"
+        )
     if bundle_id is not None:
         return bundle_for(person, new.project.key, bundle_id)
     lane = lane_for(new.project, stage or "")

@@ -19,11 +19,11 @@ from portal.actions import projects
 from portal.api.auth import acting
 from portal.api.fields import At, Words
 from portal.api.inputs import Input, checked
-from portal.api.paging import Listing
+from portal.api.listing import Listing
 from portal.api.people import PersonSerializer
 from portal.errors import Invalid
-from portal.models import Node, Pipeline, Person, Right
-from portal.queries import project_for
+from portal.lookups import project_for
+from portal.models import Node, Person, Pipeline, Right
 
 
 class LaneRequestSerializer(serializers.Serializer[DeploymentRequest]):
@@ -49,7 +49,7 @@ class LaneSerializer(serializers.Serializer[LaneRow]):
 
     stage = serializers.CharField(source="standing.lane.stage.slug")
     name = serializers.CharField(source="standing.lane.stage.name")
-    runs = RunningSerializer(source="standing.runs", allow_null=True)
+    running = RunningSerializer(source="standing.runs", allow_null=True)
     health = serializers.SerializerMethodField()
     tests_passed = serializers.SerializerMethodField()
     tests_listed = serializers.SerializerMethodField()
@@ -57,7 +57,9 @@ class LaneSerializer(serializers.Serializer[LaneRow]):
     promotion = serializers.SerializerMethodField()
     rights = Words()
 
-    @extend_schema_field(serializers.ChoiceField(choices=["", "healthy", "unhealthy", "running", "unknown"], allow_blank=True))
+    @extend_schema_field(
+        serializers.ChoiceField(choices=["", "healthy", "unhealthy", "running", "unknown"], allow_blank=True)
+    )
     def get_health(self, row: LaneRow) -> str:
         return health(row.standing)[0]
 
@@ -128,9 +130,15 @@ class Projects(Listing):
         node = Node.objects.filter(slug=wish.pop("node"), kind=Node.Kind.DESIGN).first()
         pipeline = Pipeline.objects.filter(slug=wish.pop("pipeline")).first()
         if node is None:
-            raise Invalid(_("There is no design node of this name. Add it first."), code="node_unknown", field="node")
+            raise Invalid(
+                _("There is no design node of this name. Add it first."), code="node_unknown", field="node"
+            )
         if pipeline is None:
-            raise Invalid(_("There is no pipeline of this name. Add it first."), code="pipeline_unknown", field="pipeline")
+            raise Invalid(
+                _("There is no pipeline of this name. Add it first."),
+                code="pipeline_unknown",
+                field="pipeline",
+            )
         project = projects.import_project(by=self.person, node=node, pipeline=pipeline, **wish)
         return Response(_one(self.person, project.key), status=201)
 

@@ -17,10 +17,10 @@ from portal import rights
 from portal.api.auth import acting
 from portal.api.fields import At, Facts, Words
 from portal.api.inputs import Input, Why, checked, whole_number
-from portal.api.paging import Listing
+from portal.api.listing import Listing
 from portal.api.people import PersonSerializer
+from portal.lookups import project_for
 from portal.models import Person
-from portal.queries import project_for
 
 
 class StepSerializer(serializers.Serializer[Step]):

@@ -16,16 +16,18 @@ from deployments.models import DeploymentRequest
 from deployments.queries import promotions_for, request_for, request_verbs, requests_for
 from governance.actions import reports
 from governance.api.reports import ReportSerializer
+from governance.queries import reports_for
 from portal import rights
 from portal.api.auth import acting
 from portal.api.fields import At, Facts, Words
 from portal.api.inputs import Input, PerhapsWhy, Why, checked, one_of
-from portal.api.paging import Listing
+from portal.api.listing import Listing
 from portal.api.people import PersonSerializer
 from portal.errors import Refused
+from portal.lookups import bundle_for, project_for
 from portal.models import Person
 from portal.names import names
-from portal.queries import bundle_for, lane_for, project_for
+from portal.queries import lane_for
 
 
 class RequestSerializer(serializers.Serializer[DeploymentRequest]):
@@ -92,6 +94,7 @@ class RequestDetailSerializer(RequestSerializer):
 
     gate = GateSerializer(allow_null=True)
     promotions = PromotionSerializer(many=True)
+    reports = ReportSerializer(many=True, help_text="those about this request, for who may audit its project")
     can = Words()
 
 
@@ -108,7 +111,9 @@ class NewRequest(Input):
     get=extend_schema(
         parameters=[
             OpenApiParameter("project", str, description="only requests of this project"),
-            OpenApiParameter("status", str, enum=DeploymentRequest.Status.values, description="only requests in this state"),
+            OpenApiParameter(
+                "status", str, enum=DeploymentRequest.Status.values, description="only requests in this state"
+            ),
         ]
     )
 )
@@ -183,7 +188,10 @@ class ReportsOfRequest(APIView):
         """Ask for the audit report of a request. It is made in the background: look at its status."""
         by = acting(request)
         about = request_for(by, number)
-        return Response(ReportSerializer(reports.ask_report(by=by, project=about.lane.project, about=about.subject)).data, status=201)
+        return Response(
+            ReportSerializer(reports.ask_report(by=by, project=about.lane.project, about=about.subject)).data,
+            status=201,
+        )
 
 
 def detail(person: Person, number: int) -> dict[str, Any]:
@@ -191,10 +199,13 @@ def detail(person: Person, number: int) -> dict[str, Any]:
     request = request_for(person, number)
     judged = None if request.is_over else judge(request)
     held = rights.held_on(person, [request.lane])[request.lane_id]
+    tried = promotions_for(person).filter(request=request).order_by("pk")
+    told = reports_for(person).filter(about=request.subject).order_by("pk")
     return {
         **RequestSerializer(request).data,
         "gate": None if judged is None else gate(judged),
-        "promotions": PromotionSerializer(promotions_for(person).filter(request=request).order_by("pk"), many=True).data,
+        "promotions": PromotionSerializer(list(tried), many=True).data,
+        "reports": ReportSerializer(list(told), many=True).data,
         "can": request_verbs(person, request, held, judged if isinstance(judged, Judged) else None),
     }
 
@@ -210,7 +221,7 @@ def judge(request: DeploymentRequest) -> Judged | Refused:
 def gate(judged: Judged | Refused) -> dict[str, Any]:
     """The gate for a program, with the sentences that people read."""
     if isinstance(judged, Refused):
-        nothing = {"at": None, "holds_until": None, "automation": None, "policy": None, "findings": []}
+        nothing: dict[str, Any] = {"at": None, "holds_until": None, "automation": None, "policy": None, "findings": []}
         return {"met": False, **nothing, "problem": judged.sentence}
     case, verdict = judged.case, judged.verdict
     known = names([one for finding in verdict.findings for one in finding.unblock])
@@ -219,7 +230,12 @@ def gate(judged: Judged | Refused) -> dict[str, Any]:
         "at": case.at,
         "holds_until": verdict.holds_until,
         "automation": case.automation,
-        "policy": {"name": case.policy.name, "version": case.policy.version, "digest": case.policy.digest, "tier": case.tier},
+        "policy": {
+            "name": case.policy.name,
+            "version": case.policy.version,
+            "digest": case.policy.digest,
+            "tier": case.tier,
+        },
         "findings": [
             {**finding, "unblock": [{"id": one, "name": known(one)} for one in finding["unblock"]]}
             for finding in findings_in_words(judged)

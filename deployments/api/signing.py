@@ -11,10 +11,10 @@ from rest_framework.views import APIView
 from deployments.actions import signing as action
 from deployments.models import DeploymentRequest
 from deployments.queries import request_for
-from governance.actions.signoffs import MEANINGS, Draft, why_barred
+from governance.actions.signoffs import Draft, why_barred
 from governance.api.signoffs import SignedSerializer, signed, signoff_for
 from governance.models import SignOff
-from governance.sentences import title
+from governance.sentences import meaning, title
 from portal import signing
 from portal.api.auth import acting, by_token
 from portal.api.fields import Digests, Facts
@@ -66,7 +66,14 @@ class Signing(APIView):
     """What would be signed."""
 
     @extend_schema(
-        parameters=[OpenApiParameter("requirement", str, required=True, description="key of the requirement, such as sign_off:fairness")],
+        parameters=[
+            OpenApiParameter(
+                "requirement",
+                str,
+                required=True,
+                description="key of the requirement, such as sign_off:fairness",
+            )
+        ],
         responses=DraftSerializer,
     )
     def get(self, request: Request, number: int) -> Response:
@@ -75,7 +82,9 @@ class Signing(APIView):
         wish = request_for(by, number)
         requirement = request.query_params.get("requirement", "")
         if not requirement:
-            raise Invalid("Name the requirement: ?requirement=…", code="requirement_missing", field="requirement")
+            raise Invalid(
+                "Name the requirement: ?requirement=…", code="requirement_missing", field="requirement"
+            )
         return Response(_said(by, wish, action.draft(by=by, request=wish, requirement=requirement)))
 
 
@@ -95,7 +104,8 @@ class SignOffsOfRequest(APIView):
 
 
 def _said(by: Person, wish: DeploymentRequest, draft: Draft) -> dict[str, Any]:
-    words = {"role": draft.role, "stage": wish.lane.stage.name}
+    lane, bundle_id, scope = wish.lane, wish.bundle.bundle_id, tuple(draft.covered)
+    where = {"project": lane.project.name, "bundle": bundle_id, "stage": lane.stage.name}
     pieces = {"evidence": draft.evidence, "documents": draft.documents}
     return {
         "request": wish.pk,
@@ -104,13 +114,19 @@ def _said(by: Person, wish: DeploymentRequest, draft: Draft) -> dict[str, Any]:
         "role": draft.role,
         "clause": draft.clause.params,
         "clause_digest": draft.clause.digest,
-        "policy": {"name": draft.rules.ref.name, "version": draft.rules.ref.version, "digest": draft.rules.ref.digest},
+        "policy": {
+            "name": draft.rules.ref.name,
+            "version": draft.rules.ref.version,
+            "digest": draft.rules.ref.digest,
+        },
         "covered": draft.covered,
         **{
             name: [{"kind": one.kind, "digest": one.digest, "finding": one.finding} for one in found]
             for name, found in pieces.items()
         },
-        "meanings": {str(decision): str(text) % words for decision, text in MEANINGS.items()},
+        "meanings": {
+            said: meaning(said, draft.role, covers=scope, **where) for said in SignOff.Decision.values
+        },
         "barred": why_barred(by, action.barred(wish)),
         "bound": draft.bound,
     }

@@ -21,7 +21,8 @@ from portal.event_kinds import EventKind
 UPDATE_SECONDS = 3600  # an update that takes longer than this is taken for dead
 FORGOTTEN_SECONDS = 120  # how long an update that DSS knows nothing of is waited for
 DOWNLOADS = 3  # times an archive may come damaged before it is taken for damaged
-DOUBTS = 5  # times a task may call itself failed while DSS's list of updates says that it runs
+HICCUPS = 2  # times a task may call itself failed before it is believed
+DOUBTS = 5  # the same while DSS's list of updates says that it runs
 
 
 def check_target(work: Work) -> Answer:
@@ -196,10 +197,13 @@ def await_update(work: Work) -> Answer:
         # The job id was lost, or DSS forgot the job, or it says that it failed: the list of updates knows better.
         ours = _ours(work, dss, deployment)
     failed = state is not None and state.state in ("failed", "aborted")
-    if ours is not None and ours.ended_ms is None:
+    runs = ours is not None and ours.ended_ms is None
+    if failed:  # DSS says so by an HTTP error, which may also be a hiccup: it has to say so more than once
         doubts = work.note.get("doubts", 0) + 1
-        if not failed or doubts <= DOUBTS:
-            return Wait(next_delay(work.elapsed), {"doubts": doubts} if failed else {})
+        if doubts <= (DOUBTS if runs else HICCUPS):
+            return Wait(next_delay(work.elapsed), {"doubts": doubts})
+    elif runs:
+        return Wait(next_delay(work.elapsed))
     if state is not None and failed:
         raise StepFailed(
             _("DSS could not update %(deployment)s: %(message)s")

@@ -1,4 +1,4 @@
-"""A bundle: what it is made of, what changed, the evidence, the documents, the signatures; and how to bring them about."""
+"""A bundle: what it is made of, what changed, evidence, documents, signatures; and how to bring them about."""
 
 import json
 from dataclasses import dataclass
@@ -58,11 +58,22 @@ def against(bundle: Bundle, standing: Standing) -> Against | None:
         ]
         rows.append(
             {
-                "part": part, "added": len(change.added), "removed": len(change.removed), "changed": len(change.changed),
-                "members": members[:LISTED], "more": max(0, len(members) - LISTED),
+                "part": part,
+                "added": len(change.added),
+                "removed": len(change.removed),
+                "changed": len(change.changed),
+                "members": members[:LISTED],
+                "more": max(0, len(members) - LISTED),
             }
-        )  # fmt: skip
-    return Against(standing.lane.stage.name, standing.lane.stage.slug, other, other.pk == bundle.pk, rows, frozenset(found))
+        )
+    return Against(
+        standing.lane.stage.name,
+        standing.lane.stage.slug,
+        other,
+        other.pk == bundle.pk,
+        rows,
+        frozenset(found),
+    )
 
 
 def _manifest(bundle: Bundle) -> Manifest:
@@ -91,7 +102,11 @@ def _fragment(request: HttpRequest, bundle: Bundle) -> HttpResponse:
         collections = _collections(bundle)
         if not any(one.status == Collection.Status.ASKED for one in collections):
             return renewed()
-        return render(request, "deployments/_collections.html", {"bundle": bundle, "collections": collections, "collecting": True})
+        return render(
+            request,
+            "deployments/_collections.html",
+            {"bundle": bundle, "collections": collections, "collecting": True},
+        )
     if bundle.status != Bundle.Status.ASKED:
         return renewed()
     return render(request, "deployments/_registering.html", {"bundle": bundle})
@@ -100,12 +115,18 @@ def _fragment(request: HttpRequest, bundle: Bundle) -> HttpResponse:
 def _collections(bundle: Bundle) -> list[Collection]:
     """The latest collection of each kind in each lane."""
     newest: dict[tuple[int, str], Collection] = {}
-    for row in Collection.objects.filter(bundle=bundle).select_related("lane__stage", "asked_by").order_by("-pk")[:50]:
+    for row in (
+        Collection.objects.filter(bundle=bundle)
+        .select_related("lane__stage", "asked_by")
+        .order_by("-pk")[:50]
+    ):
         newest.setdefault((row.lane_id, row.what), row)
     return [row for row in newest.values() if row.status != Collection.Status.DONE]
 
 
-def _page(request: HttpRequest, bundle: Bundle, *, document_form: DocumentForm | None = None, status: int = 200) -> HttpResponse:
+def _page(
+    request: HttpRequest, bundle: Bundle, *, document_form: DocumentForm | None = None, status: int = 200
+) -> HttpResponse:
     person = person_of(request)
     lanes = lanes_of(bundle.project)
     held = rights.held_on(person, lanes)
@@ -116,26 +137,42 @@ def _page(request: HttpRequest, bundle: Bundle, *, document_form: DocumentForm |
     shown = exhibits(bundle, clauses) if bundle.is_registered else []
     collections = _collections(bundle)
     running_in = [one.lane for one in stands if one.runs is not None and one.runs.bundle_id == bundle.pk]
-    return render(request, "deployments/bundle.html", {
-        "project": bundle.project,
-        "bundle": bundle,
-        "runs_in": running_in,
-        "parts": [(part, bundle.parts.get(part, ""), compared is not None and part in compared.changed) for part in PARTS],
-        "against": compared,
-        "stages": [one for one in stands if one.runs is not None],
-        "exhibits": shown,
-        "documents": documents(bundle) if bundle.is_registered else [],
-        "document_form": document_form or DocumentForm(kinds=kinds(clauses)),
-        "may_ask": bool(askable) and bundle.is_registered,
-        "ask_form": AskForm(
-            bundles=Bundle.objects.filter(pk=bundle.pk), lanes=askable, initial={"bundle": bundle.bundle_id}
-        ) if askable and bundle.is_registered else None,
-        "collect": _to_collect(askable, running_in, clauses),
-        "collections": collections,
-        "collecting": any(one.status == Collection.Status.ASKED for one in collections),
-        "signoffs": SignOff.objects.filter(bundle=bundle).select_related("person", "lane__stage", "withdrawal"),
-        "requests": DeploymentRequest.objects.filter(bundle=bundle).select_related("lane__stage", "requested_by"),
-    }, status=status)  # fmt: skip
+    return render(
+        request,
+        "deployments/bundle.html",
+        {
+            "project": bundle.project,
+            "bundle": bundle,
+            "runs_in": running_in,
+            "parts": [
+                (part, bundle.parts.get(part, ""), compared is not None and part in compared.changed)
+                for part in PARTS
+            ],
+            "against": compared,
+            "stages": [one for one in stands if one.runs is not None],
+            "exhibits": shown,
+            "documents": documents(bundle) if bundle.is_registered else [],
+            "document_form": document_form or DocumentForm(kinds=kinds(clauses)),
+            "may_ask": bool(askable) and bundle.is_registered,
+            "ask_form": AskForm(
+                bundles=Bundle.objects.filter(pk=bundle.pk),
+                lanes=askable,
+                initial={"bundle": bundle.bundle_id},
+            )
+            if askable and bundle.is_registered
+            else None,
+            "collect": _to_collect(askable, running_in, clauses),
+            "collections": collections,
+            "collecting": any(one.status == Collection.Status.ASKED for one in collections),
+            "signoffs": SignOff.objects.filter(bundle=bundle).select_related(
+                "person", "lane__stage", "withdrawal"
+            ),
+            "requests": DeploymentRequest.objects.filter(bundle=bundle).select_related(
+                "lane__stage", "requested_by"
+            ),
+        },
+        status=status,
+    )
 
 
 def _compared(slug: str, bundle: Bundle, stands: list[Standing]) -> Against | None:
@@ -175,7 +212,9 @@ def write_document(request: HttpRequest, key: str, bundle_id: str) -> HttpRespon
     if form.is_valid():
         with told_by(form):
             document = document_actions.write(by=person, bundle=bundle, **form.cleaned_data)
-            messages.success(request, _("“%(title)s” is recorded and pinned by its digest.") % {"title": document.title})
+            messages.success(
+                request, _("“%(title)s” is recorded and pinned by its digest.") % {"title": document.title}
+            )
             return redirect("bundle", key, bundle_id)
     return _page(request, bundle, document_form=form, status=400)
 
@@ -185,7 +224,9 @@ def collect(request: HttpRequest, key: str, bundle_id: str) -> HttpResponse:
     """Ask for one kind of evidence to be collected where the bundle runs."""
     person = person_of(request)
     bundle = bundle_for(person, key, bundle_id)
-    lane = next((one for one in lanes_of(bundle.project) if one.stage.slug == request.POST.get("stage")), None)
+    lane = next(
+        (one for one in lanes_of(bundle.project) if one.stage.slug == request.POST.get("stage")), None
+    )
     if lane is None:
         raise rights.absent()
     evidence_actions.ask_collection(by=person, bundle=bundle, lane=lane, what=request.POST.get("what", ""))

@@ -16,13 +16,22 @@ def page(request: HttpRequest) -> HttpResponse:
     person = person_of(request)
     waiting = inbox.waits_for(person)
     wrong = inbox.went_wrong(person)
-    return render(request, "deployments/inbox.html", {
-        "waiting": [
-            {"item": one, "sign": [row for row in findings_in_words(one.judged) if row["key"] in one.sign] if one.sign else []}
-            for one in waiting
-        ],
-        "cut": len(waiting) >= inbox.LIMIT,
-        "mine": inbox.asked_by(person),
-        "wrong": wrong,
-        "stories": [(promotion, story(promotion)) for promotion in wrong.promotions],
-    })  # fmt: skip
+    return render(
+        request,
+        "deployments/inbox.html",
+        {
+            "waiting": [
+                {
+                    "item": one,
+                    "sign": [row for row in findings_in_words(one.judged) if row["key"] in one.sign]
+                    if one.sign
+                    else [],
+                }
+                for one in waiting
+            ],
+            "cut": len(waiting) >= inbox.LIMIT,
+            "mine": inbox.asked_by(person),
+            "wrong": wrong,
+            "stories": [(promotion, story(promotion)) for promotion in wrong.promotions],
+        },
+    )

@@ -39,7 +39,9 @@ def table(request: HttpRequest) -> HttpResponse:
     for project in projects:
         by_stage = {one.lane.stage.name: drawn(one) for one in stands[project.pk]}
         rows.append((project, [(stage, by_stage.get(stage)) for stage in stages]))
-    return render(request, "deployments/projects.html", {"page": page, "rows": rows, "stages": stages, "said": said})
+    return render(
+        request, "deployments/projects.html", {"page": page, "rows": rows, "stages": stages, "said": said}
+    )
 
 
 @require_GET
@@ -49,34 +51,54 @@ def page(request: HttpRequest, key: str) -> HttpResponse:
 
 
 def _page(
-    request: HttpRequest, project: Project, *, bundle_form: BundleForm | None = None, ask_form: AskForm | None = None, status: int = 200
+    request: HttpRequest,
+    project: Project,
+    *,
+    bundle_form: BundleForm | None = None,
+    ask_form: AskForm | None = None,
+    status: int = 200,
 ) -> HttpResponse:
     person = person_of(request)
     lanes = lanes_of(project)
     held = rights.held_on(person, lanes)
     askable = [lane for lane in lanes if Right.REQUEST.value in held[lane.pk]]
-    registered = Bundle.objects.filter(project=project, status=Bundle.Status.REGISTERED).order_by("-registered_at")
-    bundles = page_of(request, Bundle.objects.filter(project=project).select_related("author", "asked_by"), 15)
+    registered = Bundle.objects.filter(project=project, status=Bundle.Status.REGISTERED).order_by(
+        "-registered_at"
+    )
+    bundles = page_of(
+        request, Bundle.objects.filter(project=project).select_related("author", "asked_by"), 15
+    )
     requests = list(
-        DeploymentRequest.objects.filter(lane__project=project).select_related("lane__stage", "bundle", "requested_by")[:RECENT]
+        DeploymentRequest.objects.filter(lane__project=project).select_related(
+            "lane__stage", "bundle", "requested_by"
+        )[:RECENT]
     )
     promotions = latest_promotions(requests)
     newest = registered.select_related("author").first()
     audits = any(Right.AUDIT.value in names_ for names_ in held.values())
-    return render(request, "deployments/project.html", {
-        "project": project,
-        "lanes": [drawn_design(project, newest), *(drawn(one) for one in standings([project])[project.pk])],
-        "bundles": bundles,
-        "requests": [(one, promotions.get(one.pk)) for one in requests],
-        "may_ask": bool(askable),
-        "bundle_form": bundle_form or BundleForm(),
-        "ask_form": ask_form or (AskForm(bundles=registered, lanes=askable) if askable and newest else None),
-        "owners": list(project.owners.all()),
-        "held": _held(lanes, held),
-        "grantors": rights.grantors() if not askable else "",
-        "history": _history(project) if audits else _promotions(project),
-        "audits": audits,
-    }, status=status)  # fmt: skip
+    return render(
+        request,
+        "deployments/project.html",
+        {
+            "project": project,
+            "lanes": [
+                drawn_design(project, newest),
+                *(drawn(one) for one in standings([project])[project.pk]),
+            ],
+            "bundles": bundles,
+            "requests": [(one, promotions.get(one.pk)) for one in requests],
+            "may_ask": bool(askable),
+            "bundle_form": bundle_form or BundleForm(),
+            "ask_form": ask_form
+            or (AskForm(bundles=registered, lanes=askable) if askable and newest else None),
+            "owners": list(project.owners.all()),
+            "held": _held(lanes, held),
+            "grantors": rights.grantors() if not askable else "",
+            "history": _history(project) if audits else _promotions(project),
+            "audits": audits,
+        },
+        status=status,
+    )
 
 
 def _held(lanes: list[Lane], held: dict[int, frozenset[str]]) -> list[tuple[str, list[str]]]:
@@ -85,7 +107,11 @@ def _held(lanes: list[Lane], held: dict[int, frozenset[str]]) -> list[tuple[str,
     return [
         (
             lane.stage.name,
-            [words.get(name) or _("sign as %(role)s") % {"role": name.removeprefix("sign_").replace("-", " ")} for name in sorted(held[lane.pk])],
+            [
+                words.get(name)
+                or _("sign as %(role)s") % {"role": name.removeprefix("sign_").replace("-", " ")}
+                for name in sorted(held[lane.pk])
+            ],
         )
         for lane in lanes
     ]
@@ -95,14 +121,24 @@ def _history(project: Project) -> list[dict[str, object]]:
     entries = ledger.read(ledger.rows(project=project.key).order_by("-seq")[:RECENT])
     known = names([entry.actor_id for entry in entries])
     return [
-        {"text": ledger.sentence(entry, known), "at": entry.at, "url": reverse("ledger-entry", args=[entry.seq])} for entry in entries
+        {
+            "text": ledger.sentence(entry, known),
+            "at": entry.at,
+            "url": reverse("ledger-entry", args=[entry.seq]),
+        }
+        for entry in entries
     ]
 
 
 def _promotions(project: Project) -> list[dict[str, object]]:
     found = Promotion.objects.filter(lane__project=project).select_related("lane__stage", "bundle")[:RECENT]
     return [
-        {"text": story(one), "at": one.ended_at or one.started_at, "url": reverse("request", args=[project.key, one.request_id])} for one in found
+        {
+            "text": story(one),
+            "at": one.ended_at or one.started_at,
+            "url": reverse("request", args=[project.key, one.request_id]),
+        }
+        for one in found
     ]
 
 
@@ -116,7 +152,11 @@ def register_bundle(request: HttpRequest, key: str) -> HttpResponse:
         asked = form.cleaned_data
         with told_by(form):
             bundle = bundle_actions.ask_bundle(
-                by=person, project=project, bundle_id=asked["bundle_id"].strip(), pick=asked["how"] == "pick", notes=asked["notes"]
+                by=person,
+                project=project,
+                bundle_id=asked["bundle_id"].strip(),
+                pick=asked["how"] == "pick",
+                notes=asked["notes"],
             )
             return redirect("bundle", project.key, bundle.bundle_id)
     return _page(request, project, bundle_form=form, status=400)
@@ -132,11 +172,15 @@ def ask(request: HttpRequest, key: str) -> HttpResponse:
     if form.is_valid():
         asked = form.cleaned_data
         with told_by(form):
-            return _submitted(request, person, project, asked["bundle"], form.lanes[asked["stage"]], asked["why"])
+            return _submitted(
+                request, person, project, asked["bundle"], form.lanes[asked["stage"]], asked["why"]
+            )
     return _page(request, project, ask_form=form, status=400)
 
 
-def _submitted(request: HttpRequest, person: Person, project: Project, bundle: Bundle, lane: Lane, why: str) -> HttpResponse:
+def _submitted(
+    request: HttpRequest, person: Person, project: Project, bundle: Bundle, lane: Lane, why: str
+) -> HttpResponse:
     try:
         made = request_actions.submit(by=person, bundle=bundle, lane=lane, why=why)
     except Refused as refusal:

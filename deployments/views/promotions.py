@@ -9,22 +9,19 @@ from django.views.decorators.http import require_http_methods
 from deployments.actions import promotions as promotion_actions
 from deployments.forms import ReasonForm, StopForm
 from deployments.models import Promotion
+from deployments.queries import promotion_for
 from deployments.words import story
 from portal import rights
-from portal.lookups import project_for
 from portal.models import Person, Right
 from portal.pages import person_of, told_by
 
 
-def _promotion(person: Person, key: str, number: int) -> Promotion:
-    project = project_for(person, key)
-    promotion = (
-        Promotion.objects.select_related("lane__project", "lane__stage", "request__lane__stage", "bundle", "place")
-        .filter(pk=number, lane__project=project)
-        .first()
-    )
-    if promotion is None:
+def _found(person: Person, key: str, number: int) -> Promotion:
+    """The promotion, for whoever may stop it or let go of its lane."""
+    promotion = promotion_for(person, number)
+    if promotion.lane.project.key != key:
         raise rights.absent()
+    rights.check(person, Right.PROMOTE, promotion.lane)
     return promotion
 
 
@@ -32,31 +29,43 @@ def _promotion(person: Person, key: str, number: int) -> Promotion:
 def stop(request: HttpRequest, key: str, number: int) -> HttpResponse:
     """Say what stopping will do, ask why (and, once something live changed, what then), and stop."""
     person = person_of(request)
-    promotion = _promotion(person, key, number)
-    rights.check(person, Right.PROMOTE, promotion.lane)
+    promotion = _found(person, key, number)
     form = StopForm(request.POST or None, initial={"then": "back"})
     if request.method == "POST" and form.is_valid():
         with told_by(form):
             rollback = promotion_actions.stop(
-                by=person, promotion=promotion, why=form.cleaned_data["why"], keep=form.cleaned_data["then"] == "keep"
+                by=person,
+                promotion=promotion,
+                why=form.cleaned_data["why"],
+                keep=form.cleaned_data["then"] == "keep",
             )
             messages.success(request, _("Stopped, and rolling back.") if rollback else _("Stopped."))
             return redirect("request", key, promotion.request_id)
-    return render(request, "deployments/stop.html", {"project": promotion.lane.project, "promotion": promotion, "form": form})
+    return render(
+        request,
+        "deployments/stop.html",
+        {"project": promotion.lane.project, "promotion": promotion, "form": form},
+    )
 
 
 @require_http_methods(["GET", "POST"])
 def release(request: HttpRequest, key: str, number: int) -> HttpResponse:
     """Say what letting go of the lane means, ask why, and do it."""
     person = person_of(request)
-    promotion = _promotion(person, key, number)
-    rights.check(person, Right.PROMOTE, promotion.lane)
+    promotion = _found(person, key, number)
     form = ReasonForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         with told_by(form):
             promotion_actions.release_lane(by=person, promotion=promotion, why=form.cleaned_data["why"])
             messages.success(request, _("%(stage)s is free again.") % {"stage": promotion.lane.stage.name})
             return redirect("request", key, promotion.request_id)
-    return render(request, "deployments/release.html", {
-        "project": promotion.lane.project, "promotion": promotion, "form": form, "story": story(promotion),
-    })  # fmt: skip
+    return render(
+        request,
+        "deployments/release.html",
+        {
+            "project": promotion.lane.project,
+            "promotion": promotion,
+            "form": form,
+            "story": story(promotion),
+        },
+    )

@@ -16,6 +16,7 @@ from deployments.forms import ReasonForm
 from deployments.judging import Judged, judge_now
 from deployments.lanes import drawn, drawn_design, standings
 from deployments.models import REQUEST_MOVES, DeploymentRequest, Promotion
+from deployments.queries import promotion_verbs, requests_for
 from deployments.views.bundles import against
 from deployments.words import story
 from governance.actions import reports
@@ -23,20 +24,15 @@ from governance.exhibits import exhibits
 from governance.models import Report, SignOff
 from portal import rights
 from portal.errors import Invalid, Refused
-from portal.lookups import project_for
 from portal.models import Person, Right
 from portal.moves import open_to
 from portal.pages import is_fragment, person_of, renewed, told_by
+from portal.queries import check_audit
 
 
 def found(person: Person, key: str, number: int) -> DeploymentRequest:
     """The request of this number in this project; raises Absent where the person may not see it."""
-    project = project_for(person, key)
-    request = (
-        DeploymentRequest.objects.select_related("lane__project__node", "lane__stage", "bundle__author", "bundle__project", "requested_by")
-        .filter(pk=number, lane__project=project)
-        .first()
-    )
+    request = requests_for(person).filter(pk=number, lane__project__key=key).first()
     if request is None:
         raise rights.absent()
     return request
@@ -49,44 +45,59 @@ def page(request: HttpRequest, key: str, number: int) -> HttpResponse:
 
 
 def _page(
-    request: HttpRequest, wish: DeploymentRequest, *, promote_form: ReasonForm | None = None, withdraw_form: ReasonForm | None = None,
+    request: HttpRequest,
+    wish: DeploymentRequest,
+    *,
+    promote_form: ReasonForm | None = None,
+    withdraw_form: ReasonForm | None = None,
     status: int = 200,
-) -> HttpResponse:  # fmt: skip
+) -> HttpResponse:
     person = person_of(request)
     held = rights.held_on(person, [wish.lane])[wish.lane_id]
     judged, unjudged = _judged(wish)
     promotions = list(
-        Promotion.objects.filter(request=wish).select_related("bundle", "lane__stage", "started_by", "undoes__bundle").order_by("-pk")
+        Promotion.objects.filter(request=wish)
+        .select_related("bundle", "lane__stage", "started_by", "undoes__bundle")
+        .order_by("-pk")
     )
     running = next((one for one in promotions if not one.is_over), None)
     stands = standings([wish.lane.project])[wish.lane.project_id]
     here = next(one for one in stands if one.lane.pk == wish.lane_id)
     verbs = open_to(wish.status, REQUEST_MOVES, held)
     clauses = list(judged.case.requirements) if judged else []
-    may_promote = Right.PROMOTE.value in held
-    return render(request, "deployments/request.html", {
-        "project": wish.lane.project,
-        "wish": wish,
-        "lanes": [drawn_design(wish.lane.project, wish.bundle), *(_lane(one, wish) for one in stands)],
-        "judged": judged,
-        "unjudged": unjudged,
-        "gate": gate_rows(wish, judged, person, held) if judged else [],
-        "bar": verdict_bar(wish, judged, person, held, here.coming or here.held_by) if judged and wish.status == "open" else None,
-        "promotion": running or (promotions[0] if promotions else None),
-        "running": running,
-        "steps": step_rows(running or promotions[0]) if promotions else steps_ahead(wish.lane_id),
-        "history": [(one, story(one), bool(one.holds_lane and one.is_over)) for one in promotions],
-        "facts": _facts(wish, here),
-        "against": against(wish.bundle, here),
-        "exhibits": exhibits(wish.bundle, clauses) if clauses else [],
-        "signoffs": SignOff.objects.filter(lane=wish.lane, bundle=wish.bundle).select_related("person", "withdrawal").order_by("signed_at"),
-        "reports": Report.objects.filter(project=wish.lane.project, about=wish.subject).order_by("-asked_at"),
-        "may_report": Right.AUDIT.value in held,
-        "may_promote": may_promote,
-        "may_withdraw": "withdraw" in verbs,
-        "promote_form": promote_form or ReasonForm(prefix="promote"),
-        "withdraw_form": withdraw_form or ReasonForm(prefix="withdraw"),
-    }, status=status)  # fmt: skip
+    return render(
+        request,
+        "deployments/request.html",
+        {
+            "project": wish.lane.project,
+            "wish": wish,
+            "lanes": [drawn_design(wish.lane.project, wish.bundle), *(_lane(one, wish) for one in stands)],
+            "judged": judged,
+            "unjudged": unjudged,
+            "gate": gate_rows(wish, judged, person, held) if judged else [],
+            "bar": verdict_bar(wish, judged, person, held, here.coming or here.held_by)
+            if judged and wish.status == "open"
+            else None,
+            "promotion": running or (promotions[0] if promotions else None),
+            "running": running,
+            "steps": step_rows(running or promotions[0]) if promotions else steps_ahead(wish.lane_id),
+            "history": [(one, story(one), promotion_verbs(one, held)) for one in promotions],
+            "facts": _facts(wish, here),
+            "against": against(wish.bundle, here),
+            "exhibits": exhibits(wish.bundle, clauses) if clauses else [],
+            "signoffs": SignOff.objects.filter(lane=wish.lane, bundle=wish.bundle)
+            .select_related("person", "withdrawal")
+            .order_by("signed_at"),
+            "reports": Report.objects.filter(project=wish.lane.project, about=wish.subject).order_by(
+                "-asked_at"
+            ),
+            "may_report": Right.AUDIT.value in held,
+            "may_withdraw": "withdraw" in verbs,
+            "promote_form": promote_form or ReasonForm(prefix="promote"),
+            "withdraw_form": withdraw_form or ReasonForm(prefix="withdraw"),
+        },
+        status=status,
+    )
 
 
 def _judged(wish: DeploymentRequest) -> tuple[Judged | None, str]:
@@ -101,7 +112,11 @@ def _lane(standing: Any, wish: DeploymentRequest) -> dict[str, Any]:
     """One lane, with this request's bundle on its way to the request's own stage only."""
     box = drawn(standing)
     if standing.lane.pk == wish.lane_id:
-        box["coming"] = wish.bundle.bundle_id if not wish.is_over and box["bundle"] != wish.bundle.bundle_id else box["coming"]
+        box["coming"] = (
+            wish.bundle.bundle_id
+            if not wish.is_over and box["bundle"] != wish.bundle.bundle_id
+            else box["coming"]
+        )
     else:
         box["coming"] = standing.coming.bundle.bundle_id if standing.coming else ""
     return box
@@ -110,9 +125,16 @@ def _lane(standing: Any, wish: DeploymentRequest) -> dict[str, Any]:
 def _facts(wish: DeploymentRequest, here: Any) -> list[dict[str, Any]]:
     key = wish.lane.project.key
     return [
-        {"label": _("Bundle"), "value": wish.bundle.bundle_id, "url": reverse("bundle", args=[key, wish.bundle.bundle_id])},
+        {
+            "label": _("Bundle"),
+            "value": wish.bundle.bundle_id,
+            "url": reverse("bundle", args=[key, wish.bundle.bundle_id]),
+        },
         {"label": _("Archive"), "value": wish.bundle.archive, "kind": "digest"},
-        {"label": _("Made by"), "value": wish.bundle.author.name if wish.bundle.author else wish.bundle.author_in_dss},
+        {
+            "label": _("Made by"),
+            "value": wish.bundle.author.name if wish.bundle.author else wish.bundle.author_in_dss,
+        },
         {"label": _("Registered"), "value": wish.bundle.registered_at, "kind": "when"},
         {"label": _("Runs there now"), "value": here.runs.bundle.bundle_id if here.runs else _("nothing")},
     ]
@@ -123,13 +145,23 @@ def live(request: HttpRequest, key: str, number: int) -> HttpResponse:
     """The steps of the running promotion, which look again by themselves; once it is over, the page is read anew."""
     wish = found(person_of(request), key, number)
     running = (
-        Promotion.objects.filter(request=wish, status=Promotion.Status.RUNNING).select_related("bundle", "lane__stage", "started_by").first()
+        Promotion.objects.filter(request=wish, status=Promotion.Status.RUNNING)
+        .select_related("bundle", "lane__stage", "started_by")
+        .first()
     )
     if running is None or request.GET.get("promotion") not in (None, str(running.pk)):
         return renewed() if is_fragment(request) else redirect("request", key, number)
-    return render(request, "deployments/_steps.html", {
-        "project": wish.lane.project, "wish": wish, "promotion": running, "running": running, "steps": step_rows(running),
-    })  # fmt: skip
+    return render(
+        request,
+        "deployments/_steps.html",
+        {
+            "project": wish.lane.project,
+            "wish": wish,
+            "promotion": running,
+            "running": running,
+            "steps": step_rows(running),
+        },
+    )
 
 
 @require_POST
@@ -168,6 +200,6 @@ def report(request: HttpRequest, key: str, number: int) -> HttpResponse:
     """Ask for the audit report of this request."""
     person = person_of(request)
     wish = found(person, key, number)
-    rights.check(person, Right.AUDIT, wish.lane)
+    check_audit(person, wish.lane.project)
     made = reports.ask_report(by=person, project=wish.lane.project, about=wish.subject)
     return redirect("report", made.pk)

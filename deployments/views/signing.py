@@ -13,11 +13,11 @@ from deployments.lanes import standings
 from deployments.models import DeploymentRequest
 from deployments.views.bundles import against
 from deployments.views.requests import found
-from governance.actions.signoffs import MEANINGS, Draft, why_barred
+from governance.actions.signoffs import Draft, why_barred
 from governance.exhibits import documents, exhibits
 from governance.forms import SignForm
 from governance.models import SignOff
-from governance.sentences import title
+from governance.sentences import meaning, title
 from portal.errors import Stale
 from portal.pages import person_of, told_by
 
@@ -37,10 +37,18 @@ def page(request: HttpRequest, key: str, number: int, requirement: str) -> HttpR
         try:
             with told_by(form):
                 signoff = signing.sign(
-                    by=person, password=said["password"], request=wish, requirement=requirement, decision=said["decision"],
-                    bound=said["bound"], comment=said["comment"],
-                )  # fmt: skip
-                messages.success(request, _("Signed: %(decision)s. Thank you.") % {"decision": signoff.get_decision_display()})
+                    by=person,
+                    password=said["password"],
+                    request=wish,
+                    requirement=requirement,
+                    decision=said["decision"],
+                    bound=said["bound"],
+                    comment=said["comment"],
+                )
+                messages.success(
+                    request,
+                    _("Signed: %(decision)s. Thank you.") % {"decision": signoff.get_decision_display()},
+                )
                 return redirect("request", key, number)
         except Stale as refusal:
             stale = refusal.sentence
@@ -49,28 +57,54 @@ def page(request: HttpRequest, key: str, number: int, requirement: str) -> HttpR
 
 
 def _page(
-    request: HttpRequest, wish: DeploymentRequest, draft: Draft, form: SignForm, barred: str, stale: str, status: int
+    request: HttpRequest,
+    wish: DeploymentRequest,
+    draft: Draft,
+    form: SignForm,
+    barred: str,
+    stale: str,
+    status: int,
 ) -> HttpResponse:
     judged = judge_now(wish)
     words = {row["key"]: row for row in findings_in_words(judged)}
-    here = next(one for one in standings([wish.lane.project])[wish.lane.project_id] if one.lane.pk == wish.lane_id)
+    here = next(
+        one for one in standings([wish.lane.project])[wish.lane.project_id] if one.lane.pk == wish.lane_id
+    )
     findings = {shown.digest: shown.finding for shown in (*draft.evidence, *draft.documents)}
-    return render(request, "deployments/sign.html", {
-        "project": wish.lane.project,
-        "wish": wish,
-        "draft": draft,
-        "title": title(draft.clause),
-        "role": draft.role.replace("-", " "),
-        "finding": words.get(draft.clause.key),
-        "meanings": [
-            (decision, str(MEANINGS[SignOff.Decision(decision)]) % {"role": draft.role, "stage": wish.lane.stage.name})
-            for decision in SignOff.Decision.values
-        ],
-        "covered": sorted(draft.covered.items()),
-        "form": form,
-        "barred": barred,
-        "stale": stale,
-        "exhibits": [(one, findings.get(one.evidence.digest, "")) for one in exhibits(wish.bundle, draft.case.requirements)],
-        "documents": [(one, findings.get(one.digest, "")) for one in documents(wish.bundle)],
-        "against": against(wish.bundle, here),
-    }, status=status)  # fmt: skip
+    return render(
+        request,
+        "deployments/sign.html",
+        {
+            "project": wish.lane.project,
+            "wish": wish,
+            "draft": draft,
+            "title": title(draft.clause),
+            "role": draft.role.replace("-", " "),
+            "finding": words.get(draft.clause.key),
+            "meanings": [
+                (
+                    decision,
+                    meaning(
+                        decision,
+                        draft.role,
+                        project=wish.lane.project.name,
+                        bundle=wish.bundle.bundle_id,
+                        stage=wish.lane.stage.name,
+                        covers=tuple(draft.covered),
+                    ),
+                )
+                for decision in SignOff.Decision.values
+            ],
+            "covered": sorted(draft.covered.items()),
+            "form": form,
+            "barred": barred,
+            "stale": stale,
+            "exhibits": [
+                (one, findings.get(one.evidence.digest, ""))
+                for one in exhibits(wish.bundle, draft.case.requirements)
+            ],
+            "documents": [(one, findings.get(one.digest, "")) for one in documents(wish.bundle)],
+            "against": against(wish.bundle, here),
+        },
+        status=status,
+    )

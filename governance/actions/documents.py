@@ -1,5 +1,7 @@
 """Documents that people write in the portal: Markdown, pinned by digest."""
 
+import re
+
 from django.utils.translation import gettext as _
 
 from governance.actions.evidence import record_document
@@ -10,6 +12,8 @@ from portal.errors import Invalid
 from portal.models import Bundle, Lane, Person, Right
 
 LIMIT = 200_000
+TITLE_LIMIT = 200
+KIND = re.compile(r"[a-z][a-z0-9-]{0,49}")
 # What a written document is about unless it says otherwise: a purpose stands while models, data and flow do.
 ABOUT = ("data", "flow", "models", "other")
 
@@ -26,10 +30,21 @@ def write(*, by: Person, bundle: Bundle, kind: str, title: str, text: str) -> Do
             code="bundle_not_registered",
             field="bundle",
         )
-    if not kind.strip():
-        raise Invalid(_("Choose which document this is."), code="document_kind", field="kind")
+    if not KIND.fullmatch(kind):
+        raise Invalid(
+            _("Choose which document this is: the name the policy gives it, such as intended-use."),
+            code="document_kind",
+            field="kind",
+        )
     if not title.strip():
         raise Invalid(_("Give the document a title."), code="document_title", field="title")
+    if len(title.strip()) > TITLE_LIMIT:
+        raise Invalid(
+            _("Give the document a title of at most %(limit)s characters.") % {"limit": TITLE_LIMIT},
+            code="document_title_long",
+            field="title",
+        )
+    text = text.replace("\r\n", "\n")
     if not text.strip():
         raise Invalid(
             _("The document is empty; write what reviewers need to know."),
@@ -43,7 +58,7 @@ def write(*, by: Person, bundle: Bundle, kind: str, title: str, text: str) -> Do
             field="text",
         )
     with ledger.business():
-        kept = content.put(text.replace("\r\n", "\n").encode(), "text/markdown; charset=utf-8")
+        kept = content.put(text.encode(), "text/markdown; charset=utf-8")
         document = Document.objects.create(
             kind=kind,
             project=bundle.project,

@@ -4,22 +4,23 @@ Asking is a person's act; `collect` does the work, may be killed anywhere and re
 found again by the ids in `progress`, and nothing is kept until everything is known.
 """
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q
+from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from governance import explainability
-from governance.docx import headings
+from governance.docx import DocumentError, headings
 from governance.fairness import GroupCounter
 from governance.models import Collection, Document, Evidence
 from governance.queries import rules_of_tier
-from portal import content, ledger, rights
+from portal import content, lease, ledger, rights
 from portal.canonical import digest
 from portal.dss.client import Dss
 from portal.dss.connect import connect, is_passing
@@ -29,8 +30,19 @@ from portal.errors import Invalid, Refused
 from portal.event_kinds import EventKind
 from portal.models import Bundle, Lane, Person, Right
 
-ATTEMPTS = 6
-ROWS_PER_LEASE = 50_000  # rows counted between two signs of life
+log = logging.getLogger(__name__)
+
+ATTEMPTS = 8  # times in a row that what may pass may happen: about a minute in all
+BROKEN = 3  # times in a row that our own code may break, or DSS forget what it does
+FIRST_PAUSE = 0.5  # seconds; doubled each time
+AT_ONCE = 0.01
+LOST_SECONDS = (
+    20.0  # how long the result of a start whose answer was lost is waited for before it is started again
+)
+COMPUTE_SECONDS = 3600.0
+BROKE = (
+    "Countersign itself broke while collecting; its log says where. Collect again, or tell an administrator."
+)
 RESULT_TYPE = "application/vnd.countersign.evidence+json"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
@@ -118,7 +130,7 @@ def collect(*, by: Person, collection_pk: int) -> float | None:
             return _later(held, collection, error.sentence)
         _fail(by, collection, error.code, error.sentence)
         return None
-    except Refused as refusal:
+    except (Refused, DocumentError) as refusal:
         _fail(by, collection, refusal.code, refusal.sentence)
         return None
     except Exception:
@@ -171,7 +183,8 @@ def _fairness(by: Person, collection: Collection, dss: Dss) -> None:
     if not (project.scored_dataset and project.outcome_column and project.favourable_value):
         raise Invalid(
             _(
-                "This project names no scored dataset with its outcome column and favourable value. An administrator can add them."
+                "This project names no scored dataset with its outcome column and favourable value. "
+                "An administrator can add them."
             ),
             code="fairness_source_missing",
             field="scored_dataset",
@@ -184,7 +197,8 @@ def _fairness(by: Person, collection: Collection, dss: Dss) -> None:
         if column not in names:
             raise Invalid(
                 _(
-                    "Dataset %(dataset)s has no column “%(column)s”. Add it to the dataset, or correct the policy or the project."
+                    "Dataset %(dataset)s has no column “%(column)s”. "
+                    "Add it to the dataset, or correct the policy or the project."
                 )
                 % {"dataset": project.scored_dataset, "column": column},
                 code="fairness_column_missing",
@@ -224,27 +238,28 @@ def _sensitive(collection: Collection) -> tuple[list[str], int]:
 def _explainability(by: Person, collection: Collection, dss: Dss) -> float | None:
     project = collection.lane.project
     version = _active_version(dss, collection)
-    progress = collection.progress
     importance = dss.feature_importance(project.key, project.model_id, version)
     if importance is None:
-        return _compute(
+        again = _compute(
             dss,
-            progress,
+            collection,
             "importance",
             lambda: dss.start_feature_importance(project.key, project.model_id, version),
         )
-    attributes = _sensitive(collection)[0]
+        if again > 0:
+            return again
+    attributes = _split_by(collection)
     subpopulations = dss.subpopulations(project.key, project.model_id, version)
-    if subpopulations is None and "subpopulations_done" not in progress:
+    if subpopulations is None and attributes and importance is not None:
         again = _compute(
             dss,
-            progress,
+            collection,
             "subpopulations",
             lambda: dss.start_subpopulations(project.key, project.model_id, version, attributes),
         )
         if again > 0:
             return again
-    result = explainability.result(importance, subpopulations)
+    result = None if importance is None else explainability.result(importance, subpopulations)
     if result is None:
         raise Refused(
             _("DSS has no feature importance of model %(model)s. Compute it in DSS, then collect again.")
@@ -256,6 +271,16 @@ def _explainability(by: Person, collection: Collection, dss: Dss) -> float | Non
         by, collection, Evidence.Kind.EXPLAINABILITY, result, {"model": project.model_id, "version": version}
     )
     return None
+
+
+def _split_by(collection: Collection) -> list[str]:
+    """The sensitive columns to split by; none where the policy asks no fairness of this project."""
+    try:
+        return _sensitive(collection)[0]
+    except Refused as refusal:
+        if refusal.code != "fairness_not_asked":
+            raise
+        return []
 
 
 def _compute(dss: Dss, collection: Collection, what: str, start: Callable[[], str]) -> float:
@@ -312,14 +337,29 @@ def _active_version(dss: Dss, collection: Collection) -> str:
 def _model_documentation(by: Person, collection: Collection, dss: Dss) -> float | None:
     project = collection.lane.project
     progress = collection.progress
-    if "documentation" not in progress:
+    started = progress.setdefault("documentation", {"starts": 0})
+    if "job" not in started:
+        if started["starts"] >= BROKEN:
+            raise Refused(
+                _("DSS forgets the model document while it is made. Try again later."),
+                code="documentation_forgotten",
+            )
         version = _active_version(dss, collection)
         job = dss.start_model_documentation(project.key, project.model_id, version)
-        progress["documentation"] = {"job": job, "since": timezone.now().timestamp(), "version": version}
+        now = timezone.now().timestamp()
+        progress["documentation"] = {
+            "job": job,
+            "since": now,
+            "version": version,
+            "starts": started["starts"] + 1,
+        }
         return next_delay(0)
-    state = dss.future(progress["documentation"]["job"])
+    state = dss.future(started["job"])
     if state.state == "running":
-        return next_delay(timezone.now().timestamp() - progress["documentation"]["since"])
+        return next_delay(timezone.now().timestamp() - started["since"])
+    if state.state == "unknown":  # DSS was restarted: a document can be made again at no harm
+        started.pop("job")
+        return AT_ONCE
     if state.state != "done" or not state.result:
         raise Refused(
             _("DSS could not generate the model document: %(why)s") % {"why": state.message or state.state},
@@ -328,7 +368,10 @@ def _model_documentation(by: Person, collection: Collection, dss: Dss) -> float 
     with dss.open_documentation(project.key, str(state.result)) as stream:
         body = stream.read_all(content.LIMIT)
     _runs_there(dss, collection)
+    sections = list(headings(body))
     with ledger.business():
+        if not _done(collection):
+            return None
         kept = content.put(body, DOCX)
         document = Document.objects.create(
             kind="model-documentation",
@@ -337,13 +380,12 @@ def _model_documentation(by: Person, collection: Collection, dss: Dss) -> float 
             parts=about("model-documentation", collection.bundle),
             title=_("Model documentation of %(model)s") % {"model": project.model_id},
             origin=Document.Origin.GENERATED,
-            sections=list(headings(body)),
+            sections=sections,
             digest=kept.digest,
             content=kept,
             author=by,
         )
         record_document(by, document)
-        _done(collection)
     return None
 
 

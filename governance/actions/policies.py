@@ -1,12 +1,13 @@
 """Publishes policies. Reading them is governance/policy.py's."""
 
+from django.db import IntegrityError, transaction
 from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from governance.models import PolicyVersion
 from governance.policy import parse
 from portal import ledger, rights
-from portal.errors import Invalid
+from portal.errors import Invalid, Stale
 from portal.event_kinds import EventKind
 from portal.models import Person, Right
 
@@ -14,7 +15,8 @@ from portal.models import Person, Right
 def publish(*, by: Person, source: str) -> PolicyVersion:
     """Publish the next version of the policy the text names. Raises PolicyError with lines, columns and remedies.
 
-    Publishing what is in force already changes nothing and is refused.
+    Publishing what is in force already changes nothing and is refused; so is, as Stale, publishing at the same moment
+    as somebody else.
     """
     rights.check_estate(by, Right.MANAGE)
     document = parse(source)
@@ -29,9 +31,17 @@ def publish(*, by: Person, source: str) -> PolicyVersion:
                 field="source",
             )
         number = (versions.aggregate(last=Max("version"))["last"] or 0) + 1
-        published = PolicyVersion.objects.create(
-            name=document.name, version=number, source=source, digest=document.digest, published_by=by
-        )
+        try:
+            with transaction.atomic():
+                published = PolicyVersion.objects.create(
+                    name=document.name, version=number, source=source, digest=document.digest, published_by=by
+                )
+        except IntegrityError as error:
+            raise Stale(
+                _("Somebody published a version of policy “%(name)s” just now. Read it, then publish again.")
+                % {"name": document.name},
+                code="policy_published_meanwhile",
+            ) from error
         for role in document.roles:
             rights.permission(f"sign_{role}")
         ledger.record(

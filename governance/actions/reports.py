@@ -16,7 +16,8 @@ from django.utils.translation import gettext as _
 
 from governance.models import Report
 from governance.report.collect import collect, pack
-from governance.report.compose import LANGUAGE, VERSION, AuditReport, compose
+from governance.report.compose import LANGUAGE, VERSION, compose
+from governance.report.values import AuditReport
 from portal import checkpoints, content, ledger, rights
 from portal.errors import Refused, Unavailable
 from portal.event_kinds import EventKind
@@ -49,7 +50,12 @@ def ask_report(*, by: Person, project: Project, about: str) -> Report:
             return under_way
         report = Report.objects.create(project=project, about=about, asked_by=by)
         ledger.record(
-            EventKind.REPORT_ASKED, by=by, project=project.key, subject=report.subject, report=report.pk, about=about
+            EventKind.REPORT_ASKED,
+            by=by,
+            project=project.key,
+            subject=report.subject,
+            report=report.pk,
+            about=about,
         )
         return report
 
@@ -70,7 +76,12 @@ def make(*, by: Person, report_pk: int) -> Report | None:
         return None
     report = Report.objects.select_related("project", "asked_by").get(pk=report_pk)
     if report.attempts > ATTEMPTS:
-        _fail(by, report, _("It was tried %(n)s times and the worker was lost each time; its log says more.") % {"n": ATTEMPTS})
+        _fail(
+            by,
+            report,
+            _("It was tried %(n)s times and the worker was lost each time; its log says more.")
+            % {"n": ATTEMPTS},
+        )
         return None
     try:
         return _make(by, report)
@@ -79,7 +90,12 @@ def make(*, by: Person, report_pk: int) -> Report | None:
     except Exception as error:
         log.exception("report %s broke", report.pk)
         if report.attempts >= ATTEMPTS:
-            _fail(by, report, _("Countersign itself broke (%(what)s); its log says where.") % {"what": type(error).__name__})
+            _fail(
+                by,
+                report,
+                _("Countersign itself broke (%(what)s); its log says where.")
+                % {"what": type(error).__name__},
+            )
         else:
             Report.objects.filter(pk=report.pk).update(lease_until=None, problem=type(error).__name__)
     return None
@@ -88,7 +104,9 @@ def make(*, by: Person, report_pk: int) -> Report | None:
 def _make(by: Person, report: Report) -> Report:
     renderer = _renderer()
     checkpoint = checkpoints.cut(by=by)
-    gathered = collect(project=report.project.key, about=report.about, checkpoint=checkpoint, asked=report.subject)
+    gathered = collect(
+        project=report.project.key, about=report.about, checkpoint=checkpoint, asked=report.subject
+    )
     with translation.override(LANGUAGE):
         body = renderer.pdf(compose(gathered), pack(gathered))
     first, last = gathered.entries[0].seq, gathered.entries[-1].seq

@@ -52,9 +52,12 @@ class Draft:
 
 
 def draft(*, by: Person, bundle: Bundle, lane: Lane, requirement: str) -> Draft:
-    """What `by` would sign of this requirement now. Raises Absent/Forbidden for the role, Refused when barred."""
-    rules = rules_for(lane)
+    """What `by` would sign of this requirement now. Raises Absent/Forbidden for the role, Refused for no such thing.
+
+    Who is barred may read it all the same; `sign` refuses them.
+    """
     rights.see(by, lane.project)
+    rules = rules_for(lane)
     clause = rules.clause(requirement)
     if clause.kind != "sign_off":
         raise Refused(_("This requirement is not met by signing."), code="not_a_sign_off")
@@ -79,8 +82,9 @@ def draft(*, by: Person, bundle: Bundle, lane: Lane, requirement: str) -> Draft:
                 "stage": case.stage,
                 "covered": scope,
                 "clause": clause.digest,
-                "evidence": [piece.digest for piece in evidence],
-                "documents": [piece.digest for piece in documents],
+                # With what the gate found of each: the statement says so, and time or a policy may change it.
+                "evidence": [[piece.kind, piece.digest, piece.finding] for piece in evidence],
+                "documents": [[piece.kind, piece.digest, piece.finding] for piece in documents],
             }
         ),
     )
@@ -120,15 +124,15 @@ def sign(
     """Sign one requirement of this bundle in this lane.
 
     Raises Absent/Forbidden for the role, a wrong password or somebody barred (which the ledger keeps), Stale when
-    what was shown (`bound`) is not what would be signed now, Invalid naming the field.
+    what was shown (`bound`) is not what would be signed now or was signed like this already, Invalid naming the field.
     """
+    shown = draft(by=by, bundle=bundle, lane=lane, requirement=requirement)
     if decision not in SignOff.Decision.values:
         raise Invalid(
             _("Choose to approve, to ask for changes or to reject."), code="decision", field="decision"
         )
     if decision != SignOff.Decision.APPROVE and not comment.strip():
         raise Invalid(_("Say what has to change."), code="comment_missing", field="comment")
-    shown = draft(by=by, bundle=bundle, lane=lane, requirement=requirement)
     sentence = why_barred(by, barred)
     if sentence:
         _refuse(by, lane, subject or bundle.subject, "barred", sentence)
@@ -177,6 +181,7 @@ def _keep(
     payload = statement_bytes(sign_off_statement(word))
     envelope = envelope_bytes(seal(payload, lambda data: (signing.key_id(), signing.sign(data))))
     with ledger.business():
+        _check_first(by, bundle, lane, shown, word, comment)
         statement = content.put(payload, STATEMENT_TYPE)
         sealed = content.put(envelope, ENVELOPE_TYPE)
         signoff = SignOff.objects.create(
@@ -221,6 +226,31 @@ def _keep(
             comment=comment,
         )
         return signoff
+
+
+def _check_first(by: Person, bundle: Bundle, lane: Lane, shown: Draft, word: Word, comment: str) -> None:
+    """Refuse the same word twice, as a double click sends it; signatures of one person wait for each other here."""
+    Person.objects.select_for_update(no_key=True).get(pk=by.pk)
+    last = (
+        SignOff.objects.filter(
+            person=by, bundle=bundle, lane=lane, requirement=shown.clause.key, withdrawal__isnull=True
+        )
+        .order_by("signed_at", "id")
+        .last()
+    )
+    if last is not None and (
+        last.decision == word.decision
+        and last.comment == comment
+        and last.clause == shown.clause.digest
+        and last.covered == shown.covered
+        and last.evidence == [piece.digest for piece in shown.evidence]
+        and last.documents == [piece.digest for piece in shown.documents]
+    ):
+        raise Stale(
+            _("You signed exactly this already, and your signature stands. There is nothing more to do."),
+            code="signed_already",
+            signoff=last.pk,
+        )
 
 
 def withdraw(*, by: Person, signoff: SignOff, why: str) -> Withdrawal:

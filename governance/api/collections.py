@@ -12,9 +12,10 @@ from governance.actions import evidence
 from governance.models import Collection
 from portal.api.fields import At
 from portal.api.inputs import Input, checked
-from portal.api.paging import Listing
+from portal.api.listing import Listing
 from portal.api.people import PersonSerializer
-from portal.queries import bundle_for, lane_for
+from portal.lookups import bundle_for
+from portal.queries import lane_for
 
 
 class CollectionSerializer(serializers.Serializer[Collection]):

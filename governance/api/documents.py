@@ -18,12 +18,12 @@ from governance.models import Document
 from governance.queries import documents_holding
 from portal import content, rights
 from portal.api.auth import acting
-from portal.api.downloads import Downloads, download
+from portal.api.downloads import Download, sent
 from portal.api.fields import At, Digests, Words
 from portal.api.inputs import Input, checked
-from portal.api.paging import Listing
+from portal.api.listing import Listing
 from portal.api.people import PersonSerializer
-from portal.queries import bundle_for
+from portal.lookups import bundle_for
 
 ENDINGS = {DOCX: "docx"}
 
@@ -70,16 +70,21 @@ class DocumentsOfBundle(Listing):
         return Response(DocumentSerializer(document).data, status=201)
 
 
-class DocumentContent(Downloads, APIView):
+class DocumentContent(Download):
     """The bytes of a document."""
 
     @extend_schema(responses={200: OpenApiResponse(OpenApiTypes.BINARY, "the document's bytes")})
     def get(self, request: Request, number: int) -> HttpResponse:
         """The document's bytes, to be saved, never shown: what is in them was not written by us."""
         seen = rights.visible_projects(acting(request))
-        found = Document.objects.filter(project__in=seen, pk=number).select_related("content").defer("content__body").first()
+        found = (
+            Document.objects.filter(project__in=seen, pk=number)
+            .select_related("content")
+            .defer("content__body")
+            .first()
+        )
         if found is None:
             raise rights.absent()
         kind = found.content.media_type
         ending = ENDINGS.get(kind, "md" if kind.startswith("text/markdown") else "bin")
-        return download(content.get(found.content_id), kind, f"{slugify(found.title) or found.kind}.{ending}")
+        return sent(content.get(found.content_id), kind, f"{slugify(found.title) or found.kind}.{ending}")

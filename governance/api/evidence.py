@@ -15,9 +15,9 @@ from governance.queries import evidence_holding
 from portal import content, rights
 from portal.api.auth import acting
 from portal.api.fields import At, Digests, Facts
-from portal.api.paging import Listing
+from portal.api.listing import Listing
 from portal.api.people import PersonSerializer
-from portal.queries import bundle_for
+from portal.lookups import bundle_for
 
 
 class EvidenceSerializer(serializers.Serializer[Evidence]):
@@ -30,7 +30,7 @@ class EvidenceSerializer(serializers.Serializer[Evidence]):
     stage = serializers.CharField()
     digest = serializers.CharField()
     parts = Digests()
-    source = Facts()
+    source = Facts()  # type: ignore[assignment]
     author = PersonSerializer()
     recorded_at = At()
 
@@ -57,7 +57,13 @@ class OneEvidence(APIView):
     def get(self, request: Request, number: int) -> Response:
         """A piece of evidence with its result."""
         seen = rights.visible_projects(acting(request))
-        found = Evidence.objects.filter(project__in=seen, pk=number).select_related("bundle", "author", "project").first()
+        found = (
+            Evidence.objects.filter(project__in=seen, pk=number)
+            .select_related("bundle", "author", "project")
+            .first()
+        )
         if found is None:
             raise rights.absent()
-        return Response({**EvidenceSerializer(found).data, "result": json.loads(content.get(found.result_id))})
+        return Response(
+            {**EvidenceSerializer(found).data, "result": json.loads(content.get(found.result_id))}
+        )

@@ -18,7 +18,7 @@ from portal import rights
 from portal.api.auth import acting
 from portal.api.fields import At
 from portal.api.inputs import Input, checked
-from portal.api.paging import Listing
+from portal.api.listing import Listing
 from portal.api.people import PersonSerializer
 from portal.errors import Invalid
 from portal.models import Right
@@ -37,13 +37,13 @@ class PolicyVersionSerializer(serializers.Serializer[PolicyVersion]):
 class PolicySourceSerializer(PolicyVersionSerializer):
     """A version with its YAML as published."""
 
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
 
 
 class NewPolicy(Input):
     """The YAML of a policy; it names itself."""
 
-    source = serializers.CharField(max_length=200_000, trim_whitespace=False)
+    source = serializers.CharField(max_length=200_000, trim_whitespace=False)  # type: ignore[assignment]
 
 
 class Policies(Listing):

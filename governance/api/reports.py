@@ -16,13 +16,14 @@ from governance.models import Report
 from governance.queries import reports_for
 from portal import content, rights
 from portal.api.auth import acting
-from portal.api.downloads import Downloads, download
+from portal.api.downloads import Download, sent
 from portal.api.fields import At
-from portal.api.paging import Listing
+from portal.api.listing import Listing
 from portal.api.people import PersonSerializer
 from portal.errors import Refused
+from portal.lookups import project_for
 from portal.models import Person
-from portal.queries import check_audit, project_for
+from portal.queries import check_audit
 
 
 class ReportSerializer(serializers.Serializer[Report]):
@@ -71,7 +72,7 @@ class OneReport(APIView):
         return Response(ReportSerializer(_report(acting(request), number)).data)
 
 
-class ReportPdf(Downloads, APIView):
+class ReportPdf(Download):
     """The report itself."""
 
     @extend_schema(responses={200: OpenApiResponse(OpenApiTypes.BINARY, "the report, PDF/A-3a")})
@@ -81,11 +82,14 @@ class ReportPdf(Downloads, APIView):
         if report.content_id is None:
             raise Refused(
                 _("The report is %(status)s, so there is no PDF yet. %(problem)s")
-                % {"status": report.get_status_display(), "problem": report.problem or _("Look again in a moment.")},
+                % {
+                    "status": report.get_status_display(),
+                    "problem": report.problem or _("Look again in a moment."),
+                },
                 code="report_not_made",
             )
         name = f"{report.project.key}-{report.about.replace(':', '-')}-report-{report.pk}.pdf"
-        return download(content.get(report.content_id), "application/pdf", name)
+        return sent(content.get(report.content_id), "application/pdf", name)
 
 
 def _report(person: Person, number: int) -> Report:

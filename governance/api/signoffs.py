@@ -17,10 +17,10 @@ from portal import content, rights
 from portal.api.auth import acting
 from portal.api.fields import At, Digests, Facts, Words
 from portal.api.inputs import Why, checked
-from portal.api.paging import Listing
+from portal.api.listing import Listing
 from portal.api.people import PersonSerializer
+from portal.lookups import bundle_for
 from portal.models import Person
-from portal.queries import bundle_for
 
 
 class WithdrawalSerializer(serializers.Serializer[Withdrawal]):
@@ -67,7 +67,9 @@ class SignOffsOfBundle(Listing):
     serializer_class = SignOffSerializer
 
     def get_queryset(self) -> QuerySet[Any]:
-        return signoffs_for(self.person).filter(bundle=bundle_for(self.person, self.kwargs["key"], self.kwargs["bundle_id"]))
+        return signoffs_for(self.person).filter(
+            bundle=bundle_for(self.person, self.kwargs["key"], self.kwargs["bundle_id"])
+        )
 
 
 class OneSignOff(APIView):
@@ -100,5 +102,7 @@ def signoff_for(person: Person, number: int) -> SignOff:
 
 def signed(signoff: SignOff) -> dict[str, Any]:
     """A sign-off with what was signed."""
-    statement, envelope = (json.loads(content.get(digest)) for digest in (signoff.statement_id, signoff.envelope_id))
+    statement, envelope = (
+        json.loads(content.get(digest)) for digest in (signoff.statement_id, signoff.envelope_id)
+    )
     return {**SignOffSerializer(signoff).data, "statement": statement, "envelope": envelope}

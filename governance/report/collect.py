@@ -47,7 +47,7 @@ _UUID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{1
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """The checkpoint the report rests on: how many events it covers, root (hex), signed note, and whose key signed it."""
+    """The checkpoint the report rests on: how many events it covers, root (hex), signed note, and the signing key."""
 
     origin: str
     size: int
@@ -91,7 +91,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """All that one report is made of. `entries` are ordered by seq and each has its proof; `names` are by person uuid."""
+    """All that one report is made of. `entries` are ordered by seq, each has its proof; `names` are by person uuid."""
 
     about: str
     project: str
@@ -319,7 +319,7 @@ def _people(rows: Iterable[Event]) -> list[str]:
 
 def _names(entries: Iterable[Entry]) -> dict[str, str]:
     """Printed names by uuid, from the events that state them; whose name was erased is missing."""
-    found: dict[str, str] = {}
+    found: dict[str, str | None] = {}
     for entry in entries:
         facts = entry.facts
         if entry.kind in (K.PERSON_ADDED, K.ADMIN_MADE, K.OWNER_ADDED, K.TEAM_JOINED):

@@ -5,6 +5,7 @@ never by pages. Nothing is fetched: fonts come from the portal's own files. Not 
 """
 
 import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ from django.template.loader import render_to_string
 from weasyprint import HTML, Attachment
 from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
-from governance.report.compose import AuditReport
+from governance.report.values import AuditReport
 
 FONTS = Path(__file__).resolve().parents[2] / "portal" / "static" / "portal" / "fonts"
 SCHEME = "vendored:"
 PACK_NAME = "countersign-pack.json"
+_TITLED = re.compile(r"<title>([^<]*)</title><desc>([^<]*)</desc>")
 
 
 class Vendored(URLFetcher):  # type: ignore[misc]
@@ -49,11 +51,19 @@ def pdf(report: AuditReport, pack: bytes) -> bytes:
         modified=report.made_at,
         relationship="Data",
     )
-    document = HTML(string=page, url_fetcher=Vendored())
+    # The text alternative of a drawing is what its title holds, and there all that it shows has to be said.
+    document = HTML(string=_TITLED.sub(r"<title>\1. \2</title>", page), url_fetcher=Vendored())
     made = document.write_pdf(
         pdf_variant="pdf/a-3a",
         pdf_tags=True,
         pdf_identifier=hashlib.sha256(page.encode() + pack).digest()[:16],
         attachments=[attachment],
+        finisher=_associated_once,
     )
     return bytes(made)
+
+
+def _associated_once(_document: Any, made: Any) -> None:
+    """WeasyPrint names each attachment twice among the document's associated files; a reader would list it twice."""
+    files = made.catalog["AF"]
+    files[:] = dict.fromkeys(files)

@@ -166,7 +166,9 @@ def answer(name: str, output: Mapping[str, Any]) -> str:
         except (KeyError, TypeError):  # an output of another version of the step
             pass
     return "; ".join(
-        f"{topic(key)}: {_value(value)}" for key, value in output.items() if not isinstance(value, dict | list)
+        f"{topic(key)}: {_value(value)}"
+        for key, value in output.items()
+        if not isinstance(value, dict | list)
     )
 
 
@@ -232,7 +234,10 @@ def _tests(output: Mapping[str, Any]) -> str:
 
 
 def _smoke(output: Mapping[str, Any]) -> str:
-    return _("%(scenario)s ended %(outcome)s.") % {"scenario": output["scenario"], "outcome": output["outcome"]}
+    return _("%(scenario)s ended %(outcome)s.") % {
+        "scenario": output["scenario"],
+        "outcome": output["outcome"],
+    }
 
 
 def _watched(output: Mapping[str, Any]) -> str:

@@ -109,7 +109,9 @@ def register(*, by: Person, bundle_pk: int) -> None:
         return
     bundle = Bundle.objects.select_related("project__node", "asked_by").get(pk=bundle_pk)
     if bundle.attempts > LOST_WORKERS:
-        _fail(by, bundle, "worker_lost", _("Registering it broke each time; the log of Countersign says where."))
+        _fail(
+            by, bundle, "worker_lost", _("Registering it broke each time; the log of Countersign says where.")
+        )
         return
     try:
         with lease.renewed(asked, until) as held:
@@ -136,7 +138,9 @@ def _fetch(bundle: Bundle) -> Manifest:
         if bundle.origin == Bundle.Origin.EXPORTED:
             found = there.get(bundle.bundle_id)
             # A repeat finds what the attempt before exported; an export of somebody else's is not taken for ours.
-            ours = bundle.attempts > 1 and (found is None or found.exported_by in ("", dss.whoami().login))
+            ours = bundle.attempts > 1 and (
+                found is None or found.exported_by in ("", dss.whoami().identifier)
+            )
             if found is not None and not ours:
                 raise Invalid(
                     _("The design node has a bundle “%(bundle)s” already. Pick it, or choose another id.")

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from portal import ledger, rights
@@ -34,14 +36,14 @@ class NewStage:
 def add_node(
     *, by: Person, slug: str, name: str, kind: str, url: str, key_name: str, verify_tls: bool = True
 ) -> Node:
-    """Add a DSS node. Its key stays where settings say; only the key's name is kept."""
+    """Add a DSS node. Only its key's name is kept; the key stays where settings say. Raises Invalid naming a field."""
     rights.check_estate(by, Right.MANAGE)
+    check_url(url)
     node = Node(
         slug=slug, name=name, kind=kind, url=url.rstrip("/"), key_name=key_name, verify_tls=verify_tls
     )
     with ledger.business():
-        _clean(node)
-        node.save()
+        _keep(node)
         ledger.record(
             EventKind.NODE_ADDED,
             by=by,
@@ -57,14 +59,13 @@ def add_node(
 def add_pipeline(
     *, by: Person, slug: str, name: str, stages: Sequence[NewStage], team: Team | None = None
 ) -> Pipeline:
-    """Add a pipeline with all its stages and places."""
+    """Add a pipeline with all its stages and places. Raises Invalid naming the field."""
     rights.check_estate(by, Right.MANAGE)
     if not stages:
         raise Invalid(_("A pipeline needs at least one stage."), code="stages_missing", field="stages")
     with ledger.business():
         pipeline = Pipeline(slug=slug, name=name, team=team)
-        _clean(pipeline)
-        pipeline.save()
+        _keep(pipeline)
         for position, new in enumerate(stages):
             if not new.places:
                 raise Invalid(
@@ -73,9 +74,9 @@ def add_pipeline(
                     field="places",
                 )
             stage = Stage(pipeline=pipeline, slug=new.slug, name=new.name, position=position)
-            _clean(stage)
-            stage.save()
+            _keep(stage)
             for where in new.places:
+                _check_nodes(where)
                 place = Place(
                     stage=stage,
                     slug=where.slug,
@@ -83,8 +84,7 @@ def add_pipeline(
                     infra_id=where.infra_id,
                     automation=where.automation,
                 )
-                _clean(place)
-                place.save()
+                _keep(place)
         ledger.record(
             EventKind.PIPELINE_ADDED,
             by=by,
@@ -97,9 +97,65 @@ def add_pipeline(
         return pipeline
 
 
-def _clean(row: Node | Pipeline | Stage | Place) -> None:
+def check_url(url: str) -> None:
+    """Raise Invalid unless a DSS can be asked there: an http(s) address without user, password, query or fragment.
+
+    A host without a dot is fine, as inside a company or between containers. What is secret has no place in an address.
+    """
     try:
-        row.full_clean()
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or any(character.isspace() or not character.isprintable() for character in url):
+        raise Invalid(
+            _(
+                "This is no address of a DSS. Give it as a browser opens it, such as https://dss.example.com:11200."
+            ),
+            code="url_invalid",
+            field="url",
+        )
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise Invalid(
+            _(
+                "Leave user, password and everything after “?” or “#” out of the address; the key is kept by its name."
+            ),
+            code="url_secret",
+            field="url",
+        )
+
+
+def _check_nodes(where: NewPlace) -> None:
+    if where.deployer.kind not in (Node.Kind.DEPLOYER, Node.Kind.DESIGN):
+        raise Invalid(
+            _("“%(node)s” is no Deployer. Name the node that answers for the Deployer.")
+            % {"node": where.deployer.slug},
+            code="place_deployer",
+            field="places",
+        )
+    if where.automation.kind != Node.Kind.AUTOMATION:
+        raise Invalid(
+            _("“%(node)s” is no Automation node. Name the node behind the infrastructure.")
+            % {"node": where.automation.slug},
+            code="place_automation",
+            field="places",
+        )
+
+
+def _keep(row: Node | Pipeline | Stage | Place) -> None:
+    """Check and save. What of a stage or place is wrong is named as the pipeline's field."""
+    whole = {Stage: "stages", Place: "places"}.get(type(row), "")
+    try:
+        # Django's idea of an address wants a dot in every host; check_url() has looked at it.
+        row.full_clean(exclude=["url"])
+        with transaction.atomic():
+            row.save()
     except ValidationError as error:
         field, problems = next(iter(error.message_dict.items()))
-        raise Invalid(" ".join(problems), code="estate_invalid", field=field) from error
+        raise Invalid(" ".join(problems), code="estate_invalid", field=whole or field) from error
+    except IntegrityError as error:
+        raise Invalid(
+            _("There is one called “%(slug)s” already; choose another name.") % {"slug": row.slug},
+            code="estate_taken",
+            field=whole or "slug",
+        ) from error

@@ -1,5 +1,6 @@
 """Grants and revokes rights. The grant is the truth; its projection is rewritten in the same transaction."""
 
+import re
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
@@ -8,11 +9,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from portal import ledger, rights
-from portal.errors import Forbidden, Invalid
+from portal.errors import Forbidden, Invalid, Refused
 from portal.event_kinds import EventKind
 from portal.models import Grant, Lane, Person, Project, Right, Stage, Team
 
 ESTATE = "the estate"
+WHY_LIMIT = 500
+ROLE = re.compile(r"[a-z][a-z0-9-]{0,49}")
 
 
 def grant(
@@ -40,14 +43,7 @@ def grant(
             code="person_disabled",
             field="holder",
         )
-    if right == Right.SIGN and not role:
-        raise Invalid(
-            _("The right to sign needs a role, such as fairness."), code="role_missing", field="role"
-        )
-    if right != Right.SIGN and role:
-        raise Invalid(
-            _("Only the right to sign carries a role; leave it empty."), code="role_unexpected", field="role"
-        )
+    _check_role(right, role)
     if right == Right.SIGN and person is not None and person.kind != Person.Kind.PERSON:
         raise Invalid(
             _("A service account never signs; name a person."), code="service_never_signs", field="holder"
@@ -62,8 +58,7 @@ def grant(
             code="until_past",
             field="until",
         )
-    if not why.strip():
-        raise Invalid(_("Say why, so that a later review understands it."), code="why_missing", field="why")
+    _check_why(why)
     with ledger.business():
         # One that ran out still stands in the way of the unique constraint; it is closed by the system first.
         Grant.objects.filter(
@@ -110,18 +105,24 @@ def grant(
 
 
 def first_grant(*, by: Person, person: Person) -> Grant:
-    """Give `manage` on the estate to an administrator made on the command line; nobody else can give the first."""
+    """Give `manage` on the estate, for good, to an administrator made on the command line.
+
+    Nobody else can give the first. Who holds it already keeps what they have.
+    """
     if not by.is_system:
         raise Forbidden(
             _("Administrators are made on the command line: manage.py create_admin."),
             code="command_line_only",
         )
     with ledger.business():
-        found = Grant.objects.filter(
+        there = Grant.objects.filter(
             person=person, right=Right.MANAGE, project=None, stage="", revoked_at=None
-        ).first()
+        )
+        found = there.filter(until=None).first()
         if found is not None:
             return found
+        # One that ends, or ended, gives way to the one for good.
+        there.update(revoked_at=timezone.now(), revoked_by=by)
         given = Grant.objects.create(
             person=person, right=Right.MANAGE, why="made on the command line", given_by=by
         )
@@ -140,8 +141,7 @@ def first_grant(*, by: Person, person: Person) -> Grant:
 def revoke(*, by: Person, grant: Grant, why: str) -> None:
     """Take a right back; it is gone at once, also for what is already under way."""
     check_grantor(by, grant.project)
-    if not why.strip():
-        raise Invalid(_("Say why, so that a later review understands it."), code="why_missing", field="why")
+    _check_why(why)
     with ledger.business():
         now = timezone.now()
         if not Grant.objects.filter(pk=grant.pk, revoked_at__isnull=True).update(
@@ -159,13 +159,59 @@ def revoke(*, by: Person, grant: Grant, why: str) -> None:
         )
 
 
+def may_grant(person: Person, project: Project | None) -> bool:
+    """Whether `check_grantor` would let the person pass: what to show."""
+    try:
+        check_grantor(person, project)
+    except Refused:
+        return False
+    return True
+
+
 def check_grantor(by: Person, project: Project | None) -> None:
     """Who may grant: `manage` on the estate, or on every lane of the project."""
     if project is None or Right.MANAGE in rights.on_estate(by):
         rights.check_estate(by, Right.MANAGE)
         return
-    for lane in Lane.objects.filter(project=project).select_related("project", "stage"):
+    lanes = Lane.objects.filter(project=project).select_related("project", "stage")
+    if not lanes:  # nowhere to hold it: only the estate's administrators may
+        rights.check_estate(by, Right.MANAGE)
+    for lane in lanes:
         rights.check(by, Right.MANAGE, lane)
+
+
+def _check_role(right: Right, role: str) -> None:
+    if right != Right.SIGN:
+        if role:
+            raise Invalid(
+                _("Only the right to sign carries a role; leave it empty."),
+                code="role_unexpected",
+                field="role",
+            )
+        return
+    if not role:
+        raise Invalid(
+            _("The right to sign needs a role, such as fairness."), code="role_missing", field="role"
+        )
+    if not ROLE.fullmatch(role):
+        raise Invalid(
+            _(
+                "A role is written as policies write it: lower-case letters, digits and hyphens, such as model-risk."
+            ),
+            code="role_invalid",
+            field="role",
+        )
+
+
+def _check_why(why: str) -> None:
+    if not why.strip():
+        raise Invalid(_("Say why, so that a later review understands it."), code="why_missing", field="why")
+    if len(why.strip()) > WHY_LIMIT:
+        raise Invalid(
+            _("Say why in at most %(limit)s characters.") % {"limit": WHY_LIMIT},
+            code="why_long",
+            field="why",
+        )
 
 
 def _stages(project: Project | None) -> QuerySet[Stage]:

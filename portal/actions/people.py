@@ -5,6 +5,7 @@ import secrets
 from datetime import timedelta
 
 from django.contrib.auth.models import Group
+from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -15,7 +16,9 @@ from portal import ledger, rights
 from portal.errors import Forbidden, Invalid
 from portal.event_kinds import EventKind
 from portal.models import Person, Right, Team, Token
+from portal.models.person import spelled
 
+TOKEN_NAME_LIMIT = 100
 TOKEN_START = "csn_"  # noqa: S105 - a prefix, no secret
 
 
@@ -36,18 +39,31 @@ def add_person(
 
 
 def make_admin(*, by: Person, login: str, name: str, password: str, zone: str = "UTC") -> Person:
-    """Make the first administrators, from the command line: a person with `manage` on the estate."""
+    """Make the first administrators, from the command line: a person with `manage` on the estate.
+
+    Somebody known keeps their name and password; an administrator stays as they are. Raises Invalid for somebody who
+    cannot be one.
+    """
     if not by.is_system:
         raise Forbidden(
             _("Administrators are made on the command line: manage.py create_admin."),
             code="command_line_only",
         )
     with ledger.business():
-        person = Person.objects.filter(login=login.lower()).first()
+        person = Person.objects.filter(login=spelled(login)).first()
         if person is None:
             person = _add(
                 by, login=login, name=name, email="", password=password, zone=zone, kind=Person.Kind.PERSON
             )
+        elif person.kind != Person.Kind.PERSON or not person.is_active:
+            raise Invalid(
+                _("“%(login)s” is a disabled or a technical account. Choose the login of an active person.")
+                % {"login": person.login},
+                code="person_unfit",
+                field="login",
+            )
+        if Right.MANAGE.value in rights.on_estate(person):
+            return person
         ledger.record(
             EventKind.ADMIN_MADE,
             by=by,
@@ -62,6 +78,19 @@ def make_admin(*, by: Person, login: str, name: str, password: str, zone: str = 
 def _add(
     by: Person, *, login: str, name: str, email: str, password: str | None, zone: str, kind: str
 ) -> Person:
+    if kind == Person.Kind.SYSTEM:
+        raise Invalid(
+            _("There is one system account only, the portal's own. Add a person or a service account."),
+            code="person_kind",
+            field="kind",
+        )
+    if Person.objects.filter(login=spelled(login)).exists():
+        raise _taken(login)
+    if password is not None:
+        try:
+            validate_password(password, Person(login=spelled(login), name=name, email=email))
+        except ValidationError as error:
+            raise Invalid(" ".join(error.messages), code="password_weak", field="password") from None
     try:
         with transaction.atomic():
             person = Person.objects.create_person(
@@ -71,11 +100,7 @@ def _add(
         field, problems = next(iter(error.message_dict.items()))
         raise Invalid(" ".join(problems), code="person_invalid", field=field) from error
     except IntegrityError as error:
-        raise Invalid(
-            _("The login “%(login)s” is taken; choose another.") % {"login": login},
-            code="login_taken",
-            field="login",
-        ) from error
+        raise _taken(login) from error
     ledger.record(
         EventKind.PERSON_ADDED,
         by=by,
@@ -89,18 +114,37 @@ def _add(
     return person
 
 
+def _taken(login: str) -> Invalid:
+    return Invalid(
+        _("The login “%(login)s” is taken; choose another.") % {"login": login},
+        code="login_taken",
+        field="login",
+    )
+
+
 def add_team(*, by: Person, name: str, slug: str = "") -> Team:
-    """Add a team with its group."""
+    """Add a team with its group. Raises Invalid naming the field."""
     rights.check_estate(by, Right.MANAGE)
     slug = slug or slugify(name)
-    if not slug or Team.objects.filter(slug=slug).exists():
-        raise Invalid(
-            _("There is a team “%(slug)s” already; choose another name.") % {"slug": slug},
-            code="team_taken",
-            field="name",
-        )
+    if not slug:
+        raise Invalid(_("Give the team a name with letters or digits."), code="team_unnamed", field="name")
+    team = Team(slug=slug, name=name)
+    try:
+        team.full_clean(exclude=["group"], validate_unique=False)
+    except ValidationError as error:
+        field, problems = next(iter(error.message_dict.items()))
+        raise Invalid(" ".join(problems), code="team_invalid", field=field) from error
     with ledger.business():
-        team = Team.objects.create(group=Group.objects.create(name=slug), slug=slug, name=name)
+        try:
+            with transaction.atomic():
+                team.group = Group.objects.create(name=slug)
+                team.save()
+        except IntegrityError as error:
+            raise Invalid(
+                _("There is a team “%(slug)s” already; choose another name.") % {"slug": slug},
+                code="team_taken",
+                field="name",
+            ) from error
         ledger.record(
             EventKind.TEAM_ADDED, by=by, project="", subject=f"team:{team.pk}", team=slug, name=name
         )
@@ -110,7 +154,7 @@ def add_team(*, by: Person, name: str, slug: str = "") -> Team:
 def join_team(*, by: Person, team: Team, person: Person) -> None:
     """Make a person a member; the team's rights are theirs at once."""
     rights.check_estate(by, Right.MANAGE)
-    if not person.is_active:
+    if not person.is_active or person.is_system:
         raise Invalid(
             _("%(name)s is disabled and cannot join a team.") % {"name": person.name},
             code="person_disabled",
@@ -155,6 +199,13 @@ def make_token(*, by: Person, name: str, days: int | None = 90) -> tuple[Token, 
     if not name.strip():
         raise Invalid(
             _("Give the token a name that says what it is for."), code="token_unnamed", field="name"
+        )
+    if len(name) > TOKEN_NAME_LIMIT:
+        raise Invalid(
+            _("Give the token a shorter name, of at most %(limit)s characters.")
+            % {"limit": TOKEN_NAME_LIMIT},
+            code="token_name_long",
+            field="name",
         )
     if days is not None and not 1 <= days <= 366:
         raise Invalid(_("A token lasts between 1 and 366 days."), code="token_days", field="days")

@@ -1,7 +1,7 @@
 """Imports projects from a design node, and names their owners."""
 
-from django.db import transaction
-from django.db.utils import IntegrityError
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from portal import ledger, rights
@@ -9,6 +9,11 @@ from portal.dss.connect import asking
 from portal.errors import Invalid
 from portal.event_kinds import EventKind
 from portal.models import Lane, Node, Person, Pipeline, Project, Right
+from portal.models.person import spelled
+
+# What the columns hold; DSS allows longer.
+NAME_LIMIT = 200
+OWNER_LIMIT = 150
 
 
 def import_project(
@@ -31,6 +36,13 @@ def import_project(
     key the node does not know or that was imported before, Unavailable when the node does not answer.
     """
     rights.check_estate(by, Right.MANAGE)
+    if node.kind != Node.Kind.DESIGN:
+        raise Invalid(
+            _("%(node)s is no design node; projects are imported from where they are built.")
+            % {"node": node.name},
+            code="node_not_design",
+            field="node",
+        )
     with asking(node) as dss:
         found = next((project for project in dss.list_projects() if project.key == key), None)
     if found is None:
@@ -40,23 +52,29 @@ def import_project(
             code="project_unknown",
             field="key",
         )
+    project = Project(
+        key=key,
+        name=(found.name or key)[:NAME_LIMIT],
+        node=node,
+        pipeline=pipeline,
+        policy=policy,
+        tier=tier,
+        dss_owner=found.owner_login[:OWNER_LIMIT],
+        scored_dataset=scored_dataset,
+        outcome_column=outcome_column,
+        favourable_value=favourable_value,
+        label_column=label_column,
+        model_id=model_id,
+    )
+    try:
+        project.full_clean(validate_unique=False)
+    except ValidationError as error:
+        field, problems = next(iter(error.message_dict.items()))
+        raise Invalid(" ".join(problems), code="project_invalid", field=field) from error
     with ledger.business():
         try:
             with transaction.atomic():
-                project = Project.objects.create(
-                    key=key,
-                    name=found.name or key,
-                    node=node,
-                    pipeline=pipeline,
-                    policy=policy,
-                    tier=tier,
-                    dss_owner=found.owner_login,
-                    scored_dataset=scored_dataset,
-                    outcome_column=outcome_column,
-                    favourable_value=favourable_value,
-                    label_column=label_column,
-                    model_id=model_id,
-                )
+                project.save()
         except IntegrityError as error:
             raise Invalid(
                 _("“%(key)s” was imported already.") % {"key": key}, code="project_imported", field="key"
@@ -73,7 +91,9 @@ def import_project(
             pipeline=pipeline.slug,
             dss_owner=found.owner_login,
         )
-        owner = Person.objects.filter(login=found.owner_login.lower(), is_active=True).first()
+        owner = Person.objects.filter(
+            login=spelled(found.owner_login), is_active=True, kind=Person.Kind.PERSON
+        ).first()
         if owner is not None:
             project.owners.add(owner)
             ledger.record(

@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from portal.actions.people import person_of_token
 from portal.models import Person
 
-BY_TOKEN = "token"  # what request.auth says then
+BY_TOKEN = "token"  # noqa: S105 - what request.auth says then
 
 
 class TokenAuthentication(authentication.BaseAuthentication):
@@ -41,7 +41,7 @@ class SessionAuthentication(authentication.SessionAuthentication):
 
     def enforce_csrf(self, request: HttpRequest) -> None:  # type: ignore[override]
         try:
-            super().enforce_csrf(request)  # type: ignore[arg-type]
+            super().enforce_csrf(request)
         except PermissionDenied as error:
             raise PermissionDenied(
                 _("The CSRF token is missing or old. Load the page again, or use an API token."), "csrf"

@@ -17,11 +17,12 @@ from portal.actions import bundles
 from portal.api.auth import acting
 from portal.api.fields import At, Digests
 from portal.api.inputs import Input, checked
-from portal.api.paging import Listing
+from portal.api.listing import Listing
 from portal.api.people import PersonSerializer
 from portal.errors import Refused
+from portal.lookups import bundle_for, project_for
 from portal.models import Bundle
-from portal.queries import bundle_for, bundles_of, project_for
+from portal.queries import bundles_of
 
 
 class BundleSerializer(serializers.Serializer[Bundle]):
@@ -84,14 +85,18 @@ class ManifestOfBundle(APIView):
     @extend_schema(responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, key: str, bundle_id: str) -> HttpResponse:
         """The stored manifest, byte for byte: members as [path, size, digest, part], sorted by path."""
-        return HttpResponse(stored_manifest(bundle_for(acting(request), key, bundle_id)), content_type="application/json")
+        return HttpResponse(
+            stored_manifest(bundle_for(acting(request), key, bundle_id)), content_type="application/json"
+        )
 
 
 def stored_manifest(bundle: Bundle) -> bytes:
     """The bytes of a registered bundle's manifest; raises Refused before it is registered."""
     if bundle.manifest_id is None:
         raise Refused(
-            _("Bundle %(bundle)s is %(status)s, so it has no manifest to show. Look again once it is registered.")
+            _(
+                "Bundle %(bundle)s is %(status)s, so it has no manifest to show. Look again once it is registered."
+            )
             % {"bundle": bundle.bundle_id, "status": bundle.get_status_display()},
             code="bundle_not_registered",
         )

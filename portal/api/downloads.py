@@ -1,34 +1,33 @@
 """Bytes to be saved: sent so that no browser shows or runs them."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable
 
 from django.http import HttpResponse
 from django.utils.http import content_disposition_header
-from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
+from rest_framework.views import APIView
 
 
-class AsItIs(BaseContentNegotiation):
-    """Whatever the reader accepts, there is one form of the bytes; refusals are JSON as everywhere."""
-
-    def select_parser(self, request: Request, parsers: Sequence[Any]) -> Any:
-        return parsers[0] if parsers else None
+class AsItIs(DefaultContentNegotiation):
+    """Whatever the reader accepts, there is one form of the bytes."""
 
     def select_renderer(
-        self, request: Request, renderers: Sequence[BaseRenderer], format_suffix: str | None = None
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
-        return renderers[0], str(renderers[0].media_type)
+        """The first there is; the view does not use it."""
+        first = next(iter(renderers))
+        return first, str(first.media_type)
 
 
-class Downloads:
-    """For views that answer with bytes."""
+class Download(APIView):
+    """A view that answers with bytes."""
 
     content_negotiation_class = AsItIs
 
 
-def download(body: bytes, media_type: str, name: str) -> HttpResponse:
+def sent(body: bytes, media_type: str, name: str) -> HttpResponse:
     """These bytes as a file of this name."""
     answer = HttpResponse(body, content_type=media_type)
     answer["Content-Disposition"] = str(content_disposition_header(True, name))

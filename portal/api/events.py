@@ -9,11 +9,12 @@ from rest_framework import serializers
 from portal import ledger
 from portal.api.fields import At, Facts, Words
 from portal.api.inputs import one_of, whole_number
-from portal.api.paging import Listing
+from portal.api.listing import Listing
 from portal.event_kinds import EventKind
 from portal.ledger import Entry
+from portal.lookups import project_for
 from portal.names import names
-from portal.queries import check_audit, project_for
+from portal.queries import check_audit
 
 
 class EventSerializer(serializers.Serializer[Entry]):

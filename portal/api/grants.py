@@ -16,12 +16,13 @@ from portal.actions import grants
 from portal.api.auth import acting
 from portal.api.fields import At
 from portal.api.inputs import Input, Why, checked
-from portal.api.paging import Listing
+from portal.api.listing import Listing
 from portal.api.people import PersonSerializer
 from portal.api.teams import TeamNameSerializer, person_of
 from portal.errors import Invalid
+from portal.lookups import project_for
 from portal.models import Grant, Person, Project, Right, Team
-from portal.queries import grants_for, project_for
+from portal.queries import grants_for
 
 
 class GrantSerializer(serializers.Serializer[Grant]):
@@ -81,7 +82,9 @@ class Grants(Listing):
         wish = checked(NewGrant, request)
         key = wish.pop("project")
         project = project_for(self.person, key) if key else None
-        wish["person"], wish["team"] = _holder(self.person, project, wish.pop("person", None), wish.pop("team", None))
+        wish["person"], wish["team"] = _holder(
+            self.person, project, wish.pop("person", None), wish.pop("team", None)
+        )
         given = grants.grant(by=self.person, project=project, **{**wish, "right": Right(wish["right"])})
         return Response(GrantSerializer(_grant(self.person, given.pk)).data, status=201)
 
@@ -97,7 +100,9 @@ class RevokeGrant(APIView):
         return Response(GrantSerializer(_grant(by, number)).data)
 
 
-def _holder(by: Person, project: Project | None, login: str | None, slug: str | None) -> tuple[Person | None, Team | None]:
+def _holder(
+    by: Person, project: Project | None, login: str | None, slug: str | None
+) -> tuple[Person | None, Team | None]:
     """Whom the wish names. Who may not grant learns nothing about who is here."""
     grants.check_grantor(by, project)
     team = Team.objects.filter(slug=slug).first() if slug else None

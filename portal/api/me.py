@@ -29,8 +29,11 @@ class Me(APIView):
     def get(self, request: Request) -> Response:
         """Who asks, their teams, and their rights on the whole estate."""
         person: Person = acting(request)
+        own = Team.objects.filter(group__in=person.groups.values("pk"))
         more = {
-            "teams": TeamNameSerializer(Team.objects.filter(group__in=person.groups.values("pk")), many=True).data,
+            "teams": TeamNameSerializer(
+                Team.objects.filter(group__in=person.groups.values("pk")), many=True
+            ).data,
             "estate_rights": sorted(rights.on_estate(person)),
             "authenticated_by": "token" if by_token(request) else "session",
         }

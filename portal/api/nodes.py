@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from portal import rights
 from portal.actions import estate
 from portal.api.inputs import Input, checked
-from portal.api.paging import Listing
+from portal.api.listing import Listing
 from portal.models import Node, Right
 from portal.queries import check_looks_over_estate
 

@@ -18,7 +18,10 @@ class Nowhere(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         raise Absent(
-            _("The API has no such address. Addresses end with a slash; all of them are listed at /api/v1/docs/."), code="no_such_address"
+            _(
+                "The API has no such address. Addresses end with a slash; all of them are listed at /api/v1/docs/."
+            ),
+            code="no_such_address",
         )
 
     def get(self, request: Request, address: str) -> Response:

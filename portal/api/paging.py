@@ -3,12 +3,8 @@
 from typing import Any
 
 from django.db.models import QuerySet
-from rest_framework.generics import ListAPIView
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
-
-from portal.api.auth import acting
-from portal.models import Person
 
 
 class Pages(CursorPagination):
@@ -19,22 +15,5 @@ class Pages(CursorPagination):
     max_page_size = 200
 
     def get_ordering(self, request: Request, queryset: QuerySet[Any], view: Any) -> tuple[str, ...]:
+        """The view's own."""
         return tuple(view.ordering)
-
-
-class Listing(ListAPIView[Any]):
-    """A list: `get_queryset` says which rows `self.person` may see, `ordering` in which order, `shown` what of a page."""
-
-    ordering: tuple[str, ...] = ("-id",)
-
-    @property
-    def person(self) -> Person:
-        return acting(self.request)
-
-    def shown(self, rows: list[Any]) -> list[Any]:
-        """What the serializer gets for the rows of one page."""
-        return rows
-
-    def paginate_queryset(self, queryset: Any) -> Any:
-        rows = super().paginate_queryset(queryset)
-        return None if rows is None else self.shown(list(rows))

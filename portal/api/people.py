@@ -12,7 +12,7 @@ from portal import rights
 from portal.actions import people
 from portal.api.fields import At
 from portal.api.inputs import Input, checked
-from portal.api.paging import Listing
+from portal.api.listing import Listing
 from portal.models import Person, Right
 
 
@@ -43,7 +43,9 @@ class NewPerson(Input):
     password = serializers.CharField(required=False, default=None, max_length=500, trim_whitespace=False)
     zone = serializers.CharField(required=False, default="UTC", max_length=64)
     # Never "system": that is the portal itself.
-    kind = serializers.ChoiceField(choices=[Person.Kind.PERSON, Person.Kind.SERVICE], required=False, default=Person.Kind.PERSON)
+    kind = serializers.ChoiceField(
+        choices=[Person.Kind.PERSON, Person.Kind.SERVICE], required=False, default=Person.Kind.PERSON
+    )
 
 
 class People(Listing):

@@ -13,7 +13,7 @@ from portal import rights
 from portal.actions import estate
 from portal.actions.estate import NewPlace, NewStage
 from portal.api.inputs import Input, checked
-from portal.api.paging import Listing
+from portal.api.listing import Listing
 from portal.errors import Invalid
 from portal.models import Node, Pipeline, Place, Right, Stage, Team
 from portal.queries import pipelines_for
@@ -86,20 +86,32 @@ class Pipelines(Listing):
         """Add a pipeline with all its stages and places."""
         rights.check_estate(self.person, Right.MANAGE)
         wish = checked(NewPipeline, request)
-        stages = [NewStage(one["slug"], one["name"], [_place(place) for place in one["places"]]) for one in wish["stages"]]
+        stages = [
+            NewStage(one["slug"], one["name"], [_place(place) for place in one["places"]])
+            for one in wish["stages"]
+        ]
         team = _named(Team, wish["team"], "team") if wish["team"] else None
-        made = estate.add_pipeline(by=self.person, slug=wish["slug"], name=wish["name"], stages=stages, team=team)
+        made = estate.add_pipeline(
+            by=self.person, slug=wish["slug"], name=wish["name"], stages=stages, team=team
+        )
         return Response(PipelineSerializer(pipelines_for(self.person).get(pk=made.pk)).data, status=201)
 
 
 def _place(wish: dict[str, Any]) -> NewPlace:
     return NewPlace(
-        wish["slug"], _named(Node, wish["deployer"], "deployer"), wish["infra_id"], _named(Node, wish["automation"], "automation")
+        wish["slug"],
+        _named(Node, wish["deployer"], "deployer"),
+        wish["infra_id"],
+        _named(Node, wish["automation"], "automation"),
     )
 
 
 def _named(model: Any, slug: str, field: str) -> Any:
     found = model.objects.filter(slug=slug).first()
     if found is None:
-        raise Invalid(_("There is no %(what)s “%(slug)s”.") % {"what": field, "slug": slug}, code=f"{field}_unknown", field=field)
+        raise Invalid(
+            _("There is no %(what)s “%(slug)s”.") % {"what": field, "slug": slug},
+            code=f"{field}_unknown",
+            field=field,
+        )
     return found

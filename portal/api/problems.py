@@ -13,6 +13,7 @@ from django.db import OperationalError
 from django.http import Http404
 from django.utils.translation import gettext as _
 from rest_framework import exceptions, serializers
+from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
@@ -42,12 +43,15 @@ class ProblemSerializer(serializers.Serializer[Any]):
     code = serializers.CharField()
     field = serializers.CharField(required=False)
     params = serializers.DictField(required=False)
-    errors = FieldErrorSerializer(many=True, required=False)
+    errors = FieldErrorSerializer(many=True, required=False)  # type: ignore[assignment]
 
 
 def problem(error: Exception, context: dict[str, Any]) -> Response:
     """The answer for whatever a view raised; what nobody expected is logged, and answered without its innards."""
     set_rollback()
+    request = context.get("request")
+    if request is not None:  # whatever form the view has for what it shows, a problem has this one
+        request.accepted_renderer, request.accepted_media_type = JSONRenderer(), JSONRenderer.media_type
     if isinstance(error, Http404):
         error = rights.absent()
     if isinstance(error, DjangoPermissionDenied):

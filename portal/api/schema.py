@@ -1,14 +1,9 @@
-"""The OpenAPI schema and its viewer. Each view says its own shapes; here is what all operations have in common."""
+"""The OpenAPI schema: each view says its own shapes; here is what all operations have in common."""
 
-from typing import Any
+from typing import Any, Literal
 
-from csp.decorators import csp_update
-from django.contrib.auth.decorators import login_required
-from django.utils.decorators import method_decorator
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
-from rest_framework.permissions import IsAuthenticated
 
 from portal.api.problems import PROBLEM_TYPE, ProblemSerializer
 
@@ -25,12 +20,12 @@ class Schema(AutoSchema):
         nested = self.path.startswith(f"{PREFIX}projects/{{") and len(nouns) > 1
         return [nouns[1] if nested else nouns[0]]
 
-    def _get_response_bodies(self, direction: str = "response") -> Any:
+    def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> Any:
         bodies = super()._get_response_bodies(direction)
         statuses = ["401", "403", "404"] if self.method == "GET" else ["400", "401", "403", "404", "409"]
         for status in statuses:
             if status not in bodies:
-                bodies[status] = self._get_response_for_code(
+                bodies[status] = self._get_response_for_code(  # type: ignore[no-untyped-call]
                     ProblemSerializer, status, [PROBLEM_TYPE], direction
                 )
         return bodies
@@ -54,16 +49,3 @@ class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
         return {"type": "apiKey", "in": "cookie", "name": "countersign_session"}
-
-
-class SchemaView(SpectacularAPIView):
-    """The schema, for whoever may ask anything at all."""
-
-    permission_classes = (IsAuthenticated,)
-
-
-# The viewer brings one style element of its own; everything else keeps to the strict policy of the pages.
-@method_decorator(login_required, name="dispatch")
-@method_decorator(csp_update({"style-src": ["'unsafe-inline'"]}), name="dispatch")
-class SchemaViewer(SpectacularSwaggerSplitView):
-    """The schema to read and to try."""

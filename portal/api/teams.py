@@ -14,7 +14,7 @@ from portal import rights
 from portal.actions import people
 from portal.api.auth import acting
 from portal.api.inputs import Input, checked
-from portal.api.paging import Listing
+from portal.api.listing import Listing
 from portal.api.people import PersonSerializer
 from portal.errors import Invalid
 from portal.models import Person, Right, Team
@@ -92,14 +92,18 @@ class TeamMember(APIView):
 
 def with_members(teams: QuerySet[Team]) -> QuerySet[Team]:
     """The teams with their active members, by name."""
-    return teams.prefetch_related(Prefetch("group__user_set", Person.objects.filter(is_active=True).order_by("name"), "people"))
+    return teams.prefetch_related(
+        Prefetch("group__user_set", Person.objects.filter(is_active=True).order_by("name"), "people")
+    )
 
 
 def person_of(login: str, field: str) -> Person:
     """The person of a login; raises Invalid naming the field. Only for who may know."""
     person = Person.objects.filter(login=login.lower()).exclude(kind=Person.Kind.SYSTEM).first()
     if person is None:
-        raise Invalid(_("Nobody here has the login “%(login)s”.") % {"login": login}, code="person_unknown", field=field)
+        raise Invalid(
+            _("Nobody here has the login “%(login)s”.") % {"login": login}, code="person_unknown", field=field
+        )
     return person
 
 

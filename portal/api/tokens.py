@@ -15,7 +15,7 @@ from portal.actions import people
 from portal.api.auth import acting, by_token
 from portal.api.fields import At
 from portal.api.inputs import Input, checked
-from portal.api.paging import Listing
+from portal.api.listing import Listing
 from portal.errors import Forbidden
 from portal.models import Token
 
@@ -58,7 +58,8 @@ class Tokens(Listing):
         """Make a token for oneself. A token makes no tokens: it would outlive itself."""
         if by_token(request):
             raise Forbidden(
-                _("A token makes no tokens. Sign in with your password and make one on your account page."), code="token_makes_no_token"
+                _("A token makes no tokens. Sign in with your password and make one on your account page."),
+                code="token_makes_no_token",
             )
         token, secret = people.make_token(by=self.person, **checked(NewToken, request))
         return Response({**TokenSerializer(token).data, "secret": secret}, status=201)

@@ -9,9 +9,9 @@ from portal.api.me import Me
 from portal.api.nodes import Nodes
 from portal.api.people import People
 from portal.api.pipelines import Pipelines
-from portal.api.schema import SchemaView, SchemaViewer
 from portal.api.teams import TeamMember, TeamMembers, Teams
 from portal.api.tokens import RevokeToken, Tokens
+from portal.api.viewer import SchemaView, SchemaViewer
 
 urlpatterns = [
     path("schema/", SchemaView.as_view(), name="schema"),

@@ -133,20 +133,23 @@ class Visitor:
 def ensure(look: Callable[[], Any], act: Callable[[], Any]) -> Any:
     """What `look` finds; while there is nothing, `act` and look again. What broke off is not repeated blindly."""
     deadline = time.monotonic() + PATIENCE
+    last: Exception | None = None
     while True:
         found = look()
         if found:
             return found
+        if time.monotonic() > deadline:
+            raise DemoFailed(f"Something was asked for and did not come to be within a minute. {last or ''}")
         try:
             act()
-        except requests.RequestException:
+        except requests.RequestException as error:
+            last = error
             time.sleep(0.3)  # the portal went away in the middle; look whether it took it
         except Problem as problem:
             if problem.status < 500:
                 raise
+            last = problem
             time.sleep(0.3)
-        if time.monotonic() > deadline:
-            raise DemoFailed("Something was asked for and did not come to be within a minute.")
 
 
 def wait_for(what: str, look: Callable[[], Any], seconds: float = PATIENCE) -> Any:

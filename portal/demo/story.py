@@ -162,7 +162,7 @@ class Story:
         self._sign_all(request, "v2")
         self._promote(request, "v2", "prod", "done")
         running = self._running("prod")
-        if running["bundle"] not in ("v2",):
+        if running["bundle_id"] not in ("v2",):
             raise DemoFailed(f"Production was to run v2, but runs {running['bundle']}.")
         self.says("Production runs v2.")
 
@@ -182,12 +182,12 @@ class Story:
             failed["status"] != "failed"
             or back is None
             or back["status"] != "succeeded"
-            or back["bundle"] != "v2"
+            or back["bundle_id"] != "v2"
         ):
             raise DemoFailed(
                 f"v3 was to be rolled back to v2, but: {[(p['kind'], p['bundle'], p['status']) for p in promotions]}"
             )
-        if self._running("prod")["bundle"] != "v2":
+        if self._running("prod")["bundle_id"] != "v2":
             raise DemoFailed("After the rollback production does not run v2.")
         self.says(f"{failed['reason']} Production runs v2 again.")
 
@@ -252,7 +252,7 @@ class Story:
 
     def _join_team(self, player: Player) -> None:
         self._once(
-            lambda: player.login in self._team()["members"],
+            lambda: player.login in {member["login"] for member in self._team()["members"]},
             lambda: self.by(ADA).post(f"teams/{TEAM_SLUG}/members/", login=player.login),
         )
 
@@ -275,7 +275,14 @@ class Story:
 
         def there() -> bool:
             return any(
-                (g["right"], g["role"], g["person"] or "", g["team"] or "", g["stage"], g["project"] or "")
+                (
+                    g["right"],
+                    g["role"],
+                    _name(g["person"], "login"),
+                    _name(g["team"], "slug"),
+                    g["stage"],
+                    g["project"] or "",
+                )
                 == (right, role, login, team, stage, project)
                 for g in ada.every("grants/", **({"project": project} if project else {}))
             )
@@ -321,7 +328,7 @@ class Story:
         found = [
             r
             for r in self.by(DEV).every("requests/", project=PROJECT)
-            if r["bundle"] == bundle and r["stage"] == stage
+            if r["bundle_id"] == bundle and r["stage"] == stage
         ]
         return max((int(r["number"]) for r in found), default=None)
 
@@ -405,7 +412,7 @@ class Story:
     def _sign_once(self, request: int, bundle: str, role: str, player: Player) -> None:
         def signed() -> bool:
             rows = self.by(DEV).every(f"projects/{PROJECT}/bundles/{bundle}/signoffs/")
-            return any(s["role"] == role and s["person"] == player.login for s in rows)
+            return any(s["role"] == role and s["person"]["login"] == player.login for s in rows)
 
         self._once(signed, lambda: self._sign(request, role, player))
 
@@ -446,3 +453,7 @@ class Story:
         if done["status"] != "made":
             raise DemoFailed(f"The report could not be made: {done['problem']}")
         return int(done["id"])
+
+
+def _name(found: Mapping[str, str] | None, field: str) -> str:
+    return found[field] if found else ""

@@ -1,5 +1,6 @@
 """People, teams and API tokens. Not in charge of what they may do: see portal/rights.py."""
 
+import unicodedata
 import uuid
 import zoneinfo
 from typing import Any, ClassVar
@@ -22,12 +23,21 @@ def check_zone(value: str) -> None:
         )
 
 
+def spelled(login: str) -> str:
+    """A login as it is kept: one spelling for what looks the same, in lower case."""
+    return unicodedata.normalize("NFKC", login).strip().lower()
+
+
 class PersonManager(BaseUserManager["Person"]):
     """Makes people; logins are kept in lower case."""
 
+    def get_by_natural_key(self, username: str | None) -> "Person":
+        """The person who signs in under this login, in whatever case it is typed."""
+        return self.get(login=spelled(username or ""))
+
     def create_person(self, login: str, *, password: str | None = None, **fields: Any) -> "Person":
         """Make a person; without a password they cannot sign in by password."""
-        person = self.model(login=login.lower(), **fields)
+        person = self.model(login=spelled(login), **fields)
         person.set_password(password)
         person.full_clean(exclude=["password"])
         person.save(using=self._db)

@@ -21,9 +21,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("request", type=int, help="the number of the request")
-        parser.add_argument("--by", required=True, metavar="LOGIN", help="who asks; must be able to see the project")
+        parser.add_argument(
+            "--by", required=True, metavar="LOGIN", help="who asks; must be able to see the project"
+        )
         parser.add_argument("--out", required=True, type=Path, metavar="PATH", help="where to write the PDF")
-        parser.add_argument("--seconds", type=float, default=120.0, help="how long to wait for a worker that took it")
+        parser.add_argument(
+            "--seconds", type=float, default=120.0, help="how long to wait for a worker that took it"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -34,7 +38,9 @@ class Command(BaseCommand):
         try:
             options["out"].write_bytes(body)
         except OSError as error:
-            raise CommandError(f"The report is made, but cannot be written to {options['out']}: {error.strerror}.") from error
+            raise CommandError(
+                f"The report is made, but cannot be written to {options['out']}: {error.strerror}."
+            ) from error
         self.stdout.write(f"{options['out']}  ({len(body):,} bytes, SHA-256 {report.content_id})")
 
     def _made(self, request: int, login: str, seconds: float) -> Report:
@@ -42,15 +48,21 @@ class Command(BaseCommand):
         person = Person.objects.filter(login=login.lower()).first()
         submitted = ledger.rows(subject=about, kinds=[EventKind.REQUEST_SUBMITTED]).first()
         if person is None or submitted is None:
-            raise CommandError(f"There is no person “{login}”." if person is None else f"There is no request {request}.")
-        report = reports.ask_report(by=person, project=Project.objects.get(key=submitted.project), about=about)
+            raise CommandError(
+                f"There is no person “{login}”." if person is None else f"There is no request {request}."
+            )
+        report = reports.ask_report(
+            by=person, project=Project.objects.get(key=submitted.project), about=about
+        )
         until = time.monotonic() + seconds
         while report.status == Report.Status.ASKED:
             reports.make(by=Person.objects.system(), report_pk=report.pk)
             report.refresh_from_db()
             if report.status == Report.Status.ASKED:  # a worker has it
                 if time.monotonic() > until:
-                    raise CommandError(f"The report of request {request} is not ready after {seconds:g} s; look at the worker's log.")
+                    raise CommandError(
+                        f"The report of request {request} is not ready after {seconds:g} s; look at the worker's log."
+                    )
                 time.sleep(0.2)
         if report.status == Report.Status.FAILED:
             raise CommandError(report.problem)

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from portal.actions.estate import check_url
 from portal.dss.connect import connect
 from portal.dss.values import Connection
 from portal.errors import Refused
@@ -29,7 +30,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            with connect(_node(options)) as dss:
+            node = _node(options)
+            with connect(node) as dss:
                 found = dss.check_connection()
         except Refused as refusal:
             raise CommandError(refusal.sentence) from refusal
@@ -67,6 +69,7 @@ def _node(options: dict[str, Any]) -> Node:
     if options["url"]:
         if not options["key_name"]:
             raise CommandError("Give --key-name: the name under which the key is configured.")
+        check_url(options["url"])
         return Node(
             slug=options["node"] or "node",
             name=options["url"],
@@ -75,10 +78,9 @@ def _node(options: dict[str, Any]) -> Node:
             key_name=options["key_name"],
             verify_tls=not options["no_verify_tls"],
         )
-    node = Node.objects.filter(slug=options["node"]).first()
+    node = Node.objects.filter(slug=options["node"] or "").first()
     if node is None:
         known = ", ".join(Node.objects.values_list("slug", flat=True)) or "none yet"
-        raise CommandError(
-            f"The portal knows no node “{options['node']}” (known: {known}). Name one, or give --url."
-        )
+        asked = f"The portal knows no node “{options['node']}”" if options["node"] else "Say which node"
+        raise CommandError(f"{asked} (known: {known}). Name one, or give --url with --key-name.")
     return node

@@ -1,0 +1,178 @@
+"""Who asked, who signed what, and by what right each of them acted; and the bundle it was about."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from governance.report import words
+from governance.report.chain import Chain
+from governance.report.values import Authority, Fact, Signature
+from governance.sentences import state_word
+from portal import ledger
+from portal.event_kinds import EventKind
+from portal.ledger import Entry
+
+K = EventKind
+
+
+class People(Chain):
+    """Tells what people did, each act with the grant that allowed it."""
+
+    def signature(self, entry: Entry) -> Signature:
+        facts = entry.facts
+        said = self.all.json(facts["statement"])["predicate"]
+        gone = self.withdrawn.get(entry.subject)
+        return Signature(
+            name=facts["name"] or self.name(entry.actor_id),
+            role=words.topic(facts["role"]),
+            decision=facts["decision"],
+            decided={
+                "approve": _("Approved"),
+                "approve_with_conditions": _("Approved with conditions"),
+                "request_changes": _("Asked for changes"),
+                "reject": _("Rejected"),
+            }.get(facts["decision"], words.topic(facts["decision"])),
+            meaning=facts["meaning"],
+            time=words.local(words.moment(said["at"]["utc"]), said["at"]["zone"]),
+            zone=said["at"]["zone"],
+            comment=facts["comment"] or "",
+            statement=words.grouped(facts["statement"]),
+            facts=(
+                Fact(_("Requirement"), facts["requirement"], code=True),
+                Fact(_("Clause"), words.grouped(facts["clause"]), digest=True),
+                Fact(_("Parts covered"), ", ".join(sorted(facts["covered"]))),
+                Fact(_("Statement"), words.grouped(facts["statement"]), digest=True),
+                Fact(_("Envelope"), words.grouped(facts["envelope"]), digest=True),
+                Fact(_("Signed with key"), words.grouped(facts["key_id"]), digest=True),
+                Fact(_("Shown with it"), self._shown(said)),
+            ),
+            seq=entry.seq,
+            withdrawn=(
+                _("Withdrawn on %(when)s: %(why)s")
+                % {"when": words.instant(gone.at), "why": gone.facts["why"] or ledger.ERASED}
+                if gone is not None
+                else ""
+            ),
+        )
+
+    def _shown(self, said: Mapping[str, Any]) -> str:
+        """The evidence and documents that were on the page when it was signed, with what the gate found of each."""
+        pieces = [*said["evidence"], *said["documents"]]
+        if not pieces:
+            return _("no evidence or document")
+        return "; ".join(
+            _("%(kind)s (%(finding)s) %(digest)s…")
+            % {
+                "kind": words.topic(one["kind"]),
+                "finding": state_word(one["finding"]).lower(),
+                "digest": one["digest"][:8],
+            }
+            for one in pieces
+        )
+
+    def asked(self) -> tuple[Fact, ...]:
+        facts = self.submitted.facts
+        lines = [
+            Fact(_("Asked by"), facts["name"] or self.name(self.submitted.actor_id)),
+            Fact(_("On"), words.instant(self.submitted.at)),
+            Fact(_("Why"), facts["why"] or ledger.ERASED),
+            Fact(_("Project"), f"{facts['project_name']} ({self.all.project})"),
+            Fact(
+                _("From, to"),
+                _("bundle %(bundle)s to %(stage)s") % {"bundle": self.bundle, "stage": facts["stage_name"]},
+            ),
+        ]
+        for entry in self.all.of(
+            K.REQUEST_PROMOTED, K.REQUEST_HELD, K.REQUEST_WITHDRAWN, K.REQUEST_SUPERSEDED, K.REQUEST_LANDED
+        ):
+            label = {
+                K.REQUEST_PROMOTED: _("Promotion asked for"),
+                K.REQUEST_HELD: _("Held"),
+                K.REQUEST_WITHDRAWN: _("Withdrawn"),
+                K.REQUEST_SUPERSEDED: _("Superseded"),
+                K.REQUEST_LANDED: _("Done"),
+            }[entry.kind]
+            why = entry.facts.get("why") or entry.facts.get("reason") or ""
+            by = _("by %(who)s") % {"who": self.name(entry.actor_id)} if entry.actor_kind != "system" else ""
+            if entry.kind == K.REQUEST_SUPERSEDED:
+                by = _("by request %(number)s") % {"number": entry.facts["by_request"]}
+            lines.append(
+                Fact(
+                    label, " ".join(filter(None, [words.instant(entry.at), by])) + (f": {why}" if why else "")
+                )
+            )
+        return tuple(lines)
+
+    def bundle_facts(self) -> tuple[Fact, ...]:
+        if self.registered is None:
+            return (Fact(_("Bundle"), self.bundle),)
+        facts = self.registered.facts
+        return (
+            Fact(_("Bundle"), self.bundle),
+            Fact(_("Registered"), words.instant(self.registered.at)),
+            Fact(
+                _("Origin"),
+                {"exported": _("exported by the portal"), "picked": _("picked from the design node")}.get(
+                    facts["origin"], facts["origin"]
+                ),
+            ),
+            Fact(_("Author"), facts["author_name"] or self.name(facts["author"])),
+            Fact(_("Exported in DSS by"), facts["author_in_dss"] or words.NOT_SAID),
+            Fact(
+                _("Archive"),
+                _("%(members)s members, %(size)s")
+                % {"members": f"{facts['members']:,}", "size": words.size(facts["size"])},
+            ),
+            Fact(_("Archive, SHA-256"), words.grouped(facts["archive"]), digest=True),
+        )
+
+    def authorities(self) -> tuple[Authority, ...]:
+        """For each act of a person, the grants in force then that allowed it, directly or through a team."""
+        acts = [(self.submitted, "request", "", _("asked"))]
+        acts += [
+            (e, "sign", e.facts["role"], _("signed %(role)s") % {"role": words.topic(e.facts["role"])})
+            for e in self.given
+        ]
+        acts += [(run.started, "promote", "", _("promoted")) for run in self.promotions]
+        lines: list[Authority] = []
+        for act, right, role, did in acts:
+            for grant in self._grants(act, right, role):
+                facts = grant.facts
+                what = _("sign %(role)s") % {"role": words.topic(role)} if role else words.topic(right)
+                through = (
+                    ""
+                    if facts["holder_kind"] == "person"
+                    else _(" through %(team)s") % {"team": facts["holder"]}
+                )
+                line = Authority(
+                    name=self.name(act.actor_id),
+                    did=did,
+                    right=f"{what}, {facts['where']}{through}",
+                    given=_("%(who)s on %(when)s")
+                    % {"who": self.name(grant.actor_id), "when": words.day(grant.at)},
+                    why=facts["why"] or ledger.ERASED,
+                    seq=grant.seq,
+                )
+                if line not in lines:
+                    lines.append(line)
+        return tuple(lines)
+
+    def _grants(self, act: Entry, right: str, role: str) -> Iterable[Entry]:
+        joined: set[str] = set()
+        for entry in self.all.of(K.TEAM_JOINED, K.TEAM_LEFT):
+            if entry.seq < act.seq and entry.facts["person"] == act.actor_id:
+                (joined.add if entry.kind == K.TEAM_JOINED else joined.discard)(entry.facts["team"])
+        over = {e.facts["grant"] for e in self.all.of(K.GRANT_REVOKED) if e.seq < act.seq}
+        for grant in self.all.of(K.GRANT_GIVEN):
+            facts = grant.facts
+            until = facts["until"]
+            if (
+                grant.seq < act.seq
+                and facts["right"] == right
+                and facts["role"] == role
+                and facts["holder_id"] in {act.actor_id, *joined}
+                and facts["grant"] not in over
+                and (not until or words.moment(until) > act.at)
+            ):
+                yield grant

@@ -1,0 +1,140 @@
+"""Every "no" of the API is problem+json with a sentence: who is not signed in, what is not there, what cannot be read."""
+
+import logging
+
+import pytest
+from django.db import OperationalError
+from django.test import Client
+
+from portal.api import me
+from portal.demo.cast import PASSWORD
+from tests.api import ABSENT, PREFIX, Api, session, token
+from tests.cast import Cast
+
+
+def test_without_credentials_it_is_401_with_what_to_send(db: None) -> None:
+    answer = Api().send("get", "me/")
+    assert answer.status_code == 401
+    assert answer["WWW-Authenticate"].startswith("Bearer")
+    assert answer["Content-Type"] == "application/problem+json"
+    assert answer.json() == {
+        "type": "urn:countersign:problem:not_authenticated",
+        "title": "Unauthorized",
+        "status": 401,
+        "detail": "Sign in, or send an API token: “Authorization: Bearer csn_…”.",
+        "code": "not_authenticated",
+    }
+
+
+@pytest.mark.parametrize("path", ["projects/", "projects/CHURN/", "requests/1/", "events/", "schema/", "nowhere/"])
+def test_every_address_asks_who_it_is(db: None, path: str) -> None:
+    assert Api().refused(401, "get", path)["code"] == "not_authenticated"
+
+
+@pytest.mark.parametrize("header", ["Bearer csn_made-up", "bearer ", "Bearer é"])
+def test_a_token_that_is_not_in_force_is_refused(db: None, header: str) -> None:
+    found = Api(headers={"Authorization": header}).refused(401, "get", "me/")
+    assert found["code"] == "token_not_in_force"
+    assert "Make a new one" in found["detail"]
+
+
+def test_another_scheme_is_no_credential(db: None) -> None:
+    assert Api(headers={"Authorization": "Basic YTpi"}).refused(401, "get", "me/")["code"] == "not_authenticated"
+
+
+def test_a_session_needs_the_csrf_token_and_a_token_does_not(cast: Cast) -> None:
+    strict = Api(Client(enforce_csrf_checks=True))
+    assert strict.client.login(login=cast.ada.login, password=PASSWORD)
+    assert strict.get("me/")["authenticated_by"] == "session"
+    found = strict.refused(403, "post", "teams/", {"name": "Fraud team"})
+    assert found["code"] == "csrf"
+    assert "Load the page again" in found["detail"]
+    program = token(cast.ada)
+    program.client = Client(enforce_csrf_checks=True)
+    assert program.post("teams/", name="Fraud team")["slug"] == "fraud-team"
+
+
+def test_a_disabled_person_is_nobody(cast: Cast) -> None:
+    by_session, by_token = session(cast.dev), token(cast.dev)
+    type(cast.dev).objects.filter(pk=cast.dev.pk).update(is_active=False)
+    by_session.refused(401, "get", "me/")
+    by_token.refused(401, "get", "me/")
+
+
+def test_an_address_that_leads_nowhere(cast: Cast) -> None:
+    for path in ("projekts/", "projects", "projects/CHURN/lanes/", "requests/one/"):
+        for method in ("get", "post", "delete"):
+            assert session(cast.olga).refused(404, method, path)["code"] == "no_such_address"
+
+
+def test_what_is_absent_and_what_is_hidden_are_told_alike(cast: Cast) -> None:
+    otto = session(cast.otto)
+    hidden = otto.send("get", "projects/CHURN/")
+    absent = otto.send("get", "projects/NOTHING/")
+    assert hidden.status_code == absent.status_code == 404
+    assert hidden.content == absent.content
+    assert hidden.json()["detail"] == ABSENT
+    for path in ("requests/99999999999999999999/", "promotions/0/", "evidence/1/", "signoffs/1/", "reports/1/"):
+        otto.absent("get", path)
+
+
+def test_a_method_that_is_not_there(cast: Cast) -> None:
+    found = session(cast.olga).refused(405, "put", "projects/", {})
+    assert found["code"] == "method_not_allowed"
+
+
+def test_a_body_that_is_no_json(cast: Cast) -> None:
+    answer = session(cast.ada).client.post(f"{PREFIX}teams/", data="{", content_type="application/json")
+    assert answer.status_code == 400
+    assert answer.json()["code"] == "parse_error"
+    answer = session(cast.ada).client.post(f"{PREFIX}teams/", data="<a/>", content_type="text/xml")
+    assert answer.status_code == 415
+    assert answer.json()["code"] == "unsupported_media_type"
+
+
+@pytest.mark.parametrize("body", [[], 7])
+def test_a_body_that_is_no_object(cast: Cast, body: object) -> None:
+    assert session(cast.ada).refused(400, "post", "teams/", body)["code"] == "input_invalid"
+
+
+def test_fields_are_named_when_they_are_wrong(cast: Cast) -> None:
+    found = session(cast.ada).refused(400, "post", "teams/", {"nam": "Fraud team"})
+    assert found["field"] == "nam"
+    assert found["detail"] == "nam: There is no such field here; known are: name, slug."
+    found = session(cast.ada).refused(400, "post", "teams/", {"slug": "a b"})
+    assert [error["field"] for error in found["errors"]] == ["name", "slug"]
+    stages = [{"slug": "qa", "name": "QA", "places": [{"slug": "a b", "deployer": "d", "infra_id": "I", "automation": "a"}]}]
+    found = session(cast.ada).refused(400, "post", "pipelines/", {"slug": "p", "name": "P", "stages": stages})
+    assert found["field"] == "stages.0.places.0.slug"
+
+
+@pytest.mark.parametrize("text", ["a\x00b", "\ud800"])
+def test_characters_no_database_keeps_are_refused(cast: Cast, text: str) -> None:
+    assert session(cast.ada).refused(400, "post", "teams/", {"name": text})["field"] == "name"
+
+
+def test_what_breaks_is_logged_and_not_shown(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def breaks(_request: object) -> None:
+        raise ZeroDivisionError("a secret of the inside")
+
+    monkeypatch.setattr(me, "acting", breaks)
+    with caplog.at_level(logging.ERROR):
+        found = session(cast.olga).refused(500, "get", "me/")
+    assert found["code"] == "broken"
+    assert "secret" not in str(found)
+    assert "Traceback" not in str(found)
+    assert "a secret of the inside" in caplog.text
+
+
+def test_a_database_that_is_away_is_503(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    def locked(_request: object) -> None:
+        raise OperationalError("database is locked")
+
+    monkeypatch.setattr(me, "acting", locked)
+    assert session(cast.olga).refused(503, "get", "me/")["code"] == "database_busy"
+
+
+def test_a_cursor_that_is_made_up(cast: Cast) -> None:
+    assert session(cast.olga).refused(404, "get", "projects/?cursor=made-up")["status"] == 404

@@ -1,0 +1,457 @@
+"""A promotion step by step against the sandbox DSS: what passes, and what each kind of "no" comes to."""
+
+import io
+import zipfile
+from typing import Any
+
+import pytest
+
+from deployments import runner
+from deployments.models import Deployment, Promotion
+from deployments.steps import STEPS, deployer, names_of, verify
+from governance.models import Evidence
+from portal.dss.polling import poll_until
+from portal.event_kinds import EventKind
+from tests.world import World, policy
+
+PROD = "CHURN-on-prod-automation"
+S = Promotion.Status
+
+
+@pytest.mark.parametrize("stage", ["qa", "prod"])
+def test_a_promotion_that_goes_well(world: World, stage: str) -> None:
+    bundle = world.bundle()
+    done = world.run(world.promote(bundle, stage))
+    assert done.status == S.SUCCEEDED
+    assert world.running(stage) == world.active(stage) == bundle.bundle_id
+    assert world.lane_holder(stage) is None
+    assert done.request.status == "done"
+    told = world.told(done)
+    assert told.steps() == [f"{name} done" for name in names_of("promote")]
+    assert told.kinds()[0] == EventKind.PROMOTION_STARTED
+    assert told.kinds()[-1] == EventKind.PROMOTION_SUCCEEDED
+    assert told.kinds().count(EventKind.PROMOTION_LIVE) == 1
+    assert told.kinds().count(EventKind.DEPLOYMENT_CHANGED) == 1
+    assert Deployment.objects.get(promotion=done).watched_at is not None
+    found = Evidence.objects.get(kind="tests", bundle=bundle)
+    assert found.stage == stage
+    world.check_ledger()
+
+
+def test_what_dss_was_asked_to_do_is_done_once(world: World) -> None:
+    world.promoted()
+    effects = world.effects()
+    assert effects["uploads"] == effects["updates"] == effects["deployments_created"] == 1
+    assert effects["runs TEST_SMOKE"] == effects["runs TEST_SCORING"] == 1
+    assert effects["settings_saves"] == 0, "a deployment that was just created holds the bundle already"
+    world.promoted()
+    effects = world.effects()
+    assert effects["uploads"] == effects["updates"] == effects["runs TEST_SMOKE"] == 2
+    assert effects["deployments_created"] == effects["settings_saves"] == 1
+
+
+def test_no_event_of_a_poll(world: World) -> None:
+    world.control.set_durations(update=200, scenario=100)
+    done = world.promoted()
+    steps = len(names_of("promote"))
+    # Started, live, changed, succeeded and one for each step.
+    assert len(world.told(done).entries) == steps + 4
+
+
+def tampered(world: World, bundle_id: str) -> None:
+    """Put another archive under this id on the Deployer: the bundle's own, with one recipe changed."""
+    with world.dss("design") as design, design.open_bundle("CHURN", bundle_id) as stream:
+        archive = zipfile.ZipFile(io.BytesIO(stream.read_all(2**26)))
+    changed = io.BytesIO()
+    with zipfile.ZipFile(changed, "w", zipfile.ZIP_DEFLATED) as copy:
+        for name in archive.namelist():
+            body = archive.read(name)
+            if name.endswith(".py") or "/recipes/" in name:
+                body = body.replace(b"\n", b"\n ", 1)
+            copy.writestr(name, body)
+    changed.seek(0)
+    with world.dss("deployer") as dss:
+        dss.upload_bundle("CHURN", changed)
+
+
+def test_parts_that_differ_on_the_deployer_stop_before_anything_is_live(world: World) -> None:
+    bundle = world.bundle()
+    tampered(world, bundle.bundle_id)
+    failed = world.run(world.promote(bundle))
+    assert (failed.status, failed.live_at) == (S.FAILED, None)
+    assert "is not the one that was judged" in failed.reason
+    assert world.step(failed, "publish_bundle").output["changed"]
+    assert world.steps(failed)["go_live"] == "skipped"
+    assert failed.request.status == "open"
+    assert failed.request.held == failed.reason
+    assert world.rollback_of(failed) is None
+    assert world.lane_holder() is None
+    assert world.effects()["updates"] == 0
+
+
+def test_an_archive_that_comes_damaged_once_is_asked_for_again(world: World) -> None:
+    bundle = world.bundle()
+    world.control.fault("corrupt", node="design", path="/archive$", method="GET")
+    assert world.run(world.promote(bundle)).status == S.SUCCEEDED
+
+
+def test_an_archive_that_is_damaged_fails_in_words(world: World) -> None:
+    bundle = world.bundle()
+    world.control.fault("truncate", node="design", path="/archive$", keep=0.5, honest=True, times=None)
+    failed = world.run(world.promote(bundle))
+    assert failed.status == S.FAILED
+    assert "archive" in failed.reason
+    assert world.effects()["uploads"] == 0
+
+
+def test_an_infrastructure_that_is_not_there(world: World) -> None:
+    world.lane().stage.places.update(infra_id="nowhere")
+    failed = world.run(world.promote())
+    assert failed.status == S.FAILED
+    assert "does not have" in failed.reason
+    assert world.steps(failed)["check_target"] == "failed"
+
+
+# --- the update ---
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        ({"kind": "future_fails", "message": "no space left"}, "update_failed"),
+        ({"kind": "future_dead"}, "update_failed"),
+        ({"kind": "future_aborted"}, "update_aborted"),
+        ({"kind": "future_aborted", "as_state": True}, "update_aborted"),
+        ({"kind": "wrong_bundle"}, "wrong_bundle_active"),
+        ({"kind": "update_health", "health": "ERROR"}, "wrong_bundle_active"),
+        ({"kind": "update_health", "health": "WARNING"}, "unhealthy"),
+        ({"kind": "update_health", "health": "UNHEALTHY"}, "unhealthy"),
+        ({"kind": "update_health", "health": "UNKNOWN"}, "unhealthy"),
+    ],
+    ids=lambda value: "-".join(str(v) for v in value.values()) if isinstance(value, dict) else value,
+)
+def test_an_update_that_went_badly_is_rolled_back(world: World, fault: dict[str, Any], code: str) -> None:
+    good = world.promoted()
+    world.control.fault(deployment=PROD, **fault)
+    failed = world.run(world.promote())
+    assert failed.status == S.FAILED
+    ended = world.told(failed).entries[-1]
+    assert ended.facts["code"] == code
+    assert ended.facts["then"] == f"rolling back to {good.bundle.bundle_id}"
+    rollback = world.rollback_of(failed)
+    assert rollback is not None
+    assert (rollback.kind, rollback.status) == ("rollback", S.SUCCEEDED)
+    assert world.told(rollback).steps() == [f"{name} done" for name in names_of("rollback")]
+    assert world.running() == world.active() == good.bundle.bundle_id
+    assert world.lane_holder() is None
+    assert failed.request.status == "open"
+    world.check_ledger()
+
+
+def test_an_update_that_never_ends(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.promoted()
+    monkeypatch.setattr(deployer, "UPDATE_SECONDS", 0.2)
+    world.control.fault("future_never_ends", deployment=PROD)
+    failed = world.run(world.promote(), until=lambda p: p.is_over)
+    assert failed.status == S.FAILED
+    assert "has not finished the update" in failed.reason
+    rollback = world.rollback_of(failed)
+    assert rollback is not None
+    # DSS still says that the old action is under way: the rollback waits for it and gives up in its turn.
+    stuck = world.run(rollback)
+    assert stuck.status == S.FAILED
+    assert world.lane_holder() == stuck
+
+
+def test_an_update_dss_forgets_is_found_by_what_runs(world: World) -> None:
+    world.control.fault("future_unknown", deployment=PROD, effect=True)
+    assert world.run(world.promote()).status == S.SUCCEEDED
+
+
+@pytest.mark.parametrize("lost", ["drop_after", "status_after"])
+def test_a_deployer_without_a_list_of_updates(world: World, lost: str) -> None:
+    world.control.fault("status", path="/update$", method="GET", status=404, times=None, message="unknown")
+    assert world.run(world.promote()).status == S.SUCCEEDED
+    world.control.fault(lost, path="/actions/update$", status=500)
+    # The job id is lost and no list tells: DSS is asked once more, which waits for the first.
+    assert world.run(world.promote()).status == S.SUCCEEDED
+
+
+def test_a_task_that_calls_itself_failed_while_dss_says_it_runs(world: World) -> None:
+    world.control.set_durations(update=150)
+    world.control.fault("status", path="/futures/", status=500, message="hiccup", times=2)
+    done = world.run(world.promote())
+    assert done.status == S.SUCCEEDED
+    assert world.effects()["updates"] == 1
+
+
+def test_somebody_elses_update_is_waited_for(world: World) -> None:
+    world.promoted()
+    promotion = world.run_to(world.promote(), "start_update")
+    world.control.set_durations(update=120)
+    with world.dss("deployer") as dss:
+        dss.start_update(PROD)
+    done = world.run(promotion)
+    assert done.status == S.SUCCEEDED
+    assert world.step(done, "start_update").output["found_running"] is False
+    assert world.active() == done.bundle.bundle_id
+
+
+# --- health ---
+
+
+@pytest.mark.parametrize(("warning", "status"), [("fails", S.FAILED), ("passes", S.SUCCEEDED)])
+def test_a_warning_passes_only_if_the_policy_says_so(world: World, warning: str, status: str) -> None:
+    world.publish(policy(warning=warning))
+    world.promoted()
+    world.control.fault("health", deployment=PROD, health="WARNING")
+    assert world.run(world.promote()).status == status
+
+
+def test_an_unknown_health_is_waited_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verify, "UNKNOWN_SECONDS", 30)
+    world.control.fault("health", deployment=PROD, health="UNKNOWN", times=4)
+    assert world.run(world.promote()).status == S.SUCCEEDED
+
+
+# --- tests and smoke test ---
+
+
+@pytest.mark.parametrize(
+    ("outcome", "warning", "status"),
+    [
+        ("FAILED", "fails", S.FAILED),
+        ("ABORTED", "passes", S.FAILED),
+        ("WARNING", "fails", S.FAILED),
+        ("WARNING", "passes", S.SUCCEEDED),
+    ],
+)
+@pytest.mark.parametrize("scenario", ["TEST_SCORING", "TEST_SMOKE"])
+def test_outcomes(world: World, scenario: str, outcome: str, warning: str, status: str) -> None:
+    world.publish(policy(warning=warning))
+    world.promoted()
+    world.control.fault("scenario_outcome", scenario=scenario, outcome=outcome)
+    ended = world.run(world.promote())
+    assert ended.status == status
+    if status == S.FAILED:
+        assert f"{scenario}" in ended.reason
+        assert outcome in ended.reason
+        assert world.rollback_of(ended) is not None
+    if scenario == "TEST_SCORING":
+        found = Evidence.objects.get(kind="tests", bundle=ended.bundle)
+        step = world.step(ended, "run_tests").output
+        assert [run["outcome"] for run in step["results"]].count(outcome) == 1
+        assert len(step["results"]) == len(step["listed"])
+        assert found.source["promotion"] == ended.pk
+
+
+def test_the_smoke_scenario_is_no_test(world: World) -> None:
+    done = world.promoted()
+    listed = world.step(done, "run_tests").output["listed"]
+    assert listed == ["TEST_DATA_QUALITY", "TEST_DRIFT", "TEST_SCORING"]
+
+
+def test_a_smoke_scenario_that_is_not_there(world: World) -> None:
+    world.promoted()
+    world.publish(policy(smoke="NO_SUCH"))
+    failed = world.run(world.promote(), until=lambda p: p.is_over)
+    assert failed.status == S.FAILED
+    assert "There is no scenario NO_SUCH on prod-automation" in failed.reason
+
+
+def test_a_scenario_that_never_ends(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verify, "SCENARIO_SECONDS", 0.3)
+    world.control.fault("scenario_never_ends", scenario="TEST_DRIFT")
+    failed = world.run(world.promote(), until=lambda p: p.is_over)
+    assert failed.status == S.FAILED
+    assert "TEST_DRIFT does not end" in failed.reason
+
+
+def test_a_fire_that_dss_cancels_is_fired_again(world: World) -> None:
+    world.control.fault("scenario_cancelled", scenario="TEST_SMOKE", times=verify.FIRES - 1)
+    assert world.run(world.promote()).status == S.SUCCEEDED
+    assert world.effects()["runs_finished TEST_SMOKE"] == 1
+
+
+def test_a_fire_that_dss_always_cancels_fails_in_words(world: World) -> None:
+    world.control.fault("scenario_cancelled", scenario="TEST_SMOKE", node="prod", times=verify.FIRES)
+    failed = world.run(world.promote(), until=lambda p: p.is_over)
+    assert failed.status == S.FAILED
+    assert "DSS does not start scenario TEST_SMOKE" in failed.reason
+
+
+def test_a_run_of_somebody_else_is_not_taken_for_ours(world: World) -> None:
+    """It was under way before we fired, and it failed; ours comes after it."""
+    promotion = world.run_to(world.promote(), "smoke_test")
+    world.control.set_durations(scenario=80)
+    world.control.fault("scenario_outcome", scenario="TEST_SMOKE", outcome="FAILED")
+    with world.dss("prod") as dss:
+        dss.run_scenario("CHURN", "TEST_SMOKE")
+        poll_until(lambda: dss.last_runs("CHURN", "TEST_SMOKE", 1) or None, timeout=5)
+    done = world.run(promotion)
+    assert done.status == S.SUCCEEDED, done.reason
+    assert world.effects()["runs_finished TEST_SMOKE"] == 2
+
+
+# --- rolling back ---
+
+
+def test_a_failing_smoke_test_rolls_back_in_the_same_transaction(world: World) -> None:
+    good = world.promoted("v2")
+    promotion = world.run_to(world.promote(world.bundle("v3")), "smoke_test")
+    while not Promotion.objects.get(pk=promotion.pk).is_over:
+        assert world.lane_holder() == promotion
+        world.look(promotion)
+    rollback = world.rollback_of(promotion)
+    assert rollback is not None
+    assert world.lane_holder() == rollback, "the lane never lapsed"
+    assert world.run(rollback).status == S.SUCCEEDED
+    assert world.running() == world.active() == good.bundle.bundle_id
+    failed = Promotion.objects.get(pk=promotion.pk)
+    assert "smoke test TEST_SMOKE ended FAILED" in failed.reason
+    events = [entry.seq for entry in (*world.told(failed).entries[-1:], *world.told(rollback).entries[:1])]
+    assert events[1] - events[0] <= 2, "they are one transaction's events"
+
+
+def test_a_first_deployment_that_fails_is_disabled_and_holds_the_lane(world: World) -> None:
+    from_actions = world.promote(world.bundle("v3"))
+    failed = world.run(from_actions)
+    assert failed.status == S.FAILED
+    disabling = world.rollback_of(failed)
+    assert disabling is not None
+    assert (disabling.kind, disabling.status) == ("disable", S.SUCCEEDED)
+    assert world.told(disabling).steps() == [f"{name} done" for name in names_of("disable")]
+    with world.dss("deployer") as dss:
+        assert dss.deployment_settings(PROD).enabled is False
+    assert world.running() is None
+    assert world.lane_holder() == disabling
+    world.check_ledger()
+
+
+def test_after_a_disabling_the_next_promotion_enables_again(world: World) -> None:
+    failed = world.run(world.promote(world.bundle("v3")))
+    disabling = world.rollback_of(failed)
+    assert disabling is not None
+    Promotion.objects.filter(pk=disabling.pk).update(holds_lane=False)
+    world.promoted("v2")
+    with world.dss("deployer") as dss:
+        assert dss.deployment_settings(PROD).enabled is True
+
+
+def test_a_rollback_that_fails_holds_the_lane(world: World) -> None:
+    world.promoted("v2")
+    world.control.fault("scenario_outcome", scenario="TEST_SMOKE", outcome="FAILED", times=2)
+    failed = world.run(world.promote())
+    rollback = world.rollback_of(failed)
+    assert rollback is not None
+    assert rollback.status == S.FAILED
+    assert world.told(rollback).entries[-1].facts["then"] == "held for people"
+    assert world.lane_holder() == rollback
+    assert world.rollback_of(rollback) is None
+
+
+def test_a_policy_may_hold_instead_of_rolling_back(world: World) -> None:
+    world.promoted()
+    world.publish(policy(on_failure="hold"))
+    world.control.fault("scenario_outcome", scenario="TEST_SMOKE", outcome="FAILED")
+    failed = world.run(world.promote())
+    assert failed.status == S.FAILED
+    assert world.rollback_of(failed) is None
+    assert world.lane_holder() == failed
+    assert world.told(failed).entries[-1].facts["then"] == "held for people"
+
+
+def test_a_rollback_only_returns_to_what_completed_its_watch(world: World) -> None:
+    first = world.promoted()
+    second = world.promoted()
+    Deployment.objects.filter(promotion=second).update(watched_at=None)
+    world.control.fault("scenario_outcome", scenario="TEST_SMOKE", outcome="FAILED")
+    failed = world.run(world.promote())
+    rollback = world.rollback_of(failed)
+    assert rollback is not None
+    assert rollback.bundle == first.bundle
+
+
+# --- watching ---
+
+
+def test_the_lane_is_free_while_it_is_watched(world: World) -> None:
+    world.publish(policy(watch="1s"))
+    promotion = world.run_to(world.promote(), "watch")
+    assert world.lane_holder() == promotion
+    world.look(promotion)
+    assert world.lane_holder() is None
+    promotion.refresh_from_db()
+    assert promotion.status == S.RUNNING
+    done = world.run(promotion)
+    assert done.status == S.SUCCEEDED
+    assert world.step(done, "watch").output["watched_seconds"] >= 1
+
+
+def watched(world: World) -> Promotion:
+    promotion = world.run_to(world.promote(), "watch")
+    world.look(promotion)
+    return promotion
+
+
+def test_a_watch_that_fails_retakes_the_lane(world: World) -> None:
+    good = world.promoted()
+    world.publish(policy(watch="60s"))
+    watching = watched(world)
+    waiting = world.run_to(world.promote(), "pass_gate_again")
+    world.control.fault("health", deployment=PROD, health="ERROR")
+    world.look(watching)
+    rollback = world.rollback_of(watching)
+    assert rollback is not None
+    assert world.lane_holder() == rollback
+    waiting.refresh_from_db()
+    assert waiting.status == S.FAILED
+    assert f"Promotion {watching.pk} failed its watch" in waiting.reason
+    assert waiting.request.status == "open"
+    world.publish(policy())
+    assert world.run(rollback).status == S.SUCCEEDED
+    assert world.running() == good.bundle.bundle_id
+    assert Deployment.objects.get(promotion=watching).watched_at is None
+    world.check_ledger()
+
+
+def test_a_newer_live_change_ends_the_watch_as_completed(world: World) -> None:
+    world.publish(policy(watch="60s"))
+    older = watched(world)
+    newer = world.run_to(world.promote(), "start_update")
+    assert Deployment.objects.get(promotion=older).watched_at is not None, "known to a rollback at once"
+    world.look(older)
+    older.refresh_from_db()
+    assert older.status == S.SUCCEEDED
+    assert world.step(older, "watch").output["ended_by_newer"] is True
+    world.control.fault("scenario_outcome", scenario="TEST_SMOKE", outcome="FAILED")
+    newer = world.run(newer, until=lambda p: p.is_over)
+    rollback = world.rollback_of(newer)
+    assert rollback is not None
+    assert rollback.bundle == older.bundle
+
+
+def test_a_watch_that_fails_after_a_newer_went_live_rolls_nothing_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newer one goes live between the older one's last look at DSS and the moment its failure is kept."""
+    world.publish(policy(watch="60s"))
+    older = watched(world)
+    newer = world.run_to(world.promote(), "go_live")
+    world.control.fault("health", deployment=PROD, health="ERROR")
+    real = STEPS["watch"]
+
+    def watch_then_other_goes_live(work: Any) -> Any:
+        try:
+            return real(work)
+        finally:
+            if work.promotion.pk == older.pk:
+                runner.advance(newer.pk)
+
+    monkeypatch.setitem(STEPS, "watch", watch_then_other_goes_live)
+    world.look(older)
+    older.refresh_from_db()
+    assert older.status == S.FAILED
+    assert world.rollback_of(older) is None
+    assert world.told(older).entries[-1].facts["then"] == f"replaced by promotion {newer.pk}"
+    assert world.lane_holder() == newer
