@@ -60,10 +60,15 @@ class StopForm(ReasonForm):
 
     then = forms.ChoiceField(
         label=_("Then"),
-        required=False,
         widget=forms.RadioSelect,
+        initial="back",
         choices=[
             ("back", _("Go back to what ran before")),
             ("keep", _("Keep what runs now, and hold the stage for people")),
         ],
     )
+
+    def __init__(self, *args: Any, live: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not live:
+            del self.fields["then"]

@@ -143,12 +143,12 @@ def went_wrong(person: Person) -> Wrong:
         Promotion.objects.filter(
             stuck | (bad & Q(started_at__gt=since) & ~Exists(newer)), lane__project__in=visible
         )
-        .exclude(
-            Q(request__status="open")
-            & ~Q(request__held="")
-            & Q(kind=Promotion.Kind.PROMOTE, holds_lane=False)
+        # One thing that went wrong is told once: by its held request, or else by its rollback.
+        .exclude(Q(request__status="open") & ~Q(request__held="") & Q(holds_lane=False))
+        .exclude(holds_lane=False, undone_by__isnull=False)
+        .select_related(
+            "lane__project", "lane__stage", "bundle", "request", "undoes__bundle", "undoes__lane__stage"
         )
-        .select_related("lane__project", "lane__stage", "bundle", "request", "undoes__bundle")
         .order_by("-pk")[:LIMIT]
     )
     bundles = (

@@ -95,7 +95,7 @@ def promotion_for(person: Person, number: int) -> Promotion:
 def request_verbs(
     person: Person, request: DeploymentRequest, held: Collection[str], judged: Judged | None
 ) -> Sequence[str]:
-    """What the person can do with a request now: its moves by name, and `sign:<requirement>` where the gate waits for them."""
+    """What the person can do with a request now: moves by name, `sign:<requirement>` where the gate waits for them."""
     found = open_to(request.status, REQUEST_MOVES, held)
     if judged is not None and not request.is_over:
         found += [f"sign:{key}" for key in to_sign(person, judged)]

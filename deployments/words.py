@@ -90,6 +90,12 @@ def story(promotion: Promotion) -> str:
     return str(_STORIES[promotion.kind][promotion.status]) % words
 
 
+def whole_story(promotion: Promotion) -> str:
+    """As `story`; of a rollback, first what became of the promotion it undoes."""
+    undone = promotion.undoes
+    return story(promotion) if undone is None else f"{story(undone)} {story(promotion)}"
+
+
 _STORIES: Mapping[str, Mapping[str, Promise]] = {
     Promotion.Kind.PROMOTE: {
         Promotion.Status.RUNNING: gettext_lazy("%(bundle)s is on its way to %(stage)s."),

@@ -15,6 +15,7 @@ from governance.checks import assess
 from governance.gate import Clause
 from governance.models import Document, Evidence
 from governance.queries import evidence_for, holds_for
+from governance.sentences import stage_name
 from portal.charts import Bar, Interval
 from portal.models import Bundle
 
@@ -28,6 +29,7 @@ class Exhibit:
     evidence: Evidence
     kind: str
     about: tuple[str, ...]
+    stage: str
     tables: Sequence[Mapping[str, Any]]
 
 
@@ -40,7 +42,10 @@ def exhibits(bundle: Bundle, clauses: Iterable[Clause]) -> list[Exhibit]:
     asked = list(clauses)
     order = [kind.value for kind in Evidence.Kind]
     found = sorted(newest.values(), key=lambda row: (order.index(row.kind), row.stage))
-    return [Exhibit(row, row.kind, tuple(sorted(row.parts)), _tables(row, asked)) for row in found]
+    return [
+        Exhibit(row, row.kind, tuple(sorted(row.parts)), stage_name(row.stage), _tables(row, asked))
+        for row in found
+    ]
 
 
 def documents(bundle: Bundle) -> list[Document]:
@@ -79,55 +84,44 @@ def fairness_tables(result: Mapping[str, Any], metrics: Sequence[Mapping[str, An
             "min": 0.8,
         }
     ]
-    counts = {
-        (held["attribute"], group["group"]): group
-        for held in result["attributes"]
-        for group in held["groups"]
-    }
+    counts = {held["attribute"]: held["groups"] for held in result["attributes"]}
     found = []
     for judged in assess(result, metrics):
-        threshold = next(iter(judged["threshold"].values()))
-        rows = []
-        for group in judged["groups"]:
-            held = counts[judged["by"], group["group"]]
-            low, high = group["interval"] or (None, None)
-            rows.append(
-                {
-                    "group": group["group"],
-                    "n": held["n"],
-                    "selected": held["selected"],
-                    "rate": held["rate"],
-                    "reference": group["group"] == judged["reference"],
-                    "state": group["state"],
-                    "interval": Interval(str(group["group"]), group["value"], low, high, group["state"]),
-                }
-            )
-        small = [
-            {"group": one["group"], "n": one["n"], **_rate(counts, judged["by"], one["group"])}
-            for one in judged["small"]
-        ]
+        by_group = {group["group"]: group for group in judged["groups"]}
         found.append(
             {
                 "title": _("Fairness by %(attribute)s") % {"attribute": _plain(judged["by"])},
                 "metric": _METRICS.get(judged["metric"], _plain(judged["metric"])),
-                "ratio": judged["metric"].endswith("ratio"),
                 "state": judged["state"],
-                "rows": rows,
-                "small": small,
+                "rows": [
+                    _group_row(held, by_group.get(held["group"]), judged["reference"])
+                    for held in counts.get(judged["by"], [])
+                ],
                 "min_group": judged["min_group"],
                 "people": result["rows"],
                 "unscored": result.get("unscored", 0),
                 "favourable": f"{result['outcome']} = {result['favourable']}",
-                "threshold": threshold,
-                "chart": [row["interval"] for row in rows],
+                "threshold": next(iter(judged["threshold"].values())),
             }
         )
     return found
 
 
-def _rate(counts: Mapping[tuple[str, str], Mapping[str, Any]], by: str, group: str) -> dict[str, Any]:
-    held = counts.get((by, group), {})
-    return {"selected": held.get("selected"), "rate": held.get("rate")}
+def _group_row(
+    held: Mapping[str, Any], judged: Mapping[str, Any] | None, reference: str | None
+) -> dict[str, Any]:
+    """One group: its counts, its figure with interval and state; the reference and a group too small have none."""
+    name = str(held["group"])
+    row = {
+        "group": name,
+        **{key: held[key] for key in ("n", "selected", "rate")},
+        "reference": name == reference,
+    }
+    if judged is not None:
+        low, high = judged["interval"] or (None, None)
+        mark = Interval(name, judged["value"], low, high, judged["state"])
+        row |= {"state": judged["state"], "interval": mark}
+    return row
 
 
 _METRICS = {
@@ -167,7 +161,7 @@ def tests_table(result: Mapping[str, Any]) -> dict[str, Any]:
             "scenario": run["scenario"],
             "outcome": run["outcome"],
             "seconds": (run["ended_ms"] - run["started_ms"]) / 1000
-            if run.get("ended_ms") and run.get("started_ms")
+            if run.get("ended_ms") is not None and run.get("started_ms") is not None
             else None,
             "said": "; ".join(
                 step["message"]

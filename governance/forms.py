@@ -8,6 +8,12 @@ from django.utils.translation import gettext_lazy as _
 from governance.actions.documents import LIMIT
 from governance.models import SignOff
 
+DECISIONS = (
+    (SignOff.Decision.APPROVE.value, _("Approve")),
+    (SignOff.Decision.REQUEST_CHANGES.value, _("Ask for changes")),
+    (SignOff.Decision.REJECT.value, _("Reject")),
+)
+
 
 class DocumentForm(forms.Form):
     """A document written in Markdown; the kinds offered are those the policy asks for."""
@@ -36,11 +42,7 @@ class SignForm(forms.Form):
     decision = forms.ChoiceField(
         label=_("My decision"),
         widget=forms.RadioSelect,
-        choices=[
-            (SignOff.Decision.APPROVE, _("Approve")),
-            (SignOff.Decision.REQUEST_CHANGES, _("Ask for changes")),
-            (SignOff.Decision.REJECT, _("Reject")),
-        ],
+        choices=DECISIONS,
     )
     comment = forms.CharField(
         label=_("Comment"),

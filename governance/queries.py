@@ -240,14 +240,14 @@ def evidence_for(bundle: Bundle) -> QuerySet[Evidence]:
 
 
 def evidence_holding(bundle: Bundle) -> QuerySet[Evidence]:
-    """Evidence that holds for this bundle, also where it was recorded of another with equal parts; without its bytes."""
+    """Evidence that holds for this bundle, also what was recorded of another with equal parts; without its bytes."""
     own = Evidence.objects.filter(project=bundle.project)
     ids = [pk for pk, parts in own.values_list("pk", "parts") if holds_for(bundle.parts, parts)]
     return Evidence.objects.filter(pk__in=ids).select_related("bundle", "author", "project")
 
 
 def documents_holding(bundle: Bundle) -> QuerySet[Document]:
-    """Documents that hold for this bundle, also where they were written for another with equal parts; without bytes."""
+    """Documents that hold for this bundle, also those written for another with equal parts; without their bytes."""
     own = Document.objects.filter(project=bundle.project)
     ids = [pk for pk, parts in own.values_list("pk", "parts") if holds_for(bundle.parts, parts)]
     found = Document.objects.filter(pk__in=ids).select_related("bundle", "author", "project", "content")

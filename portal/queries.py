@@ -17,9 +17,11 @@ def lane_for(project: Project, stage: str) -> Lane:
     lanes = {lane.stage.slug: lane for lane in lanes_of(project)}
     if stage not in lanes:
         raise Invalid(
-            _("There is no stage “%(stage)s” here; stages are: %(known)s.") % {"stage": stage, "known": ", ".join(lanes)},
-            code="stage_unknown", field="stage",
-        )  # fmt: skip
+            _("There is no stage “%(stage)s” here; stages are: %(known)s.")
+            % {"stage": stage, "known": ", ".join(lanes)},
+            code="stage_unknown",
+            field="stage",
+        )
     return lanes[stage]
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import connection
-from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
@@ -23,7 +22,7 @@ class Api:
     client: Client = field(default_factory=Client)
     headers: dict[str, str] = field(default_factory=dict)
 
-    def send(self, method: str, path: str, body: Any = None) -> HttpResponse:
+    def send(self, method: str, path: str, body: Any = None) -> Any:
         """The whole answer."""
         more = {} if body is None else {"data": body, "content_type": "application/json"}
         address = path if path.startswith("http") else PREFIX + path
@@ -55,7 +54,9 @@ class Api:
         assert told["status"] == status
         assert told["type"].endswith(f":{told['code']}")
         assert told["detail"]
-        assert not Event.objects.filter(seq__gte=before).exclude(kind__in=("access.refused", "verdict.judged"))
+        assert not Event.objects.filter(seq__gte=before).exclude(
+            kind__in=("access.refused", "verdict.judged")
+        )
         return told
 
     def absent(self, method: str, path: str, body: Any = None) -> None:
@@ -88,12 +89,16 @@ def told(kind: str) -> Event:
 def queries(api: Api, path: str, *, rows: int) -> int:
     """How many queries a list takes; it has to show this many rows."""
     api.get(path)  # what is read once per process is read now
-    with CaptureQueriesContext(connection, ) as found:
+    with CaptureQueriesContext(
+        connection,
+    ) as found:
         assert len(api.rows(path)) == rows
     return len(found)
 
 
-def same_at_any_size(api: Api, path: str, grow: Callable[[int], None], *, already: int = 0, most: int = 12) -> None:
+def same_at_any_size(
+    api: Api, path: str, grow: Callable[[int], None], *, already: int = 0, most: int = 12
+) -> None:
     """The list takes as many queries for 10 rows as for 1,000, of which a page shows 50, and at most `most`."""
     grow(10 - already)
     few = queries(api, path, rows=10)

@@ -84,9 +84,18 @@ def make_cast() -> Cast:
             people.join_team(by=ada, team=team, person=who[login])
         design, pipeline = _estate(ada)
         churn = imported(
-            by=ada, node=design, pipeline=pipeline, key="CHURN", name="Customer churn", tier="critical", owner="olga",
-            scored_dataset="customers_scored", outcome_column="offer", favourable_value="yes", model_id="churn_model",
-        )  # fmt: skip
+            by=ada,
+            node=design,
+            pipeline=pipeline,
+            key="CHURN",
+            name="Customer churn",
+            tier="critical",
+            owner="olga",
+            scored_dataset="customers_scored",
+            outcome_column="offer",
+            favourable_value="yes",
+            model_id="churn_model",
+        )
         maint = imported(
             by=ada,
             node=design,

@@ -23,11 +23,11 @@ from governance.actions import documents, evidence
 from governance.models import Collection, Document, Evidence, SignOff
 from portal import ledger
 from portal.actions import bundles
+from portal.demo.cast import PASSWORD
 from portal.dss.sandbox import docx
 from portal.dss.values import BundleInfo, Column, FutureState, ModelVersion
 from portal.event_kinds import EventKind
 from portal.models import Bundle, Lane, Node, Person
-from portal.demo.cast import PASSWORD
 from tests.cast import Cast
 
 Members = Mapping[str, Any]
@@ -230,7 +230,7 @@ def all_signed(cast: Cast, request: DeploymentRequest) -> None:
 def request_at(
     cast: Cast, status: str = "open", bundle: Bundle | None = None, lane: Lane | None = None
 ) -> DeploymentRequest:
-    """A request in a state: open, held, promoting, done, withdrawn or superseded. By default of churn v1 to QA, by Dev."""
+    """A request that is open, held, promoting, done, withdrawn or superseded; by default of churn v1 to QA, by Dev."""
     bundle = (
         bundle or Bundle.objects.filter(project=cast.churn, bundle_id="v1").first() or bundle_registered(cast)
     )
@@ -287,14 +287,25 @@ def now_runs(promotion: Promotion, *, since: datetime | None = None) -> None:
     with ledger.business():
         there.update(ended_at=now)
         Deployment.objects.create(
-            lane=promotion.lane, place=promotion.place, deployable=promotion.lane.project.key, bundle=promotion.bundle,
-            promotion=promotion, since=now,
-        )  # fmt: skip
+            lane=promotion.lane,
+            place=promotion.place,
+            deployable=promotion.lane.project.key,
+            bundle=promotion.bundle,
+            promotion=promotion,
+            since=now,
+        )
         ledger.record(
-            EventKind.DEPLOYMENT_CHANGED, by=None, project=promotion.lane.project.key, subject=promotion.subject,
-            stage=promotion.lane.stage.slug, place=promotion.place.infra_id, bundle=promotion.bundle.bundle_id,
-            previous=previous.bundle.bundle_id if previous else None, promotion=promotion.pk, parts=dict(promotion.bundle.parts),
-        )  # fmt: skip
+            EventKind.DEPLOYMENT_CHANGED,
+            by=None,
+            project=promotion.lane.project.key,
+            subject=promotion.subject,
+            stage=promotion.lane.stage.slug,
+            place=promotion.place.infra_id,
+            bundle=promotion.bundle.bundle_id,
+            previous=previous.bundle.bundle_id if previous else None,
+            promotion=promotion.pk,
+            parts=dict(promotion.bundle.parts),
+        )
 
 
 def succeeded(promotion: Promotion) -> None:

@@ -1,4 +1,4 @@
-"""What differs between a bundle and what runs at a stage now, or another bundle: members by part, from the manifests."""
+"""What differs between a bundle and what runs at a stage now, or another bundle: members by part."""
 
 import json
 from typing import Any

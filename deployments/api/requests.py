@@ -204,8 +204,8 @@ def detail(person: Person, number: int) -> dict[str, Any]:
     return {
         **RequestSerializer(request).data,
         "gate": None if judged is None else gate(judged),
-        "promotions": PromotionSerializer(list(tried), many=True).data,
-        "reports": ReportSerializer(list(told), many=True).data,
+        "promotions": [PromotionSerializer(one).data for one in tried],
+        "reports": [ReportSerializer(one).data for one in told],
         "can": request_verbs(person, request, held, judged if isinstance(judged, Judged) else None),
     }
 
@@ -221,7 +221,13 @@ def judge(request: DeploymentRequest) -> Judged | Refused:
 def gate(judged: Judged | Refused) -> dict[str, Any]:
     """The gate for a program, with the sentences that people read."""
     if isinstance(judged, Refused):
-        nothing: dict[str, Any] = {"at": None, "holds_until": None, "automation": None, "policy": None, "findings": []}
+        nothing: dict[str, Any] = {
+            "at": None,
+            "holds_until": None,
+            "automation": None,
+            "policy": None,
+            "findings": [],
+        }
         return {"met": False, **nothing, "problem": judged.sentence}
     case, verdict = judged.case, judged.verdict
     known = names([one for finding in verdict.findings for one in finding.unblock])

@@ -6,7 +6,7 @@ from django.views.decorators.http import require_GET
 
 from deployments import inbox
 from deployments.judging import findings_in_words
-from deployments.words import story
+from deployments.words import whole_story
 from portal.pages import person_of
 
 
@@ -32,6 +32,6 @@ def page(request: HttpRequest) -> HttpResponse:
             "cut": len(waiting) >= inbox.LIMIT,
             "mine": inbox.asked_by(person),
             "wrong": wrong,
-            "stories": [(promotion, story(promotion)) for promotion in wrong.promotions],
+            "stories": [(promotion, whole_story(promotion)) for promotion in wrong.promotions],
         },
     )

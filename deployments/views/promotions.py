@@ -30,14 +30,14 @@ def stop(request: HttpRequest, key: str, number: int) -> HttpResponse:
     """Say what stopping will do, ask why (and, once something live changed, what then), and stop."""
     person = person_of(request)
     promotion = _found(person, key, number)
-    form = StopForm(request.POST or None, initial={"then": "back"})
+    form = StopForm(request.POST or None, live=promotion.live_at is not None)
     if request.method == "POST" and form.is_valid():
         with told_by(form):
             rollback = promotion_actions.stop(
                 by=person,
                 promotion=promotion,
                 why=form.cleaned_data["why"],
-                keep=form.cleaned_data["then"] == "keep",
+                keep=form.cleaned_data.get("then") == "keep",
             )
             messages.success(request, _("Stopped, and rolling back.") if rollback else _("Stopped."))
             return redirect("request", key, promotion.request_id)

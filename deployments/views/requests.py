@@ -14,10 +14,10 @@ from deployments.actions import requests as request_actions
 from deployments.cards import gate_rows, step_rows, steps_ahead, verdict_bar
 from deployments.forms import ReasonForm
 from deployments.judging import Judged, judge_now
-from deployments.lanes import drawn, drawn_design, standings
+from deployments.lanes import Standing, drawn, drawn_design, standings
 from deployments.models import REQUEST_MOVES, DeploymentRequest, Promotion
 from deployments.queries import promotion_verbs, requests_for
-from deployments.views.bundles import against
+from deployments.views.bundles import Against, against
 from deployments.words import story
 from governance.actions import reports
 from governance.exhibits import exhibits
@@ -65,6 +65,7 @@ def _page(
     here = next(one for one in stands if one.lane.pk == wish.lane_id)
     verbs = open_to(wish.status, REQUEST_MOVES, held)
     clauses = list(judged.case.requirements) if judged else []
+    changed = against(wish.bundle, here)
     return render(
         request,
         "deployments/request.html",
@@ -82,8 +83,8 @@ def _page(
             "running": running,
             "steps": step_rows(running or promotions[0]) if promotions else steps_ahead(wish.lane_id),
             "history": [(one, story(one), promotion_verbs(one, held)) for one in promotions],
-            "facts": _facts(wish, here),
-            "against": against(wish.bundle, here),
+            "facts": _facts(wish, here, changed),
+            "against": changed,
             "exhibits": exhibits(wish.bundle, clauses) if clauses else [],
             "signoffs": SignOff.objects.filter(lane=wish.lane, bundle=wish.bundle)
             .select_related("person", "withdrawal")
@@ -108,7 +109,7 @@ def _judged(wish: DeploymentRequest) -> tuple[Judged | None, str]:
         return None, refusal.sentence
 
 
-def _lane(standing: Any, wish: DeploymentRequest) -> dict[str, Any]:
+def _lane(standing: Standing, wish: DeploymentRequest) -> dict[str, Any]:
     """One lane, with this request's bundle on its way to the request's own stage only."""
     box = drawn(standing)
     if standing.lane.pk == wish.lane_id:
@@ -122,8 +123,9 @@ def _lane(standing: Any, wish: DeploymentRequest) -> dict[str, Any]:
     return box
 
 
-def _facts(wish: DeploymentRequest, here: Any) -> list[dict[str, Any]]:
+def _facts(wish: DeploymentRequest, here: Standing, changed: Against | None) -> list[dict[str, Any]]:
     key = wish.lane.project.key
+    differs = [] if changed is None or changed.same else [row["part"] for row in changed.parts] or [_("none")]
     return [
         {
             "label": _("Bundle"),
@@ -137,6 +139,7 @@ def _facts(wish: DeploymentRequest, here: Any) -> list[dict[str, Any]]:
         },
         {"label": _("Registered"), "value": wish.bundle.registered_at, "kind": "when"},
         {"label": _("Runs there now"), "value": here.runs.bundle.bundle_id if here.runs else _("nothing")},
+        *([{"label": _("Changed parts"), "value": ", ".join(differs)}] if differs else []),
     ]
 
 

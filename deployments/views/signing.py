@@ -15,8 +15,7 @@ from deployments.views.bundles import against
 from deployments.views.requests import found
 from governance.actions.signoffs import Draft, why_barred
 from governance.exhibits import documents, exhibits
-from governance.forms import SignForm
-from governance.models import SignOff
+from governance.forms import DECISIONS, SignForm
 from governance.sentences import meaning, title
 from portal.errors import Stale
 from portal.pages import person_of, told_by
@@ -84,6 +83,7 @@ def _page(
             "meanings": [
                 (
                     decision,
+                    word,
                     meaning(
                         decision,
                         draft.role,
@@ -93,7 +93,7 @@ def _page(
                         covers=tuple(draft.covered),
                     ),
                 )
-                for decision in SignOff.Decision.values
+                for decision, word in DECISIONS
             ],
             "covered": sorted(draft.covered.items()),
             "form": form,

@@ -27,7 +27,7 @@ from portal.queries import check_audit
 
 
 class ReportSerializer(serializers.Serializer[Report]):
-    """A report; made from the events `first` to `last`, kept under `digest`. `problem` says why it could not be made."""
+    """A report, made from the events `first` to `last`. `problem` says why it could not be made."""
 
     id = serializers.IntegerField()
     project = serializers.CharField(source="project.key")

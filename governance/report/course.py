@@ -99,13 +99,9 @@ class Course(Chain):
             lines.append(self._ran(changed))
         lines += [
             Fact(
-                _("Kept as evidence"),
-                _("%(kind)s, row %(row)s: %(digest)s")
-                % {
-                    "kind": words.topic(entry.facts["evidence"]),
-                    "row": f"{entry.seq:,}",
-                    "digest": words.grouped(entry.facts["digest"]),
-                },
+                _("%(kind)s as evidence, row %(row)s")
+                % {"kind": words.capital(words.topic(entry.facts["evidence"])), "row": f"{entry.seq:,}"},
+                words.grouped(entry.facts["digest"]),
                 digest=True,
             )
             for entry in self.all.of(K.EVIDENCE_RECORDED)

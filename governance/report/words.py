@@ -193,10 +193,10 @@ def _published(output: Mapping[str, Any]) -> str:
 
 
 def _prepared(output: Mapping[str, Any]) -> str:
-    made = _("created") if output["created"] else _("found")
-    return _("Deployment %(id)s was %(made)s; it held %(previous)s.") % {
+    if output["created"]:
+        return _("Deployment %(id)s was created.") % {"id": output["deployment"]}
+    return _("Deployment %(id)s was found; it held %(previous)s.") % {
         "id": output["deployment"],
-        "made": made,
         "previous": output["previous"] or _("nothing"),
     }
 

@@ -5,7 +5,6 @@ Not in charge of what they may do: actions and `portal.rights` are.
 
 from typing import cast
 
-from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from rest_framework import authentication
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
@@ -39,7 +38,7 @@ class TokenAuthentication(authentication.BaseAuthentication):
 class SessionAuthentication(authentication.SessionAuthentication):
     """The session of the pages; what changes something needs the CSRF token that pages send."""
 
-    def enforce_csrf(self, request: HttpRequest) -> None:  # type: ignore[override]
+    def enforce_csrf(self, request: Request) -> None:
         try:
             super().enforce_csrf(request)
         except PermissionDenied as error:

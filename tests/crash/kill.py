@@ -11,7 +11,7 @@ import pytest
 from deployments import runner, waits
 from deployments.models import Promotion
 from deployments.steps import STEPS
-from deployments.steps.outcome import Answer, Work
+from deployments.steps.outcome import Answer, StepFailed, Work
 from portal.dss.client import Dss
 from tests.world import World
 
@@ -40,7 +40,12 @@ def kills(world: World, monkeypatch: pytest.MonkeyPatch, point: str) -> Iterator
                 raise Killed
             if point == "sandbox" and first_time(where.split()[0]):
                 world.sandbox.restart()
-            answer = step(work)
+            try:
+                answer = step(work)
+            except StepFailed:
+                if point == "after the step" and first_time(where):
+                    raise Killed from None
+                raise
             if point == "after the step" and first_time(where):
                 raise Killed
             return answer
@@ -58,7 +63,16 @@ def kills(world: World, monkeypatch: pytest.MonkeyPatch, point: str) -> Iterator
                 raise Killed
             return turn
 
+        real_failed = runner._failed
+
+        def failed(promotion: Promotion, token: str, step: Any, *rest: Any, **named: Any) -> runner.Turn:
+            turn = real_failed(promotion, token, step, *rest, **named)
+            if first_time(f"{promotion.kind}/{step.name} failed"):
+                raise Killed
+            return turn
+
         monkeypatch.setattr(runner, "_keep", keep)
+        monkeypatch.setattr(runner, "_failed", failed)
     if point == "after each act of DSS":
         real_act = Dss._act
 

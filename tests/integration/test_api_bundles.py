@@ -26,7 +26,15 @@ def test_a_registered_bundle_shows_its_parts(cast: Cast) -> None:
     found = session(cast.fay).get("projects/CHURN/bundles/v1/")
     assert found["status"] == "registered"
     assert found["author"]["login"] == "dev"
-    assert set(found["parts"]) == {"data", "flow", "models", "automation", "presentation", "settings", "other"}
+    assert set(found["parts"]) == {
+        "data",
+        "flow",
+        "models",
+        "automation",
+        "presentation",
+        "settings",
+        "other",
+    }
     assert found["members"] == 7
     body = session(cast.fay).send("get", "projects/CHURN/bundles/v1/manifest/")
     assert hashlib.sha256(body.content).hexdigest() == found["manifest"]
@@ -36,7 +44,13 @@ def test_a_registered_bundle_shows_its_parts(cast: Cast) -> None:
 def test_an_outsider_finds_nothing(cast: Cast) -> None:
     bundle_registered(cast)
     otto = session(cast.otto)
-    for path in ("bundles/", "bundles/v1/", "bundles/v1/manifest/", "bundles/v1/diff/?stage=qa", "bundles/v9/"):
+    for path in (
+        "bundles/",
+        "bundles/v1/",
+        "bundles/v1/manifest/",
+        "bundles/v1/diff/?stage=qa",
+        "bundles/v9/",
+    ):
         otto.absent("get", f"projects/CHURN/{path}")
     otto.absent("post", "projects/CHURN/bundles/", NEW)
     session(cast.olga).absent("get", "projects/CHURN/bundles/v9/")
@@ -51,7 +65,10 @@ def test_asking_needs_the_right_to_request(cast: Cast) -> None:
 
 @pytest.mark.parametrize("bundle_id", ["a b", "a/b", "é", ""])
 def test_an_id_that_dss_would_not_take(cast: Cast, bundle_id: str) -> None:
-    assert session(cast.dev).refused(400, "post", "projects/CHURN/bundles/", {"bundle_id": bundle_id})["field"] == "bundle_id"
+    assert (
+        session(cast.dev).refused(400, "post", "projects/CHURN/bundles/", {"bundle_id": bundle_id})["field"]
+        == "bundle_id"
+    )
 
 
 def test_a_double_click_registers_once(cast: Cast) -> None:
@@ -72,7 +89,9 @@ def test_a_bundle_not_registered_has_no_manifest(cast: Cast) -> None:
 def test_a_bundle_against_another(cast: Cast) -> None:
     bundle_registered(cast)
     bundle_registered(
-        cast, "v2", {"project_config/recipes/score.py": "score(2)", "project_config/recipes/more.py": "more()"}
+        cast,
+        "v2",
+        {"project_config/recipes/score.py": "score(2)", "project_config/recipes/more.py": "more()"},
     )
     found = session(cast.fay).get("projects/CHURN/bundles/v2/diff/?bundle=v1")
     assert found["against"] == "v1"
@@ -104,7 +123,8 @@ def test_the_list_of_bundles_costs_the_same_at_any_size(cast: Cast) -> None:
     def grow(count: int) -> None:
         start = Bundle.objects.count()
         Bundle.objects.bulk_create(
-            Bundle(project=cast.churn, bundle_id=f"b{start + n}", origin="exported", asked_by=cast.dev) for n in range(count)
+            Bundle(project=cast.churn, bundle_id=f"b{start + n}", origin="exported", asked_by=cast.dev)
+            for n in range(count)
         )
 
     same_at_any_size(session(cast.olga), "projects/CHURN/bundles/", grow, most=6)

@@ -9,8 +9,12 @@ from tests.api import same_at_any_size, session, told
 from tests.cast import Cast
 
 NODE: dict[str, Any] = {
-    "slug": "design-2", "name": "Design two", "kind": "design", "url": "https://design.example.com/", "key_name": "design-2",
-}  # fmt: skip
+    "slug": "design-2",
+    "name": "Design two",
+    "kind": "design",
+    "url": "https://design.example.com/",
+    "key_name": "design-2",
+}
 PIPELINE: dict[str, Any] = {
     "slug": "short",
     "name": "Short",
@@ -18,7 +22,9 @@ PIPELINE: dict[str, Any] = {
         {
             "slug": "prod",
             "name": "Production",
-            "places": [{"slug": "a", "deployer": "deployer", "infra_id": "INFRA_A", "automation": "auto-prod"}],
+            "places": [
+                {"slug": "a", "deployer": "deployer", "infra_id": "INFRA_A", "automation": "auto-prod"}
+            ],
         }
     ],
 }
@@ -79,7 +85,9 @@ def test_a_pipeline_is_seen_with_its_projects(cast: Cast) -> None:
                     {
                         "slug": "a",
                         "name": "A",
-                        "places": [{"slug": "a", "deployer": "gone", "infra_id": "I", "automation": "auto-qa"}],
+                        "places": [
+                            {"slug": "a", "deployer": "gone", "infra_id": "I", "automation": "auto-qa"}
+                        ],
                     }
                 ]
             },
@@ -99,13 +107,16 @@ def test_the_lists_cost_the_same_at_any_size(cast: Cast) -> None:
     def nodes(count: int) -> None:
         start = Node.objects.count()
         Node.objects.bulk_create(
-            Node(slug=f"n{start + n}", name="N", kind="design", url="https://a.example.com", key_name="k") for n in range(count)
+            Node(slug=f"n{start + n}", name="N", kind="design", url="https://a.example.com", key_name="k")
+            for n in range(count)
         )
 
     def pipelines(count: int) -> None:
         start = Pipeline.objects.count()
         made = Pipeline.objects.bulk_create(Pipeline(slug=f"p{start + n}", name="P") for n in range(count))
-        stages = Stage.objects.bulk_create(Stage(pipeline=one, slug="a", name="A", position=0) for one in made)
+        stages = Stage.objects.bulk_create(
+            Stage(pipeline=one, slug="a", name="A", position=0) for one in made
+        )
         Place.objects.bulk_create(
             Place(stage=one, slug="a", deployer=deployer, infra_id="I", automation=deployer) for one in stages
         )

@@ -54,7 +54,14 @@ def test_an_admin_gives_and_revokes_a_right(cast: Cast) -> None:
 def test_a_team_and_a_role_and_an_end(cast: Cast) -> None:
     until = (timezone.now() + timedelta(days=30)).isoformat()
     given = session(cast.ada).post(
-        "grants/", team="churn-team", right="sign", role="fairness", project="CHURN", stage="qa", until=until, why="For now."
+        "grants/",
+        team="churn-team",
+        right="sign",
+        role="fairness",
+        project="CHURN",
+        stage="qa",
+        until=until,
+        why="For now.",
     )
     assert (given["team"]["slug"], given["role"]) == ("churn-team", "fairness")
     assert rights.can(cast.olga, Right.SIGN, cast.qa, role="fairness")

@@ -3,9 +3,10 @@
 import pytest
 
 from portal.actions import people
+from portal.demo.cast import PASSWORD
 from portal.models import Person, Team, Token
 from tests.api import Api, same_at_any_size, session, token, told
-from tests.cast import NAMES, PASSWORD, Cast
+from tests.cast import NAMES, Cast
 
 # --- who asks ---
 
@@ -81,7 +82,11 @@ def test_teams_are_seen_by_admins_auditors_and_their_members(cast: Cast) -> None
 
 def test_an_admin_makes_a_team_and_its_members(cast: Cast) -> None:
     ada = session(cast.ada)
-    assert ada.post("teams/", name="Fraud team") == {"slug": "fraud-team", "name": "Fraud team", "members": []}
+    assert ada.post("teams/", name="Fraud team") == {
+        "slug": "fraud-team",
+        "name": "Fraud team",
+        "members": [],
+    }
     told("team.added")
     found = ada.post("teams/fraud-team/members/", login="otto")
     assert [one["login"] for one in found["members"]] == ["otto"]
@@ -159,7 +164,8 @@ def test_a_token_makes_no_tokens(cast: Cast) -> None:
 
 
 @pytest.mark.parametrize(
-    "body, field", [({"name": "a", "days": 0}, "days"), ({"name": "a", "days": 367}, "days"), ({"name": " "}, "name")]
+    "body, field",
+    [({"name": "a", "days": 0}, "days"), ({"name": "a", "days": 367}, "days"), ({"name": " "}, "name")],
 )
 def test_a_token_that_cannot_be_made(cast: Cast, body: dict[str, object], field: str) -> None:
     assert session(cast.dev).refused(400, "post", "tokens/", body)["field"] == field

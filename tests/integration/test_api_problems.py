@@ -1,4 +1,4 @@
-"""Every "no" of the API is problem+json with a sentence: who is not signed in, what is not there, what cannot be read."""
+"""Every "no" of the API is problem+json with a sentence: nobody signed in, nothing there, nothing to be read."""
 
 import logging
 
@@ -26,7 +26,9 @@ def test_without_credentials_it_is_401_with_what_to_send(db: None) -> None:
     }
 
 
-@pytest.mark.parametrize("path", ["projects/", "projects/CHURN/", "requests/1/", "events/", "schema/", "nowhere/"])
+@pytest.mark.parametrize(
+    "path", ["projects/", "projects/CHURN/", "requests/1/", "events/", "schema/", "nowhere/"]
+)
 def test_every_address_asks_who_it_is(db: None, path: str) -> None:
     assert Api().refused(401, "get", path)["code"] == "not_authenticated"
 
@@ -39,7 +41,9 @@ def test_a_token_that_is_not_in_force_is_refused(db: None, header: str) -> None:
 
 
 def test_another_scheme_is_no_credential(db: None) -> None:
-    assert Api(headers={"Authorization": "Basic YTpi"}).refused(401, "get", "me/")["code"] == "not_authenticated"
+    assert (
+        Api(headers={"Authorization": "Basic YTpi"}).refused(401, "get", "me/")["code"] == "not_authenticated"
+    )
 
 
 def test_a_session_needs_the_csrf_token_and_a_token_does_not(cast: Cast) -> None:
@@ -74,7 +78,13 @@ def test_what_is_absent_and_what_is_hidden_are_told_alike(cast: Cast) -> None:
     assert hidden.status_code == absent.status_code == 404
     assert hidden.content == absent.content
     assert hidden.json()["detail"] == ABSENT
-    for path in ("requests/99999999999999999999/", "promotions/0/", "evidence/1/", "signoffs/1/", "reports/1/"):
+    for path in (
+        "requests/99999999999999999999/",
+        "promotions/0/",
+        "evidence/1/",
+        "signoffs/1/",
+        "reports/1/",
+    ):
         otto.absent("get", path)
 
 
@@ -103,7 +113,13 @@ def test_fields_are_named_when_they_are_wrong(cast: Cast) -> None:
     assert found["detail"] == "nam: There is no such field here; known are: name, slug."
     found = session(cast.ada).refused(400, "post", "teams/", {"slug": "a b"})
     assert [error["field"] for error in found["errors"]] == ["name", "slug"]
-    stages = [{"slug": "qa", "name": "QA", "places": [{"slug": "a b", "deployer": "d", "infra_id": "I", "automation": "a"}]}]
+    stages = [
+        {
+            "slug": "qa",
+            "name": "QA",
+            "places": [{"slug": "a b", "deployer": "d", "infra_id": "I", "automation": "a"}],
+        }
+    ]
     found = session(cast.ada).refused(400, "post", "pipelines/", {"slug": "p", "name": "P", "stages": stages})
     assert found["field"] == "stages.0.places.0.slug"
 

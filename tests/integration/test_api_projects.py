@@ -16,7 +16,13 @@ from tests.api import same_at_any_size, session, told
 from tests.cast import Cast, lane
 from tests.factories import bundle_registered, failed, now_runs, promotion_of, request_at, runs_in, succeeded
 
-NEW: dict[str, Any] = {"key": "FRAUD", "node": "design", "pipeline": "standard", "policy": "demo-policy", "tier": "critical"}
+NEW: dict[str, Any] = {
+    "key": "FRAUD",
+    "node": "design",
+    "pipeline": "standard",
+    "policy": "demo-policy",
+    "tier": "critical",
+}
 
 
 class Design:
@@ -43,7 +49,11 @@ def test_a_project_says_what_runs_where(cast: Cast) -> None:
     v2 = bundle_registered(cast, "v2", {"project_config/recipes/score.py": "score(customers, 2)"})
     wish = request_at(cast, "promoting", v2)
     found = session(cast.mona).get("projects/CHURN/")
-    assert (found["name"], found["tier"], found["owners"][0]["login"]) == ("Customer churn", "critical", "olga")
+    assert (found["name"], found["tier"], found["owners"][0]["login"]) == (
+        "Customer churn",
+        "critical",
+        "olga",
+    )
     qa, prod = found["lanes"]
     assert (qa["stage"], qa["running"]["bundle_id"], qa["health"]) == ("qa", "v1", "healthy")
     assert qa["running"]["watched_at"]
@@ -136,26 +146,47 @@ def fill(cast: Cast, count: int) -> None:
     start = Project.objects.count()
     now = timezone.now()
     made = Project.objects.bulk_create(
-        Project(key=f"P{start + n:05}", name="P", node=cast.design, pipeline=cast.pipeline, tier="light", policy="demo-policy")
+        Project(
+            key=f"P{start + n:05}",
+            name="P",
+            node=cast.design,
+            pipeline=cast.pipeline,
+            tier="light",
+            policy="demo-policy",
+        )
         for n in range(count)
     )
     stages = list(cast.pipeline.stages.all())
-    lanes = Lane.objects.bulk_create(Lane(project=project, stage=stage) for project in made for stage in stages)
+    lanes = Lane.objects.bulk_create(
+        Lane(project=project, stage=stage) for project in made for stage in stages
+    )
     bundles = Bundle.objects.bulk_create(
         Bundle(project=project, bundle_id="v1", origin="exported", asked_by=cast.dev) for project in made
     )
     of = {bundle.project_id: bundle for bundle in bundles}
     places = {place.stage_id: place for place in Place.objects.filter(stage__in=stages)}
     wishes = DeploymentRequest.objects.bulk_create(
-        DeploymentRequest(lane=one, bundle=of[one.project_id], why="w", requested_by=cast.dev) for one in lanes
+        DeploymentRequest(lane=one, bundle=of[one.project_id], why="w", requested_by=cast.dev)
+        for one in lanes
     )
     tried = Promotion.objects.bulk_create(
-        Promotion(request=wish, lane=wish.lane, place=places[wish.lane.stage_id], bundle=wish.bundle, started_by=cast.mona)
+        Promotion(
+            request=wish,
+            lane=wish.lane,
+            place=places[wish.lane.stage_id],
+            bundle=wish.bundle,
+            started_by=cast.mona,
+        )
         for wish in wishes
     )
     Deployment.objects.bulk_create(
         Deployment(
-            lane=one.lane, place=one.place, deployable=one.lane.project.key, bundle=one.bundle, promotion=one, since=now
+            lane=one.lane,
+            place=one.place,
+            deployable=one.lane.project.key,
+            bundle=one.bundle,
+            promotion=one,
+            since=now,
         )
         for one in tried
     )
