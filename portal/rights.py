@@ -325,6 +325,7 @@ def project_grants(lanes: Iterable[Lane]) -> None:
     locked = Lane.objects.select_for_update(no_key=True, of=("self",)).select_related("project", "stage")
     held = list(locked.filter(pk__in=[lane.pk for lane in lanes]).order_by("pk"))
     now = timezone.now()
+    known: dict[str, Permission] = {}
     for lane in held:
         own: dict[tuple[UUID, str], datetime | None] = {}
         teams: dict[tuple[int, str], datetime | None] = {}
@@ -339,12 +340,14 @@ def project_grants(lanes: Iterable[Lane]) -> None:
                 _latest(own, (grant.person_id, grant.codename), grant.until)
             elif grant.team is not None:
                 _latest(teams, (grant.team.group_id, grant.codename), grant.until)
+        for _holder, name in (*own, *teams):
+            known[name] = known.get(name) or permission(name)
         LaneUserObjectPermission.objects.filter(content_object=lane).delete()
         LaneGroupObjectPermission.objects.filter(content_object=lane).delete()
         LaneUserObjectPermission.objects.bulk_create(
             LaneUserObjectPermission(
                 user_id=holder,
-                permission=permission(name),
+                permission=known[name],
                 content_object=lane,
                 project=lane.project,
                 until=until,
@@ -354,7 +357,7 @@ def project_grants(lanes: Iterable[Lane]) -> None:
         LaneGroupObjectPermission.objects.bulk_create(
             LaneGroupObjectPermission(
                 group_id=group,
-                permission=permission(name),
+                permission=known[name],
                 content_object=lane,
                 project=lane.project,
                 until=until,

@@ -6,8 +6,6 @@ transaction with its event, nothing but a checkpoint is left behind.
 
 import logging
 from datetime import timedelta
-from importlib import import_module
-from typing import Protocol, cast
 
 from django.conf import settings
 from django.db.models import F, Q
@@ -15,11 +13,12 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from governance.models import Report
+from governance.report import printing
 from governance.report.collect import collect, pack
 from governance.report.compose import LANGUAGE, VERSION, compose
-from governance.report.values import AuditReport
+from governance.report.page import html
 from portal import checkpoints, content, ledger, rights
-from portal.errors import Refused, Unavailable
+from portal.errors import Refused
 from portal.event_kinds import EventKind
 from portal.models import Person, Project
 
@@ -27,13 +26,6 @@ log = logging.getLogger(__name__)
 
 ATTEMPTS = 3
 PDF_TYPE = "application/pdf"
-RENDERER = "governance.report.render"
-
-
-class Renderer(Protocol):
-    """What this module needs of the renderer, which is loaded only where a report is made."""
-
-    def pdf(self, report: AuditReport, pack: bytes) -> bytes: ...
 
 
 def ask_report(*, by: Person, project: Project, about: str) -> Report:
@@ -97,18 +89,21 @@ def make(*, by: Person, report_pk: int) -> Report | None:
                 % {"what": type(error).__name__},
             )
         else:
-            Report.objects.filter(pk=report.pk).update(lease_until=None, problem=type(error).__name__)
+            Report.objects.filter(pk=report.pk, attempts=report.attempts).update(
+                lease_until=None, problem=type(error).__name__
+            )
     return None
 
 
 def _make(by: Person, report: Report) -> Report:
-    renderer = _renderer()
     checkpoint = checkpoints.cut(by=by)
     gathered = collect(
         project=report.project.key, about=report.about, checkpoint=checkpoint, asked=report.subject
     )
     with translation.override(LANGUAGE):
-        body = renderer.pdf(compose(gathered), pack(gathered))
+        composed = compose(gathered)
+        page = html(composed)
+    body = printing.pdf(page, pack(gathered), composed.made_at)
     first, last = gathered.entries[0].seq, gathered.entries[-1].seq
     with ledger.business():
         kept = content.put(body, PDF_TYPE)
@@ -124,19 +119,6 @@ def _make(by: Person, report: Report) -> Report:
             )  # fmt: skip
     report.refresh_from_db()
     return report
-
-
-def _renderer() -> Renderer:
-    try:
-        return cast(Renderer, import_module(RENDERER))
-    except OSError as error:  # the library's own way to say that Pango is not there
-        raise Unavailable(
-            _(
-                "Reports need the Pango library, which is not installed here. An administrator installs it with"
-                " apt-get install libpangoft2-1.0-0 libharfbuzz-subset0, restarts the worker and asks again."
-            ),
-            code="pango_missing",
-        ) from error
 
 
 def _fail(by: Person, report: Report, sentence: str) -> None:

@@ -56,7 +56,7 @@ class Policies(Listing):
 
     @extend_schema(request=NewPolicy, responses={201: PolicySourceSerializer})
     def post(self, request: Request) -> Response:
-        """Publish the next version. What is wrong with a text stands in `params`, by line and column, with its remedy."""
+        """Publish the next version. What is wrong with a text stands in `params`, by line and column, with remedies."""
         rights.check_estate(self.person, Right.MANAGE)
         try:
             published = policies.publish(by=self.person, **checked(NewPolicy, request))

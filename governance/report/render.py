@@ -1,19 +1,21 @@
-"""Turns a composed report into HTML and into a tagged PDF/A-3a with its pack attached.
+"""Turns a report's HTML page into a tagged PDF/A-3a with its pack attached.
 
-The only module that loads WeasyPrint, which needs Pango; it is therefore imported by name, where a PDF is made, and
-never by pages. Nothing is fetched: fonts come from the portal's own files. Not in charge of what the report says.
+The only module that loads WeasyPrint, which needs Pango and some hundred megabytes. It therefore runs as a process of
+its own, which ends with the report: `python -m governance.report.render` reads an order from standard input and writes
+the PDF to standard output. Knows no Django and no database, and fetches nothing: fonts are the portal's own files.
 """
 
+import base64
 import hashlib
+import json
 import re
+import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from django.template.loader import render_to_string
 from weasyprint import HTML, Attachment
 from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
-
-from governance.report.values import AuditReport
 
 FONTS = Path(__file__).resolve().parents[2] / "portal" / "static" / "portal" / "fonts"
 SCHEME = "vendored:"
@@ -31,24 +33,18 @@ class Vendored(URLFetcher):  # type: ignore[misc]
         return URLFetcherResponse(url, (FONTS / name).read_bytes(), {"Content-Type": "font/woff2"})
 
 
-def html(report: AuditReport) -> str:
-    """The report as one HTML page with its styles inside; the same values give the same text."""
-    return render_to_string("report/report.html", {"report": report})
+def pdf(page: str, pack: bytes, made_at: datetime) -> bytes:
+    """The page as PDF/A-3a, the pack attached as its data; `made_at` dates the attachment.
 
-
-def pdf(report: AuditReport, pack: bytes) -> bytes:
-    """The report as PDF/A-3a, the pack attached as its data.
-
-    The document's identifier follows from its text and pack. Raises weasyprint's errors for a template that asks for
-    anything but the vendored fonts.
+    The document's identifier follows from page and pack. Raises FatalURLFetchingError for a page that asks for anything
+    but the vendored fonts.
     """
-    page = html(report)
     attachment = Attachment(
         string=pack,
         name=PACK_NAME,
         description="The events of this report with their inclusion proofs, and the contents they name (JSON).",
-        created=report.made_at,
-        modified=report.made_at,
+        created=made_at,
+        modified=made_at,
         relationship="Data",
     )
     # The text alternative of a drawing is what its title holds, and there all that it shows has to be said.
@@ -67,3 +63,14 @@ def _associated_once(_document: Any, made: Any) -> None:
     """WeasyPrint names each attachment twice among the document's associated files; a reader would list it twice."""
     files = made.catalog["AF"]
     files[:] = dict.fromkeys(files)
+
+
+def main() -> None:
+    """Read one order, write one PDF."""
+    asked = json.loads(sys.stdin.buffer.read())
+    made = pdf(asked["page"], base64.b64decode(asked["pack"]), datetime.fromisoformat(asked["made_at"]))
+    sys.stdout.buffer.write(made)
+
+
+if __name__ == "__main__":
+    main()

@@ -25,7 +25,7 @@ def test_evidence_shows_what_was_counted(cast: Cast) -> None:
     assert set(row["parts"]) == {"data", "flow", "models", "other"}
     found = session(cast.fay).get(f"evidence/{evidence.pk}/")
     assert found["digest"] == row["digest"]
-    gender = next(one for one in found["result"]["attributes"] if one["column"] == "gender")
+    gender = next(one for one in found["result"]["attributes"] if one["attribute"] == "gender")
     assert {group["group"]: group["selected"] for group in gender["groups"]} == {"M": 200, "F": 100}
 
 

@@ -40,7 +40,8 @@ def test_people_are_for_admins(cast: Cast) -> None:
         assert session(person).refused(403, "get", "people/")["code"] == "right_missing"
         found = session(person).refused(403, "post", "people/", {"login": "ida", "name": "Ida Sand"})
         assert found["detail"] == (
-            "You need the right to manage rights and settings on the whole estate. Abe Tanner or Ada Novak can grant it."
+            "You need the right to manage rights and settings on the whole estate. "
+            "Abe Tanner or Ada Novak can grant it."
         )
 
 

@@ -4,10 +4,10 @@ import base64
 import hashlib
 import io
 import json
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pypdf
@@ -23,6 +23,7 @@ from governance import tasks
 from governance.actions import reports
 from governance.models import Report
 from governance.report import collect as collecting
+from governance.report import printing
 from governance.report.compose import compose
 from governance.report.values import AuditReport
 from governance.statement import verified
@@ -417,10 +418,8 @@ def test_a_worker_lost_each_time_ends_in_a_failure(story: Story) -> None:
 
 
 def test_without_pango_the_report_says_what_to_install(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
-    def absent(_name: str) -> SimpleNamespace:
-        raise OSError("cannot load library 'libgobject-2.0-0'")
-
-    monkeypatch.setattr(reports, "import_module", absent)
+    failing = "raise OSError(\"cannot load library 'libgobject-2.0-0'\")"
+    monkeypatch.setattr(printing, "COMMAND", (sys.executable, "-c", failing))
     report = reports.ask_report(by=story.people["nora"], project=story.project, about=about(story, "v1"))
     reports.make(by=Person.objects.system(), report_pk=report.pk)
     report.refresh_from_db()

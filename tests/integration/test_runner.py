@@ -245,6 +245,7 @@ CALLS = (
     ("prod", "POST", r"/TEST_DRIFT/run$"),
     ("prod", "GET", r"/get-run-for-trigger$"),
     ("prod", "GET", r"/scenarios/TEST_SMOKE/\d"),
+    ("prod", "GET", r"/scenarios/trigger/"),
 )
 TROUBLES: dict[str, dict[str, Any]] = {
     "drop before": {"kind": "drop_before"},
@@ -263,17 +264,15 @@ def test_calls_are_those_of_a_promotion(world: World) -> None:
     world.promoted()
     world.control.clear_requests()
     world.promoted()
+    exporting = re.compile(r"/bundles/exported(/[^/]+)?$")
     seen = {(one["node"], one["method"], one["path"]) for one in world.control.requests()}
 
-    missed = {
-        (node, method, path)
-        for node, method, path in seen
-        if "/bundles/exported" not in path or "archive" in path
-        if not any(
-            (node, method) == (n, m) and re.search(p.replace("SMOKE", r"\w+"), path) for n, m, p in CALLS
-        )
-    }
-    assert not {one for one in missed if "sandbox" not in one[2]}
+    def known(node: str, method: str, path: str) -> bool:
+        patterns = [p.replace("SMOKE", r"\w+") for n, m, p in CALLS if (n, m) == (node, method)]
+        return any(re.search(pattern, path) for pattern in patterns)
+
+    missed = {call for call in seen if not exporting.search(call[2]) and not known(*call)}
+    assert not missed
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)
@@ -291,7 +290,9 @@ def test_trouble_at_every_call(world: World, settings: Any, trouble: str) -> Non
     made = difference(world.effects(), before)
     fires = {name: n for name, n in made.items() if name.startswith("runs_finished")}
     assert set(fires.values()) == {1}, "no scenario ran twice"
-    assert made["uploads"] == made["updates"] == made["settings_saves"] == 1
+    assert made["uploads"] == made["updates"] == 1
+    # Saving the same settings again is no second change; the client does so when the answer was lost.
+    assert made["settings_saves"] in (1, 2)
     assert world.active() == done.bundle.bundle_id
     world.check_ledger()
 

@@ -10,7 +10,7 @@ import pypdf
 import pytest
 from weasyprint.urls import FatalURLFetchingError
 
-from governance.report import render, values
+from governance.report import page, printing, render, values
 from governance.report.values import Fact
 from portal.charts import Interval, interval_chart
 
@@ -152,22 +152,22 @@ REPORT = values.AuditReport(
 
 def test_the_page_is_the_golden_one() -> None:
     """COUNTERSIGN_WRITE_GOLDEN=1 writes it anew; look at the difference before keeping it."""
-    page = render.html(REPORT)
+    made = page.html(REPORT)
     if os.environ.get("COUNTERSIGN_WRITE_GOLDEN"):
-        GOLDEN.write_text(page, "utf-8")
-    assert page == GOLDEN.read_text("utf-8")
+        GOLDEN.write_text(made, "utf-8")
+    assert made == GOLDEN.read_text("utf-8")
 
 
 def test_texts_are_escaped_and_drawings_are_not() -> None:
-    page = render.html(REPORT)
-    assert "Churn v7 &lt;was&gt; rolled back" in page
-    assert "Fine &amp; good" in page
-    assert '<svg class="chart"' in page
+    made = page.html(REPORT)
+    assert "Churn v7 &lt;was&gt; rolled back" in made
+    assert "Fine &amp; good" in made
+    assert '<svg class="chart"' in made
 
 
 @pytest.fixture(scope="module")
 def pdf() -> bytes:
-    return render.pdf(REPORT, PACK)
+    return printing.pdf(page.html(REPORT), PACK, REPORT.made_at)
 
 
 def test_the_pdf_says_that_it_is_a_tagged_pdf_a_3a(pdf: bytes) -> None:
@@ -234,8 +234,8 @@ def test_the_same_report_has_the_same_identifier(pdf: bytes) -> None:
         with pikepdf.open(io.BytesIO(body)) as document:
             return bytes(document.trailer.ID[0])
 
-    assert identifier(pdf) == identifier(render.pdf(REPORT, PACK))
-    assert identifier(pdf) != identifier(render.pdf(REPORT, PACK + b" "))
+    assert identifier(pdf) == identifier(render.pdf(page.html(REPORT), PACK, REPORT.made_at))
+    assert identifier(pdf) != identifier(render.pdf(page.html(REPORT), PACK + b" ", REPORT.made_at))
 
 
 @pytest.mark.parametrize(
@@ -251,3 +251,9 @@ def test_the_same_report_has_the_same_identifier(pdf: bytes) -> None:
 def test_nothing_but_the_vendored_fonts_is_fetched(url: str) -> None:
     with pytest.raises(FatalURLFetchingError):
         render.Vendored().fetch(url)
+
+
+def test_a_page_that_asks_for_more_than_fonts_is_not_printed() -> None:
+    asking = '<html lang="en"><title>x</title><img alt="x" src="https://example.com/x.png">'
+    with pytest.raises(printing.NotPrinted, match="fetches nothing"):
+        printing.pdf(asking, PACK, REPORT.made_at)

@@ -1,0 +1,115 @@
+"""The inbox: what waits, what was asked for, what went wrong; and that it takes no more queries when it is long."""
+
+import pytest
+from django.utils import timezone
+
+from deployments import inbox
+from deployments.judging import judge_many, judge_now
+from deployments.models import DeploymentRequest
+from portal.models import Bundle, Lane, Project
+from tests.cast import Cast
+from tests.factories import all_but_signed, all_signed, bundle_registered, failed, now_runs, promotion_of, request_at, runs_in, signed
+from tests.pages import queries_of, signed_in, words
+
+
+def to_production(cast: Cast) -> DeploymentRequest:
+    """A request of v1 to production in which all but the three signatures is met."""
+    bundle = bundle_registered(cast)
+    all_but_signed(cast, bundle)
+    return request_at(cast, "open", bundle, cast.prod)
+
+
+def test_who_can_sign_finds_the_request_and_a_number_in_the_navigation(cast: Cast) -> None:
+    wish = to_production(cast)
+    page = signed_in(cast.fay).get("/inbox/")
+    assert "One request waits for you" in words(page)
+    assert "Inbox 1" in words(page)
+    assert f'href="/projects/CHURN/requests/{wish.pk}/sign/sign_off:fairness/"' in page.content.decode()
+    signed(cast.fay, wish, "fairness")
+    assert "Nothing waits for you" in words(signed_in(cast.fay).get("/"))
+
+
+def test_who_can_promote_finds_it_once_everything_is_met(cast: Cast) -> None:
+    wish = to_production(cast)
+    assert "Nothing waits for you" in words(signed_in(cast.mona).get("/inbox/"))
+    all_signed(cast, wish)
+    assert "Everything is met; it can start." in words(signed_in(cast.mona).get("/inbox/"))
+
+
+def test_mine_says_how_much_is_missing(cast: Cast) -> None:
+    to_production(cast)
+    page = words(signed_in(cast.dev).get("/inbox/"))
+    assert "Customer churn: v1 to Production 3 things are missing." in page
+
+
+def test_a_held_request_stands_under_what_went_wrong_once(cast: Cast) -> None:
+    request_at(cast, "held")
+    page = words(signed_in(cast.mona).get("/inbox/"))
+    assert page.count("The smoke test failed.") == 1
+    assert "Only a person can start it again, with a reason." in page
+
+
+def test_a_rollback_is_told_with_what_it_undid(cast: Cast) -> None:
+    good = bundle_registered(cast)
+    runs_in(cast, good, cast.qa)
+    wish = request_at(cast, "promoting", bundle_registered(cast, "v2"))
+    now_runs(promotion_of(wish))
+    failed(promotion_of(wish), "The smoke test failed.")
+    wrong = inbox.went_wrong(cast.mona)
+    assert [(one.kind, one.undoes and one.undoes.bundle.bundle_id) for one in wrong.promotions] == [("rollback", "v2")]
+    page = words(signed_in(cast.mona).get("/inbox/"))
+    assert "v2 did not make it to QA. The smoke test failed. Rolling back: v1 is on its way back to QA." in page
+
+
+def test_a_bundle_that_could_not_be_registered_is_told(cast: Cast) -> None:
+    Bundle.objects.create(
+        project=cast.churn, bundle_id="v9", origin="picked", asked_by=cast.dev, status="failed", problem="The design node has no bundle “v9”."
+    )
+    assert "bundle v9 could not be registered The design node has no bundle “v9”." in words(signed_in(cast.dev).get("/inbox/"))
+
+
+def test_an_outsider_has_an_empty_inbox(cast: Cast) -> None:
+    request_at(cast, "held")
+    page = words(signed_in(cast.otto).get("/inbox/"))
+    assert "Nothing waits for you" in page
+    assert "Went wrong" not in page
+
+
+def test_many_are_judged_as_each_is_alone(cast: Cast) -> None:
+    wish = to_production(cast)
+    signed(cast.fay, wish, "fairness")
+    other = request_at(cast, "open", bundle_registered(cast, "v2"))
+    together = judge_many([wish, other])
+    for one in (wish, other):
+        alone, judged = judge_now(one), together[one.pk]
+        assert isinstance(judged, type(alone))
+        assert judged.verdict == alone.verdict
+        assert judged.case.holders == alone.case.holders
+
+
+def many_requests(cast: Cast, number: int) -> None:
+    """Open requests of as many projects, and as many held ones, as rows."""
+    bundle = bundle_registered(cast, "many")
+    projects = Project.objects.bulk_create(
+        Project(key=f"P{n:04}", name=f"Project {n}", node=cast.design, pipeline=cast.pipeline, policy="demo-policy", tier="critical")
+        for n in range(number)
+    )
+    stage = cast.prod.stage
+    lanes = Lane.objects.bulk_create(Lane(project=project, stage=stage) for project in projects)
+    bundles = Bundle.objects.bulk_create(
+        Bundle(
+            project=project, bundle_id="v1", origin="picked", asked_by=cast.dev, status="registered", archive=bundle.archive,
+            manifest_id=bundle.manifest_id, registered_at=timezone.now(), parts=bundle.parts, author=cast.olga,
+        )
+        for project in projects
+    )  # fmt: skip
+    DeploymentRequest.objects.bulk_create(
+        DeploymentRequest(lane=lane, bundle=one, why="w", requested_by=cast.ada, held="It failed." if n % 2 else "")
+        for n, (lane, one) in enumerate(zip(lanes, bundles, strict=True))
+    )
+
+
+@pytest.mark.parametrize("number", [10, 1000])
+def test_its_queries_do_not_depend_on_how_much_there_is(cast: Cast, number: int) -> None:
+    many_requests(cast, number)
+    assert queries_of(signed_in(cast.ada), "/inbox/") <= 45
