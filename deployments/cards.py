@@ -17,6 +17,7 @@ from deployments.judging import Judged, findings_in_words, why_not_promoter
 from deployments.models import DeploymentRequest, Promotion, Step
 from deployments.steps import names_of
 from deployments.words import step_name, step_note
+from governance.checks import Code
 from portal.models import Person, Right
 from portal.names import names
 
@@ -28,6 +29,14 @@ _FEW = {
     5: gettext_lazy("Five things are"),
 }
 _SAMPLES = 20
+# What collecting once more would help; figures beyond their thresholds stay so.
+_COLLECTABLE = {
+    Code.EVIDENCE_MISSING,
+    Code.EVIDENCE_OTHER_PARTS,
+    Code.EVIDENCE_EXPIRED,
+    Code.EVIDENCE_UNREADABLE,
+    Code.FAIRNESS_NOT_COUNTED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +59,7 @@ def gate_rows(
     words = findings_in_words(judged)
     known = names([one for finding in words for one in finding["unblock"]])
     evidence = reverse("bundle", args=[key, bundle])
+    may_add = Right.REQUEST.value in held and not request.is_over
     rows = []
     for finding in words:
         acts, links = [], []
@@ -67,14 +77,9 @@ def gate_rows(
                 {"label": _("Statement"), "url": reverse("signoff", args=[said["signoff"]])}
                 for said in finding["params"]["given"]
             ]
-        elif finding["kind"] == "document" and not met and Right.REQUEST.value in held:
+        elif finding["kind"] == "document" and not met and may_add:
             acts.append({"label": _("Add it"), "url": f"{evidence}#documents"})
-        elif (
-            finding["kind"] == "evidence"
-            and not met
-            and Right.REQUEST.value in held
-            and not finding["params"].get("evidence")
-        ):
+        elif finding["kind"] == "evidence" and finding["code"] in _COLLECTABLE and may_add:
             acts.append({"label": _("Collect it"), "url": f"{evidence}#evidence"})
         elif finding["kind"] in ("evidence", "tests", "document"):
             anchor = "documents" if finding["kind"] == "document" else "evidence"
@@ -89,7 +94,7 @@ def gate_rows(
                 "state": finding["state"],
                 "title": finding["title"],
                 "why": finding["sentence"],
-                "unblock": [] if met else sorted(known(one) for one in finding["unblock"]),
+                "unblock": [] if met or request.is_over else sorted(known(one) for one in finding["unblock"]),
                 "yours": bool(acts) and acts[0].get("go", False),
                 "links": links,
                 "acts": acts,

@@ -3,7 +3,7 @@
 The facts are governance's; only what deployments knows (who asked, what ran how long) is added here.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,7 +94,16 @@ def why_not_promoter(person: Person, request: DeploymentRequest, case: Case) -> 
 
 def findings_in_words(judged: Judged) -> list[dict[str, Any]]:
     """Each finding with its title and sentence: what the page, the API, the ledger and the report show alike."""
-    known = names([p for finding in judged.verdict.findings for p in finding.unblock])
+    return _findings(judged, names([p for finding in judged.verdict.findings for p in finding.unblock]))
+
+
+def missing_titles(verdict: Verdict, case: Case) -> str:
+    """What is not met, by its titles alone: for records, which name nobody."""
+    titles = {clause.key: str(title(clause)) for clause in case.requirements}
+    return "; ".join(titles.get(f.key, f.key) for f in verdict.findings if f.state not in ("met", "waived"))
+
+
+def _findings(judged: Judged, known: Callable[[str], str]) -> list[dict[str, Any]]:
     titles = {clause.key: title(clause) for clause in judged.case.requirements}
     return [
         {
@@ -138,7 +147,8 @@ def record_verdict(
             outcome="met" if judged.verdict.met else "not met",
             case=case.digest,
             verdict=verdict.digest,
-            findings=findings_in_words(judged),
+            # People stand in the record by their ids; readers fill the names in, as long as they are there.
+            findings=_findings(judged, str),
             bundle=judged.case.bundle,
             stage=judged.case.stage,
             policy={

@@ -186,7 +186,7 @@ SHAPES: dict[EventKind, Shape] = {
         "origin",
     ),
     K.SIGNOFF_GIVEN: _shape(
-        "{actor} signed as {role} for {bundle} to {stage}: {decision}",
+        "{actor} signed for {role} of {bundle} to {stage}: {decision}",
         "signoff",
         "bundle",
         "stage",
@@ -304,7 +304,7 @@ SHAPES: dict[EventKind, Shape] = {
     K.DEPLOYMENT_CHANGED: _shape(
         "{bundle} runs in {stage}", "stage", "place", "bundle", "previous", "promotion", "parts"
     ),
-    K.LANE_RELEASED: _shape("{actor} released lane {stage}", "stage", "promotion", "why*"),
+    K.LANE_RELEASED: _shape("{actor} released the stage {stage}", "stage", "promotion", "why*"),
     K.CHECKPOINT_CUT: _shape("A checkpoint was cut over {size} events", "size", "root", "note"),
     K.REPORT_ASKED: _shape("{actor} asked for a report on {about}", "report", "about"),
     K.REPORT_MADE: _shape(

@@ -4,7 +4,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -22,11 +23,20 @@ class Line:
 
 
 def in_force() -> QuerySet[Grant]:
-    """Grants that count now, with their holders."""
+    """Grants that count now, with their holders and the printed name of their stage as `stage_name`."""
     now = timezone.now()
-    return Grant.objects.filter(
-        Q(until__isnull=True) | Q(until__gt=now), revoked_at__isnull=True
-    ).select_related("person", "team", "project", "given_by")
+    named = Stage.objects.filter(slug=OuterRef("stage")).order_by("pk").values("name")
+    return (
+        Grant.objects.filter(Q(until__isnull=True) | Q(until__gt=now), revoked_at__isnull=True)
+        .select_related("person", "team", "project", "given_by")
+        .annotate(
+            stage_name=Coalesce(
+                Subquery(named.filter(pipeline=OuterRef("project__pipeline"))[:1]),
+                Subquery(named[:1]),
+                F("stage"),
+            )
+        )
+    )
 
 
 def granted_on(project: Project | None) -> QuerySet[Grant]:
@@ -83,5 +93,5 @@ def matrix(project: Project | None, held: QuerySet[Grant]) -> dict[str, Any]:
 def right_label(grant: Grant) -> str:
     """A right in plain words, with the role for the right to sign."""
     if grant.right == Right.SIGN:
-        return _("sign as %(role)s") % {"role": grant.role.replace("-", " ")}
+        return _("sign for %(role)s") % {"role": grant.role.replace("-", " ")}
     return str(grant.get_right_display())

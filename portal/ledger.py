@@ -263,10 +263,15 @@ def sentence(entry: Entry, names: Callable[[str], str]) -> str:
     """What happened, as a person reads it; `names` gives the printed name of a person's id."""
     shown = {name: _shown(value, erased=name in entry.erased) for name, value in entry.facts.items()}
     if "right" in shown:
-        shown["right"] = shown["right"].replace("_", " ") + (f" as {shown['role']}" if shown["role"] else "")
+        shown["right"] += f" for {shown['role']}" if shown["role"] else ""
+    for name in _SLUGS & shown.keys():
+        shown[name] = shown[name].replace("_", " ").replace("-", " ")
+    if "about" in shown:
+        shown["about"] = shown["about"].replace(":", " ")
     if "until" in shown:
         shown["until"] = _until(entry.facts["until"])
-    return SHAPES[entry.kind].sentence.format_map({"actor": names(entry.actor_id), **shown})
+    said = SHAPES[entry.kind].sentence.format_map({"actor": names(entry.actor_id), **shown})
+    return said if said.startswith(_NAMES_FIRST) else said[:1].upper() + said[1:]
 
 
 def decoded(body: bytes) -> Any:

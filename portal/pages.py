@@ -26,7 +26,7 @@ from django.utils.translation import gettext as _
 
 from portal import rights
 from portal.dss.errors import DssError
-from portal.errors import Refused, Unavailable
+from portal.errors import Refused, Stale, Unavailable
 from portal.models import Person, Right
 
 PAGE = 50
@@ -49,6 +49,8 @@ def told_by(form: BaseForm) -> Iterator[None]:
     try:
         yield
     except Refused as refusal:
+        if isinstance(refusal, Stale):
+            raise  # nothing typed into the form would help
         if refusal.field in form.fields:
             form.add_error(refusal.field, refusal.sentence)
         elif refusal.status == 400:

@@ -2,11 +2,9 @@
 
 from django.utils.translation import gettext as _
 
-from deployments.judging import digests, judge_now, record_verdict
+from deployments.judging import digests, judge_now, missing_titles, record_verdict
 from deployments.models import Deployment
 from deployments.steps.outcome import Answer, Done, StepFailed, Work
-from governance.sentences import sentence
-from portal.names import name_of
 
 
 def pass_gate(work: Work) -> Answer:
@@ -28,13 +26,9 @@ def _judged(work: Work, moment: str) -> Answer:
         record_verdict(request, judged, moment=moment)
 
     if not judged.verdict.met:
-        missing = [
-            sentence(f.code, f.params, name_of)
-            for f in judged.verdict.findings
-            if f.state not in ("met", "waived")
-        ]
         raise StepFailed(
-            _("The gate is not open any more: %(missing)s") % {"missing": " ".join(missing)},
+            _("The gate is not open any more. Not met: %(missing)s.")
+            % {"missing": missing_titles(judged.verdict, judged.case)},
             code="gate_closed",
             output=frozen,
             also=record,

@@ -109,7 +109,7 @@ def _held(lanes: list[Lane], held: dict[int, frozenset[str]]) -> list[tuple[str,
             lane.stage.name,
             [
                 words.get(name)
-                or _("sign as %(role)s") % {"role": name.removeprefix("sign_").replace("-", " ")}
+                or _("sign for %(role)s") % {"role": name.removeprefix("sign_").replace("-", " ")}
                 for name in sorted(held[lane.pk])
             ],
         )

@@ -81,7 +81,11 @@ def _page(
             else None,
             "promotion": running or (promotions[0] if promotions else None),
             "running": running,
-            "steps": step_rows(running or promotions[0]) if promotions else steps_ahead(wish.lane_id),
+            "steps": step_rows(running or promotions[0])
+            if promotions
+            else []
+            if wish.is_over
+            else steps_ahead(wish.lane_id),
             "history": [(one, story(one), promotion_verbs(one, held)) for one in promotions],
             "facts": _facts(wish, here, changed),
             "against": changed,

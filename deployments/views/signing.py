@@ -50,6 +50,9 @@ def page(request: HttpRequest, key: str, number: int, requirement: str) -> HttpR
                 )
                 return redirect("request", key, number)
         except Stale as refusal:
+            if refusal.code == "signed_already":  # a second click: what was wished for is so
+                messages.info(request, refusal.sentence)
+                return redirect("request", key, number)
             stale = refusal.sentence
     status = 409 if stale else 400 if form.errors else 200
     return _page(request, wish, draft, form, barred, stale, status)

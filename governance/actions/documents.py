@@ -71,5 +71,5 @@ def write(*, by: Person, bundle: Bundle, kind: str, title: str, text: str) -> Do
             content=kept,
             author=by,
         )
-        record_document(by, document)
+        record_document(by=by, document=document)
         return document

@@ -385,7 +385,7 @@ def _model_documentation(by: Person, collection: Collection, dss: Dss) -> float 
             content=kept,
             author=by,
         )
-        record_document(by, document)
+        record_document(by=by, document=document)
     return None
 
 
@@ -473,7 +473,7 @@ def _keep(
     return evidence
 
 
-def record_document(by: Person, document: Document) -> None:
+def record_document(*, by: Person, document: Document) -> None:
     """The event of a document that was just recorded."""
     ledger.record(
         EventKind.DOCUMENT_RECORDED,

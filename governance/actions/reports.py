@@ -21,6 +21,7 @@ from portal import checkpoints, content, ledger, rights
 from portal.errors import Refused
 from portal.event_kinds import EventKind
 from portal.models import Person, Project
+from portal.queries import check_audit
 
 log = logging.getLogger(__name__)
 
@@ -31,9 +32,10 @@ PDF_TYPE = "application/pdf"
 def ask_report(*, by: Person, project: Project, about: str) -> Report:
     """Ask for the report of one request ("request:7"). Asking twice gives the one under way.
 
-    Whoever may see the project may ask. Raises Absent for an outsider, and for a request the project does not have.
+    Whoever audits the project may. Raises Absent for an outsider and for a request the project does not have, Forbidden
+    for a member without the right.
     """
-    rights.see(by, project)
+    check_audit(by, project)
     if not ledger.rows(project=project.key, subject=about, kinds=[EventKind.REQUEST_SUBMITTED]).exists():
         raise rights.absent()
     with ledger.business():

@@ -16,6 +16,7 @@ from portal.ledger import Entry
 
 TOP_FEATURES = 12
 MOST_GROUPS = 40
+RATIO_AXIS = 1.2
 MOST_SCENARIO_STEPS = 12
 
 
@@ -192,7 +193,15 @@ class Findings(Chain):
         threshold = row["threshold"].get("min", row["threshold"].get("max"))
         asked = _("at least") if "min" in row["threshold"] else _("at most")
         title_ = words.capital(words.topic(row["metric"]))
-        return interval_chart(rows, title=title_, threshold=threshold, threshold_label=asked)
+        # A ratio is read against 1: the axis reaches beyond it unless an interval needs more room.
+        around_one = "min" in row["threshold"] and all((one.high or 0.0) <= RATIO_AXIS for one in rows)
+        return interval_chart(
+            rows,
+            title=title_,
+            threshold=threshold,
+            threshold_label=asked,
+            domain=(0.0, RATIO_AXIS) if around_one else None,
+        )
 
     def _groups(self, held: Mapping[str, Any], least: int) -> Table:
         rows = []

@@ -1,5 +1,6 @@
 """The first page of a report: the answer in a sentence, a paragraph, three figures, and by requirement."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.utils.translation import gettext as _
@@ -11,7 +12,6 @@ from governance.report import words
 from governance.report.chain import Chain, Run
 from governance.report.values import Figure, Requirement
 from governance.sentences import state_word
-from governance.sentences import who as who_can
 from portal.event_kinds import EventKind
 
 K = EventKind
@@ -273,13 +273,20 @@ class FirstPage(Chain):
             "row": f"{last.seq:,}",
         }
 
+    def _who_could(self, people: Sequence[str]) -> str:
+        """Who was able to act when it was judged; a report is read later, so nothing in it is "now"."""
+        if not people:
+            return ""
+        named = sorted(self.name(person) for person in people)
+        return _("Who could act then: %(people)s.") % {"people": words.series(named)}
+
     def requirements(self) -> tuple[Requirement, ...]:
         return tuple(
             Requirement(
                 title=str(finding["title"]),
                 state=finding["state"],
                 word=state_word(finding["state"]),
-                because=" ".join(filter(None, [self.found(finding), who_can(finding["unblock"], self.name)])),
+                because=" ".join(filter(None, [self.found(finding), self._who_could(finding["unblock"])])),
             )
             for finding in self.findings()
         )

@@ -13,6 +13,8 @@ from portal.errors import Invalid
 from portal.event_kinds import EventKind
 from portal.models import Node, Person, Pipeline, Place, Right, Stage, Team
 
+URL_LIMIT = 200
+
 
 @dataclass(frozen=True, slots=True)
 class NewPlace:
@@ -105,6 +107,7 @@ def check_url(url: str) -> None:
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        usable = usable and len(url) <= URL_LIMIT
     except ValueError:
         usable = False
     if not usable or any(character.isspace() or not character.isprintable() for character in url):
@@ -147,7 +150,7 @@ def _keep(row: Node | Pipeline | Stage | Place) -> None:
     whole = {Stage: "stages", Place: "places"}.get(type(row), "")
     try:
         # Django's idea of an address wants a dot in every host; check_url() has looked at it.
-        row.full_clean(exclude=["url"])
+        row.full_clean(exclude=["url"], validate_unique=False, validate_constraints=False)
         with transaction.atomic():
             row.save()
     except ValidationError as error:

@@ -97,6 +97,8 @@ def _add(
                 login, password=password, name=name, email=email, zone=zone, kind=kind
             )
     except ValidationError as error:
+        if any(problem.code == "unique" for problem in error.error_dict.get("login", ())):
+            raise _taken(login) from error  # by somebody quicker
         field, problems = next(iter(error.message_dict.items()))
         raise Invalid(" ".join(problems), code="person_invalid", field=field) from error
     except IntegrityError as error:

@@ -143,6 +143,12 @@ def state(value: object, label: str = "", pill: bool = False) -> dict[str, Any]:
 
 
 @register.filter
+def spaced(value: object) -> str:
+    """A name such as `model-risk` as words; upper and lower case stay."""
+    return str(value).replace("-", " ").replace("_", " ")
+
+
+@register.filter
 def step_shape(value: object) -> str:
     return STEP_SHAPES.get(str(getattr(value, "value", value)), "ring")
 

@@ -9,7 +9,7 @@ from tests.conventions.tree import modules, texts
 
 # Written in pieces, so that this file does not hold what it looks for.
 FORBIDDEN = {
-    "a package index": r"py" + r"pi\.org|python" + r"hosted|npm" + r"js\.(org|com)|registry" + r"\.",
+    "a package index": r"py" + r"pi\.org|python" + r"hosted|npm" + r"js\.(org|com)|\bregistry" + r"\.",
     "an option naming an index": r"--(extra-)?index" + r"-url|--find" + r"-links|--trusted" + r"-host",
     "a path of one machine": r"(?<![\w.{}$)-])/(work" + r"|root" + r"|home/(?!app\b)\w+|Users/\w+)/",
     "a private key": r"-----BEGIN [A-Z ]*PRIVATE" + r" KEY-----\n[A-Za-z0-9+/=\n]{40,}",

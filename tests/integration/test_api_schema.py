@@ -1,5 +1,6 @@
 """The OpenAPI schema says all there is, and is read on a page that keeps to the content security policy."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from tests.api import Api, session
 from tests.cast import Cast
 
+ROOT = Path(__file__).resolve().parents[2]
 LEFT_OUT = {"/api/v1/schema/", "/api/v1/docs/", "/api/v1/{address}"}
 
 
@@ -89,3 +91,11 @@ def test_only_the_viewer_may_bring_its_own_style(cast: Cast) -> None:
     assert directives["style-src"] == ["'self'", "'unsafe-inline'"]
     assert directives["script-src"] == ["'self'"]
     assert "unsafe-inline" not in otto.send("get", "me/")["Content-Security-Policy"]
+
+
+def test_the_document_lists_every_address_with_its_methods(schema: Any) -> None:
+    rows = re.findall(r"^\| `([^`]+)` \| ([A-Z ]+) \|", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE)
+    written = {f"/api/v1/{path}": set(methods.split()) for path, methods in rows}
+    assert written == {
+        path: {method.upper() for method in operations} for path, operations in schema["paths"].items()
+    }

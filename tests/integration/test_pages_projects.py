@@ -34,10 +34,19 @@ def test_an_outsider_sees_no_project(cast: Cast) -> None:
 def many_projects(cast: Cast, number: int) -> None:
     """Projects with their lanes, as rows."""
     made = Project.objects.bulk_create(
-        Project(key=f"P{n:04}", name=f"Project {n}", node=cast.design, pipeline=cast.pipeline, policy="demo-policy", tier="light")
+        Project(
+            key=f"P{n:04}",
+            name=f"Project {n}",
+            node=cast.design,
+            pipeline=cast.pipeline,
+            policy="demo-policy",
+            tier="light",
+        )
         for n in range(number)
     )
-    Lane.objects.bulk_create(Lane(project=project, stage=stage) for project in made for stage in cast.pipeline.stages.all())
+    Lane.objects.bulk_create(
+        Lane(project=project, stage=stage) for project in made for stage in cast.pipeline.stages.all()
+    )
 
 
 def test_the_tables_queries_do_not_depend_on_how_many_there_are(cast: Cast) -> None:
@@ -54,7 +63,13 @@ def test_the_tables_queries_do_not_depend_on_how_many_there_are(cast: Cast) -> N
 def test_a_project_shows_its_lanes_bundles_and_requests(cast: Cast) -> None:
     runs_in(cast, bundle_registered(cast), cast.qa)
     page = words(signed_in(cast.dev).get("/projects/CHURN/"))
-    for said in ("Design v1 built by Dev Rao", "QA v1 healthy", "Production Nothing runs here yet", "v1 to QA", "Olga Lindqvist"):
+    for said in (
+        "Design v1 built by Dev Rao",
+        "QA v1 healthy",
+        "Production Nothing runs here yet",
+        "v1 to QA",
+        "Olga Lindqvist",
+    ):
         assert said in page
 
 
@@ -63,12 +78,16 @@ def test_who_may_not_ask_is_told_who_can_grant_it(cast: Cast) -> None:
     assert "ask Abe Tanner or Ada Novak for the right" in page
     assert "Register it" not in page
     refused(
-        signed_in(cast.fay).post("/projects/CHURN/bundles/", {"how": "export", "bundle_id": "v1"}), 403, "You need the right to ask for a promotion"
+        signed_in(cast.fay).post("/projects/CHURN/bundles/", {"how": "export", "bundle_id": "v1"}),
+        403,
+        "You need the right to ask for a promotion",
     )
 
 
 def test_a_bundle_is_asked_for_and_followed(cast: Cast) -> None:
-    answer = signed_in(cast.dev).post("/projects/CHURN/bundles/", {"how": "export", "bundle_id": "v1", "notes": "New."})
+    answer = signed_in(cast.dev).post(
+        "/projects/CHURN/bundles/", {"how": "export", "bundle_id": "v1", "notes": "New."}
+    )
     assert (answer.status_code, answer.headers["Location"]) == (302, "/projects/CHURN/bundles/v1/")
     assert Bundle.objects.get(bundle_id="v1").notes == "New."
 
@@ -76,13 +95,17 @@ def test_a_bundle_is_asked_for_and_followed(cast: Cast) -> None:
 def test_a_bundle_id_that_cannot_be_is_named_on_its_field(cast: Cast) -> None:
     answer = signed_in(cast.dev).post("/projects/CHURN/bundles/", {"how": "export", "bundle_id": "v 1"})
     assert answer.status_code == 400
-    assert answer.context["bundle_form"].errors == {"bundle_id": ["A bundle id holds letters, digits, “_”, “.” and “-” only."]}
+    assert answer.context["bundle_form"].errors == {
+        "bundle_id": ["A bundle id holds letters, digits, “_”, “.” and “-” only."]
+    }
     assert 'value="v 1"' in answer.content.decode()
 
 
 def test_a_promotion_is_asked_for(cast: Cast) -> None:
     bundle_registered(cast)
-    answer = signed_in(cast.dev).post("/projects/CHURN/requests/", {"bundle": "v1", "stage": "qa", "why": "Spring."}, follow=True)
+    answer = signed_in(cast.dev).post(
+        "/projects/CHURN/requests/", {"bundle": "v1", "stage": "qa", "why": "Spring."}, follow=True
+    )
     wish = DeploymentRequest.objects.get()
     assert answer.redirect_chain == [(f"/projects/CHURN/requests/{wish.pk}/", 302)]
     assert "Here is what QA still needs." in words(answer)
@@ -90,7 +113,9 @@ def test_a_promotion_is_asked_for(cast: Cast) -> None:
 
 def test_asking_twice_leads_to_the_request_that_is_there(cast: Cast) -> None:
     wish = request_at(cast)
-    answer = signed_in(cast.dev).post("/projects/CHURN/requests/", {"bundle": "v1", "stage": "qa", "why": "Again."}, follow=True)
+    answer = signed_in(cast.dev).post(
+        "/projects/CHURN/requests/", {"bundle": "v1", "stage": "qa", "why": "Again."}, follow=True
+    )
     assert answer.redirect_chain == [(f"/projects/CHURN/requests/{wish.pk}/", 302)]
     assert "There is a request for this bundle to this stage already" in words(answer)
     assert DeploymentRequest.objects.count() == 1
@@ -98,6 +123,8 @@ def test_asking_twice_leads_to_the_request_that_is_there(cast: Cast) -> None:
 
 def test_a_wish_without_a_reason_is_asked_for_one(cast: Cast) -> None:
     bundle_registered(cast)
-    answer = signed_in(cast.dev).post("/projects/CHURN/requests/", {"bundle": "v1", "stage": "qa", "why": "  "})
+    answer = signed_in(cast.dev).post(
+        "/projects/CHURN/requests/", {"bundle": "v1", "stage": "qa", "why": "  "}
+    )
     assert answer.status_code == 400
     assert "why" in answer.context["ask_form"].errors

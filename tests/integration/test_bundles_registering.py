@@ -1,0 +1,153 @@
+"""Registering bundles against the sandbox DSS: kills, trouble on the way, and bundles that are not what they say."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from portal import ledger
+from portal.actions import bundles
+from portal.dss.client import Dss
+from portal.event_kinds import EventKind
+from portal.models import Bundle, Person
+from tests.world import World
+
+
+class Killed(BaseException):
+    """SIGKILL."""
+
+
+def ask(world: World, bundle_id: str, *, pick: bool = False) -> Bundle:
+    return bundles.ask_bundle(by=world.dev, project=world.project, bundle_id=bundle_id, pick=pick)
+
+
+def register(bundle: Bundle, times: int = 1) -> Bundle:
+    """As the task and then the sweep do it, its pauses not waited out."""
+    for _ in range(times):
+        Bundle.objects.filter(pk=bundle.pk, lease_until__isnull=False).update(
+            lease_until=timezone.now() - timedelta(seconds=1)
+        )
+        bundles.register(by=Person.objects.system(), bundle_pk=bundle.pk)
+    return Bundle.objects.get(pk=bundle.pk)
+
+
+def kinds(bundle: Bundle) -> list[str]:
+    return [entry.kind.value for entry in ledger.events(subject=bundle.subject)]
+
+
+@pytest.mark.parametrize("at", ["list_bundles", "export_bundle", "open_bundle", "read_manifest", "put_json"])
+def test_killed_at_any_point_it_is_registered_once(
+    world: World, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    asked = ask(world, "once")
+    owner: Any = {"read_manifest": bundles, "put_json": bundles.content}.get(at, Dss)
+    real = getattr(owner, at)
+
+    def killed(*args: Any, **named: Any) -> Any:
+        real(*args, **named)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, at, killed)
+        with pytest.raises(Killed):
+            register(asked)
+    assert bundles.register(by=Person.objects.system(), bundle_pk=asked.pk) is None
+    assert Bundle.objects.get(pk=asked.pk).status == "asked", "the dead worker's claim still holds"
+    done = register(asked)
+    assert done.is_registered, done.problem
+    assert world.effects()["exports"] == 1
+    assert kinds(asked) == [EventKind.BUNDLE_ASKED, EventKind.BUNDLE_REGISTERED]
+    assert done.author == world.dev
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        {"kind": "drop_before", "method": "PUT"},
+        {"kind": "drop_after", "method": "PUT"},
+        {"kind": "status", "status": 503, "method": "PUT"},
+        {"kind": "status_after", "status": 500, "method": "PUT"},
+        {"kind": "not_json", "method": "PUT"},
+        {"kind": "truncate", "keep": 0.5, "path": "/archive$"},
+        {"kind": "truncate", "keep": 0.5, "path": "/archive$", "honest": True},
+        {"kind": "corrupt", "path": "/archive$"},
+    ],
+    ids=lambda trouble: "-".join(str(value) for value in trouble.values()),
+)
+def test_trouble_that_passes(world: World, trouble: dict[str, Any]) -> None:
+    world.control.fault(node="design", **trouble)
+    done = register(ask(world, "through"), times=3)
+    assert done.is_registered, done.problem
+    assert world.effects()["exports"] == 1
+    assert done.problem == ""
+
+
+def test_a_design_node_that_stays_away(world: World) -> None:
+    asked = ask(world, "away")
+    world.sandbox.kill()
+    first = register(asked)
+    assert first.status == "asked"
+    assert first.lease_until is not None
+    assert first.lease_until > timezone.now(), "the sweep leaves it alone for a while"
+    failed = register(asked, times=bundles.ATTEMPTS)
+    assert failed.status == "failed"
+    assert "could not be reached" in failed.problem
+    assert kinds(asked)[-1] == EventKind.BUNDLE_FAILED
+
+
+def test_an_archive_that_is_always_damaged(world: World) -> None:
+    asked = ask(world, "torn")
+    world.control.fault("truncate", keep=0.5, path="/archive$", honest=True, times=None)
+    assert register(asked).status == "asked"
+    assert register(asked, times=bundles.ATTEMPTS).status == "failed"
+
+
+def test_somebody_elses_export_is_not_taken_for_ours(world: World) -> None:
+    """The node was away at the first attempt, so nothing says whether the bundle was there before."""
+    with world.dss("design") as dss:
+        who = dss.whoami().identifier
+    other = next(key for node, key in world.sandbox.keys if node == "design" and key != who)
+    with Dss(
+        url=world.sandbox.nodes["design"].url, key=world.sandbox.key("design", other), node="design"
+    ) as theirs:
+        theirs.export_bundle("CHURN", "theirs")
+    asked = ask(world, "theirs")
+    world.control.fault("drop_before", node="design", method="GET", times=4)
+    assert register(asked).status == "asked"
+    failed = register(asked)
+    assert failed.status == "failed"
+    assert "has a bundle “theirs” already" in failed.problem
+
+
+def test_a_bundle_that_is_picked(world: World) -> None:
+    with world.dss("design") as dss:
+        dss.export_bundle("CHURN", "made-there")
+    done = register(ask(world, "made-there", pick=True))
+    assert done.is_registered
+    assert world.effects()["exports"] == 1
+    unknown = register(ask(world, "never-made", pick=True))
+    assert unknown.status == "failed"
+    assert "has no bundle “never-made”" in unknown.problem
+
+
+def test_a_bundle_whose_worker_always_dies_is_given_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = ask(world, "deadly")
+
+    def killed(*_args: Any, **_named: Any) -> Any:
+        raise Killed
+
+    monkeypatch.setattr(bundles, "read_manifest", killed)
+    for _ in range(bundles.LOST_WORKERS):
+        with pytest.raises(Killed):
+            register(asked)
+    assert register(asked).status == "failed"
+
+
+def test_a_failed_one_may_be_asked_for_again(world: World) -> None:
+    asked = ask(world, "again")
+    world.control.fault("status", status=403, method="PUT", node="design", message="no")
+    assert register(asked).status == "failed"
+    again = ask(world, "again")
+    assert again.pk == asked.pk
+    assert register(again).is_registered

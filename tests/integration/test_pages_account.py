@@ -1,0 +1,114 @@
+"""Signing in and out, the account with its tokens, health; and what an expired session or a stale page gets."""
+
+import pytest
+from django.test import Client
+
+from portal.actions import people
+from portal.demo.cast import PASSWORD
+from portal.models import Event, Person, Token
+from tests.cast import Cast
+from tests.factories import request_at
+from tests.pages import outsider_sees_nothing, refused, signed_in, words
+
+
+def test_signing_in_leads_on_and_is_written_down(cast: Cast) -> None:
+    client = Client()
+    first = client.get("/projects/CHURN/")
+    assert first.headers["Location"] == "/login/?next=/projects/CHURN/"
+    answer = client.post("/login/", {"username": "dev", "password": PASSWORD, "next": "/projects/CHURN/"})
+    assert answer.headers["Location"] == "/projects/CHURN/"
+    assert Event.objects.get(kind="person.signed_in").actor == cast.dev.pk
+
+
+def test_a_wrong_password_is_refused_in_words(cast: Cast) -> None:
+    answer = Client().post("/login/", {"username": "dev", "password": "guess"})
+    assert "This login and password do not go together." in words(answer)
+    assert not Event.objects.filter(kind="person.signed_in").exists()
+
+
+def test_nobody_is_led_to_another_site(cast: Cast) -> None:
+    answer = Client().post(
+        "/login/", {"username": "dev", "password": PASSWORD, "next": "https://elsewhere.example/"}
+    )
+    assert answer.headers["Location"] == "/inbox/"
+
+
+def test_signing_out_needs_a_form(cast: Cast) -> None:
+    client = signed_in(cast.dev)
+    assert client.get("/logout/").status_code == 405
+    assert client.post("/logout/").headers["Location"] == "/login/"
+    assert client.get("/inbox/").status_code == 302
+
+
+def test_an_expired_session_over_a_form_is_said_plainly_and_leads_back(cast: Cast) -> None:
+    wish = request_at(cast)
+    page = f"/projects/CHURN/requests/{wish.pk}/"
+    client = Client()
+    answer = client.post(page + "promote/", headers={"Referer": f"http://testserver{page}"}, follow=True)
+    assert answer.redirect_chain == [(f"/login/?next=%2Fprojects%2FCHURN%2Frequests%2F{wish.pk}%2F", 302)]
+    assert (
+        "You were signed out meanwhile, so nothing was saved. Sign in and do it once more; nothing else was lost."
+        in words(answer)
+    )
+
+
+def test_an_expired_session_over_a_part_reads_the_whole_page(cast: Cast) -> None:
+    wish = request_at(cast, "promoting")
+    page = f"/projects/CHURN/requests/{wish.pk}/"
+    answer = Client().get(
+        page + "gate/", headers={"HX-Request": "true", "HX-Current-URL": f"http://testserver{page}"}
+    )
+    assert answer.headers["HX-Redirect"] == f"/login/?next=%2Fprojects%2FCHURN%2Frequests%2F{wish.pk}%2F"
+
+
+def test_a_stale_page_gets_a_sentence(cast: Cast) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(cast.dev)
+    answer = client.post(
+        "/account/", {"name": "x", "days": "9"}, headers={"Referer": "http://testserver/account/"}
+    )
+    refused(answer, 403, "Nothing was saved. Open it again and repeat.")
+    assert not Token.objects.exists()
+
+
+def test_the_account_says_what_one_may_do(cast: Cast) -> None:
+    page = words(signed_in(cast.dev).get("/account/"))
+    assert "Ask for a promotion Customer churn Churn team no end" in page
+    assert "No rights yet" in words(signed_in(cast.otto).get("/account/"))
+
+
+def test_a_token_is_shown_once_and_works_and_is_revoked(cast: Cast) -> None:
+    client = signed_in(cast.dev)
+    shown = client.post("/account/", {"name": "nightly export", "days": "30"}, follow=True)
+    token = Token.objects.get()
+    secret = next(word for word in words(shown).split() if word.startswith("csn_") and "…" not in word)
+    assert people.person_of_token(secret) == cast.dev
+    assert secret not in words(client.get("/account/"))
+    assert "is revoked; nothing gets in with it any more." in words(
+        client.post(f"/account/tokens/{token.pk}/revoke/", follow=True)
+    )
+    assert people.person_of_token(secret) is None
+
+
+@pytest.mark.parametrize("days", ["0", "367", "soon", ""])
+def test_a_token_lasts_a_year_at_most(cast: Cast, days: str) -> None:
+    answer = signed_in(cast.dev).post("/account/", {"name": "x", "days": days})
+    assert list(answer.context["form"].errors) == ["days"]
+    assert not Token.objects.exists()
+
+
+def test_nobody_revokes_anothers_token(cast: Cast) -> None:
+    token, _secret = people.make_token(by=cast.dev, name="mine")
+    outsider_sees_nothing(signed_in(cast.eli), f"/account/tokens/{token.pk}/revoke/", post=True)
+
+
+def test_health_answers_anybody(db: None) -> None:
+    answer = Client().get("/health/")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+def test_times_are_shown_in_the_readers_zone(cast: Cast) -> None:
+    Person.objects.filter(pk=cast.dev.pk).update(zone="Asia/Tokyo")
+    request_at(cast)
+    assert " JST" in words(signed_in(cast.dev).get("/inbox/"))
+    assert " UTC" in words(signed_in(cast.mona).get("/projects/CHURN/"))
