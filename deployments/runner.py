@@ -96,11 +96,9 @@ def advance(promotion_id: int) -> Turn:
     except DssError as error:
         if is_passing(error) and step.attempts + 1 < _patience(promotion):
             return _again(promotion, claim.token, step, error.sentence)
-        refusal = StepFailed(error.sentence, code=error.code, output=step.output)
-        return _failed(promotion, claim.token, step, refusal)
+        return _failed(promotion, claim.token, step, _as_failure(error, step))
     except Refused as error:
-        refusal = StepFailed(error.sentence, code=error.code, output=step.output)
-        return _failed(promotion, claim.token, step, refusal)
+        return _failed(promotion, claim.token, step, _as_failure(error, step))
     except (OperationalError, InterfaceError) as error:  # our database
         if step.attempts + 1 < _patience(promotion):
             return _again(promotion, claim.token, step, type(error).__name__)
@@ -111,6 +109,10 @@ def advance(promotion_id: int) -> Turn:
             return _again(promotion, claim.token, step, type(error).__name__)
         return _broken(promotion, claim.token, step, type(error).__name__)
     return _keep(promotion, claim.token, step, answer)
+
+
+def _as_failure(error: DssError | Refused, step: Step) -> StepFailed:
+    return StepFailed(error.sentence, code=error.code, output=step.output)
 
 
 def _patience(promotion: Promotion) -> int:

@@ -47,7 +47,8 @@ def others_than(looked_at: Sequence[int]) -> bool:
 
 def next_due() -> datetime | None:
     """When the next wait is to be looked at."""
-    return _waiting().aggregate(at=Min("wake_at"))["at"]
+    at: datetime | None = _waiting().aggregate(at=Min("wake_at"))["at"]
+    return at
 
 
 def orphans() -> list[int]:

@@ -246,7 +246,7 @@ SHAPES: dict[EventKind, Shape] = {
         "stage",
     ),
     K.PROMOTION_STARTED: _shape(
-        "{kind} {promotion} of {bundle} to {stage} started",
+        "Promotion {promotion} of {bundle} to {stage} started ({kind})",
         "promotion",
         "request",
         "kind",

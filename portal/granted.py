@@ -4,7 +4,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import CharField, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -34,6 +34,7 @@ def in_force() -> QuerySet[Grant]:
                 Subquery(named.filter(pipeline=OuterRef("project__pipeline"))[:1]),
                 Subquery(named[:1]),
                 F("stage"),
+                output_field=CharField(),
             )
         )
     )

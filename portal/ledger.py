@@ -259,6 +259,11 @@ def read(found: Iterable[Event]) -> list[Entry]:
     return [_entry(row, disclosed.get(row.seq, {})) for row in held]
 
 
+# Facts that hold a name of ours (`check_health`, `model-risk`), which reads as words.
+_SLUGS = {"evidence", "kind", "moment", "right", "role", "step", "what"}
+_SLUG_FIRST = tuple(f"{{{name}}}" for name in sorted(_SLUGS))
+
+
 def sentence(entry: Entry, names: Callable[[str], str]) -> str:
     """What happened, as a person reads it; `names` gives the printed name of a person's id."""
     shown = {name: _shown(value, erased=name in entry.erased) for name, value in entry.facts.items()}
@@ -270,8 +275,9 @@ def sentence(entry: Entry, names: Callable[[str], str]) -> str:
         shown["about"] = shown["about"].replace(":", " ")
     if "until" in shown:
         shown["until"] = _until(entry.facts["until"])
-    said = SHAPES[entry.kind].sentence.format_map({"actor": names(entry.actor_id), **shown})
-    return said if said.startswith(_NAMES_FIRST) else said[:1].upper() + said[1:]
+    template = SHAPES[entry.kind].sentence
+    said = template.format_map({"actor": names(entry.actor_id), **shown})
+    return said[:1].upper() + said[1:] if template.startswith(_SLUG_FIRST) else said
 
 
 def decoded(body: bytes) -> Any:

@@ -20,9 +20,9 @@ from portal import ledger, rights
 from portal.actions import grants, people
 from portal.errors import Forbidden
 from portal.forms import GrantForm, LedgerForm, SignInForm, TokenForm, WhyForm
-from portal.granted import granted_on, matrix, own
+from portal.granted import granted_on, in_force, matrix, own
 from portal.lookups import project_for
-from portal.models import Checkpoint, Event, Grant, Person, Project, Right, Token
+from portal.models import Checkpoint, Event, Person, Project, Right, Token
 from portal.names import names
 from portal.pages import PAGE, page_of, person_of, told_by
 
@@ -163,11 +163,7 @@ def revoke_grant(request: HttpRequest, pk: int, key: str | None = None) -> HttpR
     project = project_for(person, key) if key else None
     if project is None:
         rights.check_estate(person, Right.MANAGE)
-    grant = (
-        Grant.objects.filter(pk=pk, project=project, revoked_at__isnull=True)
-        .select_related("person", "team", "project")
-        .first()
-    )
+    grant = in_force().filter(pk=pk, project=project).first()
     if grant is None:
         raise rights.absent()
     if not grants.may_grant(person, project):

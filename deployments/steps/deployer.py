@@ -101,10 +101,10 @@ def _same_parts(work: Work, found: Manifest, where: str) -> None:
 def prepare_deployment(work: Work) -> Answer:
     """Find the deployment or create it (which deploys nothing yet), and remember what it holds now."""
     infra = work.promotion.place.infra_id
-    creating = work.note.get("creating")
+    creating: str = work.note.get("creating", "")
     with work.deployer() as dss:
         found = dss.find_deployment(work.key, infra)
-        if found is None and creating is None:
+        if found is None and not creating:
             return Wait(0, {"creating": f"{work.key}-on-{infra}"})
         if found is None:
             dss.create_deployment(creating, work.key, infra, work.promotion.bundle.bundle_id)

@@ -118,7 +118,7 @@ class Story:
             self._grant("request", team=TEAM_SLUG, stage=stage, why="The team deploys its own project.")
             self._grant("promote", login=MONA.login, stage=stage, why="Release manager of the team.")
         for role, player in SIGNERS.items():
-            self._grant("sign", role=role, login=player.login, stage="prod", why=f"Appointed for {role}.")
+            self._grant("sign", role=role, login=player.login, stage="prod", why=f"Appointed for {role.replace('-', ' ')}.")
         # Dev may sign fairness of other people's bundles; of his own he may not, as chapter 7 shows.
         self._grant("sign", role="fairness", login=DEV.login, stage="prod", why="Deputy for fairness.")
         self._grant("audit", login=NORA.login, why="Internal audit.", project="")

@@ -62,7 +62,7 @@ def come_to(world: World, promotion: Promotion, effects: dict[str, int]) -> End:
         effects,
         tuple((*world.told(one).kinds(), *world.told(one).steps()) for one in all_of_it),
         world.running() is not None,
-        holder and holder.kind,
+        holder.kind if holder else None,
     )
 
 

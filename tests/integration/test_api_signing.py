@@ -111,7 +111,7 @@ def test_who_does_not_hold_the_role(cast: Cast, wish: DeploymentRequest) -> None
     for person in (cast.eli, cast.mona, cast.ada):
         found = session(person).refused(403, "post", f"requests/{wish.pk}/signoffs/", body)
         assert found["detail"].startswith(
-            "You need the right to sign as fairness on Customer churn in Production."
+            "You need the right to sign for fairness on Customer churn in Production."
         )
         assert session(person).refused(403, "get", f"requests/{wish.pk}/signing/?requirement={REQUIREMENT}")
 

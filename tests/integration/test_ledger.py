@@ -353,7 +353,7 @@ def granted(**facts: Any) -> ledger.Entry:
         ({"right": "roll_back"}, "<dev> gave Churn team the right to roll back on CHURN"),
         (
             {"right": "sign", "role": "fairness"},
-            "<dev> gave Churn team the right to sign as fairness on CHURN",
+            "<dev> gave Churn team the right to sign for fairness on CHURN",
         ),
         (
             {"until": "2026-12-01T10:00:00+02:00"},

@@ -29,7 +29,7 @@ def wish(cast: Cast, **other: str) -> dict[str, str]:
 def test_a_member_sees_who_may_do_what_and_through_what(cast: Cast) -> None:
     page = words(signed_in(cast.dev).get(RIGHTS))
     assert "Ask for a promotion Churn team team Churn team team" in page
-    assert "Sign as fairness Fay Okafor Fay Okafor" in page
+    assert "Sign for fairness Fay Okafor Fay Okafor" in page
     assert "Manage rights and settings Abe Tanner*, Ada Novak*" in page
     assert "Abe Tanner or Ada Novak can grant and revoke" in page
     assert "Grant this right" not in page

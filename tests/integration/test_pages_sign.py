@@ -124,7 +124,7 @@ def test_another_role_is_refused_with_the_reason(cast: Cast) -> None:
     refused(
         signed_in(cast.eli).get(path_of(wish)),
         403,
-        "You need the right to sign as fairness on Customer churn in Production.",
+        "You need the right to sign for fairness on Customer churn in Production.",
     )
     refused(
         signed_in(cast.fay).get(path_of(wish, "beauty")),

@@ -287,7 +287,7 @@ def test_an_outsider_learns_nothing_and_a_member_learns_what_is_missing(cast: Ca
     assert refused.value.params == {"right": "promote", "project": "CHURN", "stage": "prod"}
     with pytest.raises(Forbidden) as refused:
         rights.check(cast.dev, Right.SIGN, cast.prod, role="model-risk")
-    assert "sign as model-risk" in refused.value.sentence
+    assert "sign for model risk" in refused.value.sentence
     assert refused.value.params["right"] == "sign_model-risk"
 
 

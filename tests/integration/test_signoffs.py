@@ -77,7 +77,7 @@ def test_who_lacks_the_role_is_refused(cast: Cast) -> None:
     for who in (cast.eli, cast.mona, cast.olga):
         with pytest.raises(Forbidden) as refused:
             sign(request, who, bound="x")
-        assert "sign as fairness on Customer churn in Production" in refused.value.sentence
+        assert "sign for fairness on Customer churn in Production" in refused.value.sentence
     assert not SignOff.objects.exists()
 
 

@@ -263,7 +263,12 @@ def test_a_real_worker(
         try:
             servers.until(lambda: status() != S.RUNNING, "the end", 25)
         except TimeoutError:
-            print((tmp_path / "worker.log").read_text()[-3000:], world.steps(promotion), Promotion.objects.values(), Poller.objects.values())
+            print(
+                (tmp_path / "worker.log").read_text()[-3000:],
+                world.steps(promotion),
+                Promotion.objects.values(),
+                Poller.objects.values(),
+            )
             raise
     assert status() == S.SUCCEEDED, (tmp_path / "worker.log").read_text()[-3000:]
     effects = world.effects()
