@@ -43,6 +43,7 @@ def make_report(pk: str) -> None:
 def sweep_reports() -> None:
     """Take up reports whose worker went away or whose message was lost."""
     now = timezone.now()
-    lost = Q(lease_until__lt=now) | Q(lease_until__isnull=True, asked_at__lt=now - timedelta(seconds=max(10.0, settings.SWEEP_SECONDS)))
+    since = now - timedelta(seconds=max(10.0, settings.SWEEP_SECONDS))
+    lost = Q(lease_until__lt=now) | Q(lease_until__isnull=True, asked_at__lt=since)
     for pk in Report.objects.filter(lost, status=Report.Status.ASKED).values_list("pk", flat=True)[:20]:
         make_report.delay(str(pk))

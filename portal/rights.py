@@ -144,7 +144,9 @@ def check(person: Person, right: Right, lane: Lane, *, role: str = "") -> None:
     if codename(right, role) in held_on(person, [lane])[lane.pk]:
         return
     see(person, lane.project)
-    what = _("sign for %(role)s") % {"role": role.replace("-", " ")} if right == Right.SIGN else str(right.label)
+    what = (
+        _("sign for %(role)s") % {"role": role.replace("-", " ")} if right == Right.SIGN else str(right.label)
+    )
     raise Forbidden(
         _("You need the right to %(right)s on %(project)s in %(stage)s. %(grantors)s can grant it.")
         % {

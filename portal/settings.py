@@ -106,7 +106,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "portal.Person"
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
-SILENCED_SYSTEM_CHECKS = ["guardian.W001"]  # rights are asked of portal.rights, never of an authentication backend
+SILENCED_SYSTEM_CHECKS = [
+    "guardian.W001"
+]  # rights are asked of portal.rights, never of an authentication backend
 GUARDIAN_MONKEY_PATCH_USER = False
 GUARDIAN_MONKEY_PATCH_GROUP = False
 ANONYMOUS_USER_NAME = None

@@ -65,16 +65,20 @@ def health(request: HttpRequest) -> JsonResponse:
 @sensitive_post_parameters()
 @require_http_methods(["GET", "POST"])
 def account(request: HttpRequest) -> HttpResponse:
-    """Who I am here, what I may do, and my API tokens. A new token is shown once, on the page after it was made."""
+    """Who I am here, what I may do, and my API tokens.
+
+    A new token is shown in the answer to the form itself: nothing keeps it, so there is no page to redirect to.
+    """
     person = person_of(request)
     form = TokenForm(request.POST or None)
+    new: dict[str, str] | None = None
     if request.method == "POST" and form.is_valid():
         with told_by(form):
             token, secret = people.make_token(
                 by=person, name=form.cleaned_data["name"], days=form.cleaned_data["days"]
             )
-            request.session["new_token"] = {"name": token.name, "secret": secret}
-            return redirect("account")
+            new = {"name": token.name, "secret": secret}
+            form = TokenForm()
     return render(
         request,
         "portal/account.html",
@@ -82,7 +86,7 @@ def account(request: HttpRequest) -> HttpResponse:
             "form": form,
             "tokens": person.tokens.all(),
             "grants": own(person),
-            "new": request.session.pop("new_token", None),
+            "new": new,
             "teams": [group.team for group in person.groups.select_related("team") if hasattr(group, "team")],
         },
     )

@@ -109,7 +109,8 @@ def stop(*, by: Person, promotion: Promotion, why: str, keep: bool = False) -> P
         newer = attempts.retake_lane(promotion) if live else None
         if newer is not None:
             raise Stale(
-                _("Promotion %(number)s has replaced this one. Stop that one instead.") % {"number": newer.pk},
+                _("Promotion %(number)s has replaced this one. Stop that one instead.")
+                % {"number": newer.pk},
                 code="replaced",
             )
         good = attempts.last_good(promotion) if live and not keep else None

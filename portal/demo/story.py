@@ -118,7 +118,8 @@ class Story:
             self._grant("request", team=TEAM_SLUG, stage=stage, why="The team deploys its own project.")
             self._grant("promote", login=MONA.login, stage=stage, why="Release manager of the team.")
         for role, player in SIGNERS.items():
-            self._grant("sign", role=role, login=player.login, stage="prod", why=f"Appointed for {role.replace('-', ' ')}.")
+            why = f"Appointed for {role.replace('-', ' ')}."
+            self._grant("sign", role=role, login=player.login, stage="prod", why=why)
         # Dev may sign fairness of other people's bundles; of his own he may not, as chapter 7 shows.
         self._grant("sign", role="fairness", login=DEV.login, stage="prod", why="Deputy for fairness.")
         self._grant("audit", login=NORA.login, why="Internal audit.", project="")
@@ -200,7 +201,7 @@ class Story:
             if problem.status != 404:
                 raise
             self.says(f"Otto: {problem.detail}")
-        request = self._asked("v3", "prod")
+        request = self.asked("v3", "prod")
         try:
             self._sign(request, "fairness", DEV)
             raise DemoFailed("Dev signed his own request.")
@@ -214,10 +215,10 @@ class Story:
         folder = self.demo.data_dir / "reports"
         folder.mkdir(exist_ok=True)
         for bundle in ("v1", "v2", "v3"):
-            request = self._asked(bundle, "prod")
+            request = self.asked(bundle, "prod")
             path = folder / f"request-{request}-{bundle}.pdf"
             if not path.exists():
-                made = self._report(request)
+                made = self.report(request)
                 partial = path.with_suffix(".part")
                 partial.write_bytes(self.by(NORA).download(f"reports/{made}/pdf/"))
                 partial.rename(path)
@@ -332,7 +333,7 @@ class Story:
         ]
         return max((int(r["number"]) for r in found), default=None)
 
-    def _asked(self, bundle: str, stage: str) -> int:
+    def asked(self, bundle: str, stage: str) -> int:
         """The number of the request an earlier chapter made."""
         found = self._request_of(bundle, stage)
         if found is None:
@@ -437,7 +438,8 @@ class Story:
         lanes = self.by(DEV).get(f"projects/{PROJECT}/")["lanes"]
         return next(lane["running"] for lane in lanes if lane["stage"] == stage)
 
-    def _report(self, request: int) -> int:
+    def report(self, request: int) -> int:
+        """The number of the latest report on a request, made if there is none."""
         nora = self.by(NORA)
 
         def latest() -> Any:

@@ -27,7 +27,7 @@ def test_killed_at_random(tmp_path: Path, seed: int) -> None:
         over = threading.Event()
 
         def kill() -> None:
-            while not over.wait(chance.uniform(1.5, 5)):
+            while not over.wait(chance.uniform(3, 8)):
                 name = chance.choice(("worker", "worker", "portal", "sandbox", "broker"))
                 pid = demo.sandbox.pid if name == "sandbox" else demo.children[name].pid
                 if pid is not None:

@@ -404,6 +404,8 @@ def test_a_document_about_parts_that_changed_since_is_named_as_gone(cast: Cast) 
     policies.publish(by=cast.ada, source=NARROW)
     request = with_page(cast)
     sign(request, cast.fay)
+    between = bundle_registered(cast, "between", {"project_config/recipes/score.py": "score(some)"})
+    intended_use_other(cast, between)
     other = bundle_registered(cast, "other", {"project_config/recipes/score.py": "score(all)"})
     newer = asked(cast, other)
     rows = finding(newer).params["not_counted"][0]["differs"]
