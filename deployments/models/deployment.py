@@ -19,7 +19,6 @@ class Deployment(models.Model):
     since = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
     watched_at = models.DateTimeField(null=True, blank=True, help_text=_("when it completed its watch"))
-    health = models.CharField(max_length=20, blank=True)
 
     class Meta:
         verbose_name = _("deployment")

@@ -1,7 +1,7 @@
-"""A demo of real processes (broker, sandbox DSS, worker, portal) and a browser to visit it with, one for each test worker.
+"""A demo of real processes (broker, sandbox DSS, worker, portal) and a browser to visit it, one for each test worker.
 
-Whatever goes wrong in a page unseen (a script error, a refused script or style, a request without an answer, a 5xx) fails
-the test. Nothing here asks the database: what happened is read from pages or over the API.
+Whatever goes wrong in a page unseen (a script error, a refused script or style, an answer that never came, a 5xx)
+fails the test. Nothing here asks the database: what happened is read from pages or over the API.
 """
 
 import shutil

@@ -197,13 +197,13 @@ def refused_for_unfairness(mona: Page, request: str) -> None:
     expect(lane(mona, "Production")).to_contain_text("Nothing runs here yet")
 
 
-def write_intended_use(olga: Page, bundle: str) -> None:
+def write_intended_use(olga: Page, bundle: str, more: str = "") -> None:
     olga.goto(f"{BOX}/bundles/{bundle}/")
     olga.get_by_text("Write a document").click()
     form = olga.locator("#write")
     form.get_by_label("Which document").select_option(label="Intended use")
     form.get_by_label("Title").fill("Intended use")
-    form.get_by_label("Text").fill(INTENDED_USE)
+    form.get_by_label("Text").fill(f"{INTENDED_USE}\n{more}\n")
     form.get_by_role("button", name="Record it").click()
     expect(olga.get_by_role("status").first).to_contain_text("is recorded")
 

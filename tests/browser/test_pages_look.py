@@ -1,0 +1,145 @@
+"""Every page after the story, on a desk and on a phone, in light and dark: readable, reachable, nothing sticks out."""
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, ViewportSize, expect
+
+from portal.demo.cast import ADA, DEV, FAY, MONA, NORA, OTTO, PROJECT, Player
+from portal.demo.story import Story
+from tests.browser.conftest import Desk
+
+DESK: ViewportSize = {"width": 1280, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+SMALL: ViewportSize = {"width": 360, "height": 740}
+RULES = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    "resultTypes": ["violations"],
+}
+BOX = f"/projects/{PROJECT}"
+
+# Who looks at what. {v1}, {v2} and {v3} are the requests for production, {report} is the one on v3.
+PAGES: dict[str, tuple[Player | None, str]] = {
+    "sign in": (None, "/login/"),
+    "inbox": (MONA, "/inbox/"),
+    "projects": (DEV, "/projects/"),
+    "project": (DEV, f"{BOX}/"),
+    "bundle": (DEV, f"{BOX}/bundles/v3/"),
+    "request refused": (MONA, f"{BOX}/requests/{{v1}}/"),
+    "request done": (FAY, f"{BOX}/requests/{{v2}}/"),
+    "request held": (MONA, f"{BOX}/requests/{{v3}}/"),
+    "sign": (FAY, f"{BOX}/requests/{{v3}}/sign/sign_off:fairness/"),
+    "sign barred": (DEV, f"{BOX}/requests/{{v3}}/sign/sign_off:fairness/"),
+    "statement": (NORA, "/signoffs/1/"),
+    "rights": (ADA, f"{BOX}/rights/"),
+    "rights on the estate": (ADA, "/rights/"),
+    "ledger": (NORA, "/ledger/"),
+    "ledger entry": (NORA, "/ledger/60/"),
+    "report": (NORA, "/reports/{report}/"),
+    "account": (DEV, "/account/"),
+    "not found": (OTTO, f"{BOX}/"),
+}
+
+
+def address(told: Story, name: str) -> str:
+    """The path of a page, with the numbers that the story gave its requests."""
+    path = PAGES[name][1]
+    numbers = {bundle: told.asked(bundle, "prod") for bundle in ("v1", "v2", "v3") if f"{{{bundle}}}" in path}
+    report = told.report(told.asked("v3", "prod")) if "{report}" in path else ""
+    return path.format(**numbers, report=report)
+
+
+def opened(told: Story, desk: Desk, name: str) -> Page:
+    player = PAGES[name][0]
+    page = desk.open() if player is None else desk.again(player)
+    answer = page.goto(address(told, name))
+    assert answer is not None
+    assert answer.status == (404 if name == "not found" else 200)
+    return page
+
+
+def test_the_rules_would_notice(told: Story, desk: Desk) -> None:
+    page = opened(told, desk, "not found")
+    page.evaluate("document.querySelector('h1').style.color = '#ddd'")
+    page.evaluate("document.querySelector('main').append(document.createElement('button'))")
+    found = {one["id"] for one in Axe().run(page, options=RULES).response["violations"]}
+    assert {"color-contrast", "button-name"} <= found
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_readable_at_every_size_in_light_and_dark(told: Story, desk: Desk, name: str) -> None:
+    page = opened(told, desk, name)
+    wrong = []
+    for size in (SMALL, PHONE, DESK):
+        page.set_viewport_size(size)
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        if wide > size["width"]:
+            wrong.append(f"{wide - size['width']} px stick out at {size['width']} px")
+        for scheme in ("light", "dark"):
+            if size is SMALL:
+                continue
+            page.emulate_media(color_scheme=scheme)
+            found = Axe().run(page, options=RULES)
+            if found.violations_count:
+                wrong.append(f"at {size['width']} px, {scheme}:\n{found.generate_report()}")
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    "name, button",
+    [
+        ("request held", "Promote to Production now"),
+        ("sign", "Sign"),
+        ("rights", "Grant this right"),
+    ],
+)
+def test_the_keyboard_reaches_what_the_page_is_for(told: Story, desk: Desk, name: str, button: str) -> None:
+    page = opened(told, desk, name)
+    page.keyboard.press("Tab")
+    skip = page.get_by_role("link", name="Skip to the content")
+    expect(skip).to_be_focused()
+    expect(skip).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    wanted = page.get_by_role("button", name=button, exact=True)
+    unseen = []
+    for _ in range(150):
+        page.keyboard.press("Tab")
+        here = page.evaluate(FOCUS)
+        if not here["seen"]:
+            unseen.append(here["what"])
+        if wanted.evaluate("here => here === document.activeElement"):
+            break
+    expect(wanted).to_be_focused()
+    assert unseen == []
+
+
+# What has the focus, and whether it is drawn so: an outline or a shadow that it has for no other reason.
+FOCUS = """() => {
+  const here = document.activeElement, style = getComputedStyle(here);
+  const outlined = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
+  return {what: here.outerHTML.slice(0, 120), seen: outlined || style.boxShadow !== "none"};
+}"""
+
+
+def test_a_digest_shows_its_whole_on_focus(told: Story, desk: Desk) -> None:
+    page = opened(told, desk, "bundle")
+    digest = page.locator(".digest").first
+    whole = digest.locator(".tip")
+    expect(whole).to_have_css("width", "1px")  # for screen readers only
+    digest.get_by_role("button").focus()
+    expect(whole).not_to_have_css("width", "1px")
+    expect(whole).to_have_text(re.compile("^[0-9a-f]{64}$"))
+    page.keyboard.press("Escape")
+    expect(whole).to_have_css("width", "1px")
+
+
+def test_a_page_keeps_its_promise_to_run_no_foreign_script(told: Story, desk: Desk) -> None:
+    page = opened(told, desk, "request held")
+    answer = page.reload()
+    assert answer is not None
+    policy = answer.header_value("content-security-policy") or ""
+    assert "script-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert page.evaluate("document.querySelectorAll('[style], [onclick], script:not([src])').length") == 0

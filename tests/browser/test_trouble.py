@@ -1,0 +1,54 @@
+"""A stale page, a session that ended, a second click: each gets its sentence, and nothing happens twice.
+
+Runs after the tests of how pages look, because it changes what they look at.
+"""
+
+import re
+
+from playwright.sync_api import expect
+
+from portal.demo.cast import DEV, FAY, MONA, OLGA, PROJECT
+from portal.demo.story import Story
+from tests.browser.conftest import Desk, look_until, sign_in
+from tests.browser.test_journey import fill_signature, write_intended_use
+
+BOX = f"/projects/{PROJECT}"
+
+
+def test_a_session_that_ended_loses_nothing_and_a_double_click_starts_once(told: Story, desk: Desk) -> None:
+    number = told.by(DEV).post("requests/", project=PROJECT, bundle_id="v2", stage="qa", why="Back to it.")[
+        "number"
+    ]
+    address = f"{BOX}/requests/{number}/"
+    # Without scripts, so that nothing but the server stands between a second click and a second promotion.
+    mona = desk.open(MONA, scripts=False)
+    mona.goto(address)
+    mona.context.clear_cookies(name="countersign_session")
+    mona.get_by_role("button", name="Promote to QA now").click()
+    expect(mona.get_by_role("status")).to_contain_text("You were signed out meanwhile, so nothing was saved.")
+    assert told.by(DEV).get(f"requests/{number}/")["promotions"] == []
+
+    sign_in(mona, MONA)
+    expect(mona).to_have_url(re.compile(f"{re.escape(address)}$"))
+    mona.get_by_role("button", name="Promote to QA now").dblclick()
+    expect(mona.get_by_role("heading", name="Bring v2 to QA")).to_be_visible()
+    done = mona.get_by_role("heading", name="Bring v2 to QA Done")
+    look_until(mona, lambda: done.count() > 0)
+    assert len(told.by(DEV).get(f"requests/{number}/")["promotions"]) == 1
+    expect(mona.get_by_role("region", name="What happened").get_by_role("listitem")).to_have_count(1)
+
+
+def test_what_changed_since_the_page_was_opened_is_not_signed(told: Story, desk: Desk) -> None:
+    number = told.asked("v3", "prod")
+    fay, olga = desk.open(FAY), desk.open(OLGA)
+    write_intended_use(olga, "v3")
+    fay.goto(f"{BOX}/requests/{number}/sign/sign_off:fairness/")
+    write_intended_use(olga, "v3", "Also for customers in their first year.")
+    before = len(list(told.by(DEV).every(f"projects/{PROJECT}/bundles/v3/signoffs/")))
+    fill_signature(fay)
+    expect(fay.get_by_role("status").first).to_contain_text("Nothing was signed")
+    assert len(list(told.by(DEV).every(f"projects/{PROJECT}/bundles/v3/signoffs/"))) == before
+    fay.get_by_role("link", name="Read it again").first.click()
+    fill_signature(fay)
+    expect(fay.get_by_role("status").first).to_contain_text("Signed: ")
+    assert len(list(told.by(DEV).every(f"projects/{PROJECT}/bundles/v3/signoffs/"))) == before + 1
