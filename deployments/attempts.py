@@ -29,6 +29,8 @@ def begin(
     undoes: Promotion | None = None,
 ) -> Promotion:
     """A new attempt with its frozen steps. Raises Refused while another promotion holds the lane."""
+    if bundle.project_id != request.lane.project_id:
+        raise ValueError("a lane runs bundles of its own project only")
     try:
         with transaction.atomic():
             promotion = Promotion.objects.create(
@@ -227,9 +229,12 @@ def roll_back(promotion: Promotion, *, by: Person, good: Deployment | None) -> P
 
 
 def last_good(promotion: Promotion) -> Deployment | None:
-    """What completed its watch last in this place, other than the bundle of this promotion."""
+    """What of this project completed its watch last in this place, other than the bundle of this promotion.
+
+    A place serves every project of its pipeline; a lane is one project's.
+    """
     return (
-        Deployment.objects.filter(place=promotion.place, watched_at__isnull=False)
+        Deployment.objects.filter(lane=promotion.lane, place=promotion.place, watched_at__isnull=False)
         .exclude(bundle=promotion.bundle)
         .select_related("bundle")
         .order_by("-since", "-pk")

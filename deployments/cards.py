@@ -100,6 +100,8 @@ def gate_rows(
                 "acts": acts,
             }
         )
+    # The answer first: what the reader can do, then what is missing, then what is met.
+    rows.sort(key=lambda row: (not row["yours"], row["state"] in ("met", "waived")))
     return rows
 
 

@@ -55,9 +55,8 @@ class Wrong:
 def waits_for(person: Person) -> list[Waiting]:
     """Requests in which the person can sign a requirement, or start a promotion whose gate is open, now."""
     lanes = rights.lanes_with(person, [Right.SIGN, Right.PROMOTE])
-    requests = list(
-        _whole(DeploymentRequest.objects.filter(status="open", lane__in=lanes)).order_by("pk")[:LIMIT]
-    )
+    oldest = DeploymentRequest.objects.filter(status="open", lane__in=lanes).order_by("pk")[:LIMIT]
+    requests = list(_whole(oldest).order_by("pk"))
     if not requests:
         return []
     held = rights.held_on(person, _lanes(requests))
@@ -95,18 +94,20 @@ def _starts(person: Person, request: DeploymentRequest, judged: Judged, held: fr
 
 def count(person: Person) -> str:
     """How many requests wait for the person, as the navigation shows it; empty for none."""
-    waiting = len(waits_for(person))
+    return counted(waits_for(person))
+
+
+def counted(found: Sequence[Waiting]) -> str:
+    """As `count`, of what was found already."""
+    waiting = len(found)
     return "" if not waiting else str(waiting) if waiting < LIMIT else f"{LIMIT}+"
 
 
 def asked_by(person: Person) -> list[Mine]:
     """The latest requests the person asked for, in projects they may see."""
     visible = rights.visible_projects(person)
-    requests = list(
-        _whole(DeploymentRequest.objects.filter(requested_by=person, lane__project__in=visible)).order_by(
-            "-pk"
-        )[:LIMIT]
-    )
+    own = DeploymentRequest.objects.filter(requested_by=person, lane__project__in=visible)
+    requests = list(_whole(own.order_by("-pk")[:LIMIT]).order_by("-pk"))
     promotions = latest_promotions(requests)
     judgements = judge_many(
         [request for request in requests if request.status == DeploymentRequest.Status.OPEN]
@@ -127,9 +128,7 @@ def went_wrong(person: Person) -> Wrong:
     """Held requests, promotions that failed lately or hold their lane, rollbacks, and bundles not registered."""
     visible = rights.visible_projects(person)
     since = timezone.now() - RECENT
-    held = _whole(
-        DeploymentRequest.objects.filter(status="open", lane__project__in=visible).exclude(held="")
-    ).order_by("-pk")[:LIMIT]
+    held = DeploymentRequest.objects.filter(status="open", lane__project__in=visible).exclude(held="")
     bad = (
         Q(status__in=(Promotion.Status.FAILED, Promotion.Status.ERRORED))
         | Q(kind=Promotion.Kind.ROLLBACK)
@@ -139,28 +138,33 @@ def went_wrong(person: Person) -> Wrong:
     newer = DeploymentRequest.objects.filter(
         lane=OuterRef("lane"), pk__gt=OuterRef("request"), status=DeploymentRequest.Status.DONE
     )
-    promotions = (
+    latest = (
         Promotion.objects.filter(
             stuck | (bad & Q(started_at__gt=since) & ~Exists(newer)), lane__project__in=visible
         )
         # One thing that went wrong is told once: by its held request, or else by its rollback.
         .exclude(Q(request__status="open") & ~Q(request__held="") & Q(holds_lane=False))
         .exclude(holds_lane=False, undone_by__isnull=False)
+        .order_by("-pk")[:LIMIT]
+    )
+    promotions = (
+        Promotion.objects.filter(pk__in=list(latest.values_list("pk", flat=True)))
         .select_related(
             "lane__project", "lane__stage", "bundle", "request", "undoes__bundle", "undoes__lane__stage"
         )
-        .order_by("-pk")[:LIMIT]
+        .order_by("-pk")
     )
     bundles = (
         Bundle.objects.filter(status=Bundle.Status.FAILED, project__in=visible)
         .select_related("project")
         .order_by("-asked_at")[:LIMIT]
     )
-    return Wrong(list(held), list(promotions), list(bundles))
+    return Wrong(list(_whole(held.order_by("-pk")[:LIMIT]).order_by("-pk")), list(promotions), list(bundles))
 
 
-def _whole(requests: QuerySet[DeploymentRequest]) -> QuerySet[DeploymentRequest]:
-    return requests.select_related(
+def _whole(chosen: QuerySet[DeploymentRequest]) -> QuerySet[DeploymentRequest]:
+    """The chosen requests with all that is read of them: chosen first, so that only those few are joined."""
+    return DeploymentRequest.objects.filter(pk__in=list(chosen.values_list("pk", flat=True))).select_related(
         "lane__project", "lane__stage", "bundle__author", "bundle__project", "requested_by"
     )
 

@@ -231,7 +231,7 @@ SHAPES: dict[EventKind, Shape] = {
     ),
     K.REQUEST_LANDED: _shape("Request {request} is done", "request", "promotion"),
     K.REQUEST_HELD: _shape(
-        "Request {request} is open again and held: {reason}", "request", "promotion", "reason"
+        "Request {request} is open again and held: {reason}", "request", "promotion", "reason*"
     ),
     K.VERDICT_JUDGED: _shape(
         "The gate was judged ({moment}): {outcome}",

@@ -8,11 +8,6 @@ from django.utils.translation import gettext as _
 from portal.models import Person
 
 
-def name_of(person_id: str) -> str:
-    """The printed name of a person's id; one query per call, so lists use `names()`."""
-    return names([person_id])(person_id)
-
-
 class Names:
     """Looks people up in one query the first time and answers from memory."""
 

@@ -103,13 +103,23 @@ def _entries(request: HttpRequest) -> list[dict[str, Any]]:
             "current": request.path == "/"
             if name == "inbox" and request.path == "/"
             else request.path.startswith(reverse(name)),
-            "count": _count(name, person),
+            "count": _count(request, name, person),
         }
         for label, name in shown
     ]
 
 
-def _count(name: str, person: Person) -> str:
+def counts(request: HttpRequest, **known: str) -> None:
+    """Tell the navigation a count that this page worked out anyway, by the name of its entry."""
+    request.META.setdefault(_COUNTS, {}).update(known)
+
+
+_COUNTS = "countersign.counts"
+
+
+def _count(request: HttpRequest, name: str, person: Person) -> str:
+    if name in request.META.get(_COUNTS, {}):
+        return str(request.META[_COUNTS][name])
     path = settings.NAV_COUNTS.get(name)
     return str(import_string(path)(person)) if path else ""
 

@@ -237,7 +237,7 @@ CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
 SWEEP_SECONDS: float = env.float("SWEEP_SECONDS", default=5.0)
-CHECKPOINT_SECONDS: float = env.float("CHECKPOINT_SECONDS", default=3600.0)
+CHECKPOINT_SECONDS: float = env.float("CHECKPOINT_SECONDS", default=600.0)
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "deployments.tasks.sweep", "schedule": SWEEP_SECONDS},

@@ -3,6 +3,7 @@
 It trusts the signing key and nothing in the database. Not in charge of repairing anything.
 """
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -23,12 +24,17 @@ BODY_KEYS = {"kind", "v", "at", "zone", "actor", "project", "subject", "facts"}
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What was checked. `root` is hex; `problem` is empty when all holds, else it names the first broken row."""
+    """What was checked. `root` is hex; `problem` is empty when all holds, else it names the first broken row.
+
+    `unsigned` are the events after the last checkpoint: no signature would miss them if they were cut off.
+    """
 
     events: int
     disclosures: int
     erased: int
     checkpoints: int
+    unsigned: int
+    contents: int
     root: str
     problem: str
 
@@ -42,10 +48,13 @@ class Verification:
         if self.problem:
             return _("The ledger is broken: %(problem)s") % {"problem": self.problem}
         return _(
-            "The ledger is intact: events %(events)d, signed checkpoints %(checkpoints)d, root %(root)s."
+            "The ledger is intact: events %(events)d (%(unsigned)d after the last of %(checkpoints)d signed "
+            "checkpoints), stored contents %(contents)d, root %(root)s."
         ) % {
             "events": self.events,
+            "unsigned": self.unsigned,
             "checkpoints": self.checkpoints,
+            "contents": self.contents,
             "root": self.root,
         }
 
@@ -67,6 +76,8 @@ def verify() -> Verification:
         disclosures=walk.disclosures,
         erased=walk.commitments - walk.disclosures,
         checkpoints=walk.checkpoints,
+        unsigned=walk.tree.size - walk.signed,
+        contents=walk.contents,
         root=walk.tree.root().hex(),
         problem=problem,
     )
@@ -80,6 +91,8 @@ class _Walk:
         self.disclosures = 0
         self.commitments = 0
         self.checkpoints = 0
+        self.signed = 0
+        self.contents = 0
 
     def through(self) -> None:
         """Check everything; raises _Broken at the first thing that does not hold."""
@@ -109,12 +122,21 @@ class _Walk:
                 _("its head counts %(head)d events, and there are %(found)d.")
                 % {"head": _head(), "found": self.tree.size}
             )
+        self._check_contents()
+
+    def _check_contents(self) -> None:
+        """What events name by digest is still those bytes."""
+        for content in Content.objects.order_by("digest").iterator(chunk_size=8):
+            if hashlib.sha256(bytes(content.body)).hexdigest() != content.digest:
+                raise _Broken(_("the stored content %(digest)s was altered.") % {"digest": content.digest})
+            self.contents += 1
 
     def _check_due(self) -> None:
         """Check the checkpoints over exactly the events seen so far."""
         while self._next is not None and self._next.size == self.tree.size:
             _check_checkpoint(self._next, self.tree.root())
             self.checkpoints += 1
+            self.signed = self._next.size
             self._next = next(self._due, None)
 
     def _check_event(self, row: Event, disclosed: list[Disclosure]) -> None:

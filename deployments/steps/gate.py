@@ -5,6 +5,8 @@ from django.utils.translation import gettext as _
 from deployments.judging import digests, judge_now, missing_titles, record_verdict
 from deployments.models import Deployment
 from deployments.steps.outcome import Answer, Done, StepFailed, Work
+from portal import rights
+from portal.models import Right
 
 
 def pass_gate(work: Work) -> Answer:
@@ -13,7 +15,15 @@ def pass_gate(work: Work) -> Answer:
 
 
 def pass_gate_again(work: Work) -> Answer:
-    """Judge the gate once more, right before anything live changes."""
+    """Judge the gate once more, right before anything live changes. Whoever started it must still be allowed to."""
+    starter, lane = work.promotion.started_by, work.promotion.lane
+    if not rights.can(starter, Right.PROMOTE, lane):
+        raise StepFailed(
+            _(
+                "Whoever started this promotion no longer has the right to. Somebody who has it can start it again."
+            ),
+            code="starter_lost_right",
+        )
     return _judged(work, "before_live")
 
 
@@ -39,7 +49,10 @@ def _judged(work: Work, moment: str) -> Answer:
 def pass_rollback_gate(work: Work) -> Answer:
     """The gate of a rollback: this bundle ran here and completed its watch. No fresh evidence is asked for."""
     ran = Deployment.objects.filter(
-        watched_at__isnull=False, place=work.promotion.place, bundle=work.promotion.bundle
+        watched_at__isnull=False,
+        lane=work.promotion.lane,
+        place=work.promotion.place,
+        bundle=work.promotion.bundle,
     ).first()
     if ran is None:
         raise StepFailed(

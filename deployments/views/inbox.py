@@ -5,9 +5,9 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from deployments import inbox
-from deployments.judging import findings_in_words
 from deployments.words import whole_story
-from portal.pages import person_of
+from governance.sentences import title
+from portal.pages import counts, person_of
 
 
 @require_GET
@@ -15,6 +15,7 @@ def page(request: HttpRequest) -> HttpResponse:
     """Three lists, the one that waits first."""
     person = person_of(request)
     waiting = inbox.waits_for(person)
+    counts(request, inbox=inbox.counted(waiting))
     wrong = inbox.went_wrong(person)
     return render(
         request,
@@ -23,9 +24,11 @@ def page(request: HttpRequest) -> HttpResponse:
             "waiting": [
                 {
                     "item": one,
-                    "sign": [row for row in findings_in_words(one.judged) if row["key"] in one.sign]
-                    if one.sign
-                    else [],
+                    "sign": [
+                        {"key": clause.key, "title": title(clause)}
+                        for clause in one.judged.case.requirements
+                        if clause.key in one.sign
+                    ],
                 }
                 for one in waiting
             ],

@@ -61,6 +61,8 @@ def _page(
         .order_by("-pk")
     )
     running = next((one for one in promotions if not one.is_over), None)
+    if running is None and wish.status == DeploymentRequest.Status.PROMOTING:
+        wish.refresh_from_db(fields=["status", "held"])  # it ended since the request was read
     stands = standings([wish.lane.project])[wish.lane.project_id]
     here = next(one for one in stands if one.lane.pk == wish.lane_id)
     verbs = open_to(wish.status, REQUEST_MOVES, held)
@@ -86,6 +88,7 @@ def _page(
             else []
             if wish.is_over
             else steps_ahead(wish.lane_id),
+            "undone": _undone(promotions[0]) if promotions else None,
             "history": [(one, story(one), promotion_verbs(one, held)) for one in promotions],
             "facts": _facts(wish, here, changed),
             "against": changed,
@@ -103,6 +106,12 @@ def _page(
         },
         status=status,
     )
+
+
+def _undone(promotion: Promotion) -> dict[str, Any] | None:
+    """What a rollback undoes: its bundle and how far it came."""
+    undone = promotion.undoes
+    return None if undone is None else {"bundle": undone.bundle, "steps": step_rows(undone)}
 
 
 def _judged(wish: DeploymentRequest) -> tuple[Judged | None, str]:

@@ -16,6 +16,8 @@ TITLE_LIMIT = 200
 KIND = re.compile(r"[a-z][a-z0-9-]{0,49}")
 # What a written document is about unless it says otherwise: a purpose stands while models, data and flow do.
 ABOUT = ("data", "flow", "models", "other")
+# Nobody writes by hand what the policy takes for DSS's own word.
+GENERATED = frozenset({"model-documentation"})
 
 
 def write(*, by: Person, bundle: Bundle, kind: str, title: str, text: str) -> Document:
@@ -34,6 +36,12 @@ def write(*, by: Person, bundle: Bundle, kind: str, title: str, text: str) -> Do
         raise Invalid(
             _("Choose which document this is: the name the policy gives it, such as intended-use."),
             code="document_kind",
+            field="kind",
+        )
+    if kind in GENERATED:
+        raise Invalid(
+            _("DSS generates this document. Collect it on the bundle's page instead of writing it."),
+            code="document_generated",
             field="kind",
         )
     if not title.strip():

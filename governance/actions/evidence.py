@@ -46,6 +46,9 @@ BROKE = (
 RESULT_TYPE = "application/vnd.countersign.evidence+json"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
+# Facts of a source that are recorded beside the evidence and say nothing about what was counted.
+RECORDED_ONLY = frozenset({"built_at", "promotion"})
+
 # Which parts a kind of evidence or document is about: what else changes leaves it standing.
 ABOUT: dict[str, tuple[str, ...]] = {
     "fairness": ("data", "flow", "models", "other"),
@@ -440,7 +443,15 @@ def _keep(
 ) -> Evidence:
     kept = content.put_json(result, RESULT_TYPE)
     # Over results and inputs, not time or bundle: what says the same about the same parts is the same evidence.
-    same = digest({"kind": kind, "stage": lane.stage.slug, "parts": parts, "result": kept.digest})
+    same = digest(
+        {
+            "kind": kind,
+            "stage": lane.stage.slug,
+            "parts": parts,
+            "result": kept.digest,
+            "source": {name: source[name] for name in source if name not in RECORDED_ONLY},
+        }
+    )
     found = (
         Evidence.objects.filter(digest=same, bundle=bundle).first() if kind == Evidence.Kind.TESTS else None
     )

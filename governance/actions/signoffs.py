@@ -136,7 +136,7 @@ def sign(
     sentence = why_barred(by, barred)
     if sentence:
         _refuse(by, lane, subject or bundle.subject, "barred", sentence)
-    if not hmac.compare_digest(shown.bound, bound):
+    if not hmac.compare_digest(shown.bound.encode(), bound.encode()):
         raise Stale(
             _("What you read has changed since you opened the page. Read it again, then sign."),
             code="statement_stale",

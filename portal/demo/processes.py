@@ -9,6 +9,7 @@ import ctypes
 import fcntl
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -97,7 +98,7 @@ class Demo:
 
     def __init__(self, data_dir: Path, port: int | None, *, pace: float = 1.0) -> None:
         self.data_dir = data_dir
-        self.port = port or self._kept_port()
+        self.port = self._asked_port(port) if port else self._kept_port()
         self.pace = pace
         self.url = f"http://127.0.0.1:{self.port}"
         self.sandbox = Sandbox(data_dir / "sandbox", pace=pace)
@@ -105,6 +106,19 @@ class Demo:
         self._lock: IO[str] | None = None
         self._ending = threading.Event()
         self._run = self._runtime_dir()
+
+    @staticmethod
+    def _asked_port(port: int) -> int:
+        """The port that was asked for, if it is free: whoever listens there already is not this demo."""
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError as error:
+                raise NotStarted(
+                    f"Port {port} is taken ({error.strerror}). Name another one with --port."
+                ) from error
+        return port
 
     def _kept_port(self) -> int:
         """A port of its own for each data directory, kept so that bookmarks and sessions go on."""
@@ -144,6 +158,8 @@ class Demo:
                 "COUNTERSIGN_BROKER_VISIBILITY_SECONDS", "30"
             ),
             "DJANGO_SETTINGS_MODULE": "portal.settings",
+            # glibc keeps an arena per thread and gives little of it back; two are enough for four threads.
+            "MALLOC_ARENA_MAX": "2",
         }
 
     def _secret(self) -> str:
@@ -158,6 +174,7 @@ class Demo:
     def claimed(data_dir: Path) -> IO[str]:
         """The lock of a data directory, held until it is closed; raises NotStarted while another demo holds it."""
         data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir.chmod(0o700)  # keys, sessions and the database are nobody else's
         lock = (data_dir / "lock").open("w")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -183,6 +200,8 @@ class Demo:
             if name in self.children:
                 self.children[name].stop()
         self.sandbox.stop()
+        if self._run.parent != self.data_dir:
+            shutil.rmtree(self._run, ignore_errors=True)
         if self._lock is not None:
             self._lock.close()
 

@@ -357,7 +357,8 @@ class Story:
     def _state(self, request: int) -> Any:
         found = self.by(DEV).get(f"requests/{request}/")
         running = any(p["status"] == "running" for p in found["promotions"])
-        return None if running else found
+        # It may have ended between the two reads that the answer is made of.
+        return None if running or found["status"] == "promoting" else found
 
     def _promote(self, request: int, bundle: str, stage: str, end: str) -> None:
         """Start the promotion once its gate is open, unless it was started; wait for its end, rollback included."""

@@ -164,7 +164,9 @@ def _grow(cast: Cast, first: int, last: int) -> None:
         )
         for one in good
     )
-    permissions = {name: Permission.objects.get(codename=name) for name in ("request", "promote", "sign_fairness")}
+    permissions = {
+        name: Permission.objects.get(codename=name) for name in ("request", "promote", "sign_fairness")
+    }
     LaneGroupObjectPermission.objects.bulk_create(
         LaneGroupObjectPermission(
             group=cast.team.group, permission=permissions[name], content_object=lane, project=lane.project
@@ -193,9 +195,7 @@ def _requests(
             bundle=bundle,
             status=status,
             why="It is better.",
-            requested_by=cast.fay
-            if number < FULL and status == DeploymentRequest.Status.DONE
-            else cast.dev,
+            requested_by=cast.fay if number < FULL and status == DeploymentRequest.Status.DONE else cast.dev,
         )
         for number, (lane, bundle) in enumerate(zip(lanes, bundles, strict=True), first)
     )

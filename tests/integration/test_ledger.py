@@ -655,7 +655,8 @@ def test_the_command_says_that_it_holds(capsys: pytest.CaptureFixture[str]) -> N
     found = verify()
     call_command("verify_ledger")
     assert capsys.readouterr().out == (
-        f"The ledger is intact: events 3, signed checkpoints 1, root {found.root}.\n"
+        f"The ledger is intact: events 3 (1 after the last of 1 signed checkpoints), "
+        f"stored contents 0, root {found.root}.\n"
     )
     call_command("verify_ledger", "--json")
     assert json.loads(capsys.readouterr().out) == {
@@ -726,3 +727,13 @@ def test_a_broker_that_never_answers_keeps_nobody_waiting(
     assert time.monotonic() - began < 2
     assert Event.objects.count() == 1
     assert "report:41 waits for the next sweep" in caplog.text
+
+
+def test_altered_contents_are_found(database_copy: Database) -> None:
+    kept = content.put(b"what was signed", "text/plain")
+    assert verify().contents == 1
+    with unprotected("portal_content"):
+        Content.objects.filter(pk=kept.pk).update(body=b"something else")
+    found = verify()
+    assert not found.holds
+    assert kept.digest in found.problem

@@ -11,11 +11,14 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from deployments import runner, waits
+from deployments.actions import promotions, requests
 from deployments.models import Promotion
 from deployments.steps import STEPS, names_of
 from deployments.steps.outcome import Done, StepFailed, Wait, Work
 from portal import lease
+from portal.actions import bundles, grants, projects
 from portal.event_kinds import EventKind
+from portal.models import Lane, Person, Right
 from tests.world import World, difference
 
 S = Promotion.Status
@@ -311,3 +314,33 @@ def test_trouble_at_one_call(world: World, settings: Any, call: tuple[str, str, 
     assert done.status == S.SUCCEEDED, done.reason
     effects = world.effects()
     assert effects["uploads"] == effects["updates"] == effects["runs_finished TEST_SMOKE"] == 1
+
+
+def test_a_rollback_stays_in_its_own_project(world: World) -> None:
+    """A place serves every project of its pipeline: what another project ran there last is nothing to return to."""
+    good = world.promoted("v2")
+    neighbour = projects.import_project(
+        by=world.ada,
+        node=world.nodes["design"],
+        key="MAINT",
+        pipeline=world.project.pipeline,
+        policy="engine",
+        tier="plain",
+    )
+    for right, person in ((Right.REQUEST, world.dev), (Right.PROMOTE, world.mona)):
+        grants.grant(by=world.ada, right=right, person=person, project=neighbour, why="theirs too")
+    asked = bundles.ask_bundle(by=world.dev, project=neighbour, bundle_id="m1")
+    bundles.register(by=Person.objects.system(), bundle_pk=asked.pk)
+    asked.refresh_from_db()
+    lane = Lane.objects.select_related("project", "stage").get(project=neighbour, stage__slug="prod")
+    wish = requests.submit(by=world.dev, bundle=asked, lane=lane, why="beside")
+    beside = world.run(promotions.promote(by=world.mona, request=wish))
+    assert beside.status == Promotion.Status.SUCCEEDED, beside.reason
+
+    failed = world.run(world.promote(world.bundle("v3")))
+    assert failed.status == Promotion.Status.FAILED
+    back = world.rollback_of(failed)
+    assert back is not None
+    assert back.bundle == good.bundle
+    assert world.run(back).status == Promotion.Status.SUCCEEDED
+    assert world.active() == good.bundle.bundle_id

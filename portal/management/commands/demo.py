@@ -43,7 +43,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         data_dir: Path = options["data_dir"].resolve()
-        signal.signal(signal.SIGTERM, _interrupt)
+        for number in (
+            signal.SIGTERM,
+            signal.SIGINT,
+        ):  # a background shell may have told us to ignore the second
+            signal.signal(number, _interrupt)
         try:
             if options["fresh"]:
                 _forget(data_dir)
