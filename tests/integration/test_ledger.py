@@ -660,7 +660,8 @@ def test_the_command_says_that_it_holds(capsys: pytest.CaptureFixture[str]) -> N
     )
     call_command("verify_ledger", "--json")
     assert json.loads(capsys.readouterr().out) == {
-        "holds": True, "events": 3, "disclosures": 1, "erased": 0, "checkpoints": 1, "root": found.root, "problem": "",
+        "holds": True, "events": 3, "disclosures": 1, "erased": 0, "checkpoints": 1, "unsigned": 1,
+        "contents": 0, "root": found.root, "problem": "",
     }  # fmt: skip
 
 
