@@ -6,11 +6,13 @@ The states in a table are those the gate's own checks give; without a policy to 
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from governance import junit
 from governance.checks import assess
 from governance.gate import Clause
 from governance.models import Document, Evidence
@@ -152,6 +154,20 @@ def explainability_table(result: Mapping[str, Any]) -> dict[str, Any]:
             for one in result.get("subpopulations", [])
         ],
     }
+
+
+def junit_run(run: Mapping[str, Any]) -> junit.ScenarioRun:
+    """A run as it is kept with the evidence, as JUnit's composer wants it."""
+    started, ended = run.get("started_ms"), run.get("ended_ms")
+    said = [step["message"] for step in run.get("steps", ()) if step.get("message")]
+    return junit.ScenarioRun(
+        scenario=run["scenario"],
+        name=run["scenario"],
+        outcome=run.get("outcome") or "",
+        seconds=(ended - started) / 1000 if started and ended else 0.0,
+        started=datetime.fromtimestamp(started / 1000, UTC).isoformat() if started else "",
+        message="; ".join(said),
+    )
 
 
 def tests_table(result: Mapping[str, Any]) -> dict[str, Any]:

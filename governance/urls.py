@@ -7,6 +7,7 @@ from governance import views
 urlpatterns = [
     path("signoffs/<int:pk>/", views.signoff, name="signoff"),
     path("documents/<int:pk>/", views.document, name="document"),
+    path("evidence/<int:pk>/junit/", views.junit_report, name="junit-report"),
     path("reports/<int:pk>/", views.report, name="report"),
     path("reports/<int:pk>/pdf/", views.report_pdf, name="report-pdf"),
 ]

@@ -8,9 +8,11 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
+from governance import junit
 from governance.actions import signoffs
+from governance.exhibits import junit_run
 from governance.forms import WithdrawForm
-from governance.models import Document, Report, SignOff
+from governance.models import Document, Evidence, Report, SignOff
 from portal import content, rights
 from portal.lookups import project_for
 from portal.models import Event, Person, Project
@@ -90,6 +92,20 @@ def document(request: HttpRequest, pk: int) -> HttpResponse:
     return _file(
         body, found.content.media_type, f"{found.project.key}-{found.bundle.bundle_id}-{found.kind}.{ending}"
     )
+
+
+@require_GET
+def junit_report(request: HttpRequest, pk: int) -> HttpResponse:
+    """The results of test scenarios as JUnit XML, for other tools."""
+    found = (
+        Evidence.objects.select_related("project", "bundle").filter(pk=pk, kind=Evidence.Kind.TESTS).first()
+    )
+    if found is None:
+        raise rights.absent()
+    _seen(person_of(request), found.project)
+    name = f"{found.project.key}-{found.bundle.bundle_id}-{found.stage}"
+    runs = [junit_run(run) for run in json.loads(content.get(found.result_id))["runs"]]
+    return _file(junit.compose(runs, suite=name), "application/xml", f"{name}.xml")
 
 
 def _report(request: HttpRequest, pk: int) -> Report:

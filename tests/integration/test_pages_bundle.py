@@ -2,7 +2,8 @@
 
 import pytest
 
-from governance.models import Collection, Document
+from governance import junit
+from governance.models import Collection, Document, Evidence
 from portal.models import Bundle
 from tests.cast import Cast
 from tests.factories import all_but_signed, bundle_asked, bundle_registered, runs_in
@@ -152,3 +153,18 @@ def test_its_queries_do_not_depend_on_its_history(cast: Cast) -> None:
         for n in range(300)
     )
     assert queries_of(client, V1) == few
+
+
+def test_test_results_can_be_had_as_junit(cast: Cast) -> None:
+    all_but_signed(cast, bundle_registered(cast))
+    tests = Evidence.objects.get(kind=Evidence.Kind.TESTS)
+    path = f"/evidence/{tests.pk}/junit/"
+    assert path in signed_in(cast.fay).get(V1).content.decode()
+    answer = signed_in(cast.fay).get(path)
+    assert "attachment" in answer.headers["Content-Disposition"]
+    report = junit.parse(answer.content)
+    assert report.green
+    assert len(report.cases) == 1
+    outsider_sees_nothing(signed_in(cast.otto), path)
+    fairness = Evidence.objects.get(kind=Evidence.Kind.FAIRNESS)
+    outsider_sees_nothing(signed_in(cast.fay), f"/evidence/{fairness.pk}/junit/")
