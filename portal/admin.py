@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 import django.contrib.auth.admin  # noqa: F401 - registers Group before it is taken back below
 from django.contrib import admin
 from django.contrib.auth.models import Group
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 
 from portal.models import (
     Bundle,
@@ -140,3 +141,20 @@ for model in (
 ):
     admin.site.register(model, Look)
 admin.site.unregister(Group)
+
+
+def _sign_in(request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+    """The admin has no door of its own: who comes here has signed in where everybody does, and that is recorded."""
+    if not admin.site.has_permission(request):
+        raise Http404
+    return redirect("admin:index")
+
+
+def _no_password_here(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    """A password binds signatures, so it is not changed in passing."""
+    raise Http404
+
+
+admin.site.login = _sign_in  # type: ignore[method-assign]
+admin.site.password_change = _no_password_here  # type: ignore[method-assign,assignment]
+admin.site.password_change_done = _no_password_here  # type: ignore[method-assign,assignment]

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from portal import rights
 from portal.event_kinds import EventKind
 from portal.models import Person, Project, Right, Stage, Team
+from portal.models.grant import IN_USE
 
 Choices = list[tuple[Any, Any]]
 
@@ -70,7 +71,9 @@ class GrantForm(forms.Form):
                 (_("People"), [(f"person:{pk}", name) for pk, name in people.values_list("pk", "name")]),
             ],
         )
-        self._choose("right", [("", _("Choose…")), *Right.choices])
+        self._choose(
+            "right", [("", _("Choose…")), *((right.value, right.label) for right in Right if right in IN_USE)]
+        )
         self._choose("role", [("", "–"), *((role, role.replace("-", " ")) for role in rights.sign_roles())])
         self._choose("stage", [("", _("Every stage")), *names.items()])
 

@@ -40,10 +40,10 @@ def in_force() -> QuerySet[Grant]:
     )
 
 
-def granted_on(project: Project | None) -> QuerySet[Grant]:
-    """Grants that reach a project (its own and the estate's), or the estate's alone; newest first."""
+def granted_on(project: Project | None, *, among: QuerySet[Grant]) -> QuerySet[Grant]:
+    """Of the grants that somebody may see: those that reach a project, or the estate's alone; newest first."""
     where = Q(project__isnull=True) if project is None else Q(project=project) | Q(project__isnull=True)
-    return in_force().filter(where).order_by("-given_at", "-pk")
+    return in_force().filter(where, pk__in=among.values("pk")).order_by("-given_at", "-pk")
 
 
 def own(person: Person) -> list[Grant]:

@@ -211,6 +211,7 @@ def stale_page(request: HttpRequest, reason: str = "") -> HttpResponse:
         ),
         code="page_stale",
     )
+    refusal.status = 403
     back = _page_before(request) or "/"
     return render(
         request, "portal/refusal.html", {"refusal": refusal, "back": back, "again": True}, status=403

@@ -25,6 +25,8 @@ DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var")))
 # --- what the portal is made of -----------------------------------------------------------------------------
 
 INSTALLED_APPS = [
+    # First: its commands createsuperuser and changepassword stand before those of django.contrib.auth.
+    "portal",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -39,8 +41,6 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "django_htmx",
     "csp",
-    # Ours last: what they unregister from the admin has to be registered before.
-    "portal",
     "governance",
     "deployments",
 ]

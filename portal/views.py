@@ -25,6 +25,7 @@ from portal.lookups import project_for
 from portal.models import Checkpoint, Event, Person, Project, Right, Token
 from portal.names import names
 from portal.pages import PAGE, page_of, person_of, told_by
+from portal.queries import grants_for, looks_over_estate
 
 # --- signing in -------------------------------------------------------------------------------------------------------
 
@@ -126,7 +127,9 @@ def estate_rights(request: HttpRequest) -> HttpResponse:
 def _rights(request: HttpRequest, project: Project | None) -> HttpResponse:
     person = person_of(request)
     may = grants.may_grant(person, project)
-    form = GrantForm(request.POST or None, project=project) if may or request.method == "POST" else None
+    if request.method == "POST":
+        grants.check_grantor(person, project)  # the form names everybody here, so nobody else gets one
+    form = GrantForm(request.POST or None, project=project) if may else None
     if request.method == "POST" and form is not None and form.is_valid():
         asked = form.cleaned_data
         with told_by(form):
@@ -145,7 +148,7 @@ def _rights(request: HttpRequest, project: Project | None) -> HttpResponse:
                 request, _("%(holder)s has this right now.") % {"holder": given.person or given.team}
             )
             return redirect(request.path)
-    held = granted_on(project)
+    held = granted_on(project, among=grants_for(person))
     return render(
         request,
         "portal/rights.html",
@@ -155,6 +158,7 @@ def _rights(request: HttpRequest, project: Project | None) -> HttpResponse:
             "page": page_of(request, held),
             "form": form,
             "may": may,
+            "over": looks_over_estate(person),
             "grantors": rights.grantors(),
         },
     )

@@ -25,7 +25,7 @@ from portal import ledger
 from portal.actions import bundles
 from portal.demo.cast import PASSWORD
 from portal.dss.sandbox import docx
-from portal.dss.values import BundleInfo, Column, FutureState, ModelVersion
+from portal.dss.values import Build, BundleInfo, Column, FutureState, ModelVersion
 from portal.event_kinds import EventKind
 from portal.models import Bundle, Lane, Node, Person
 from tests.cast import Cast
@@ -87,6 +87,9 @@ class Dss:
 
     def dataset_columns(self, _project: str, _dataset: str) -> tuple[Column, ...]:
         return tuple(Column(name, "string") for name in ("gender", "age_band", "offer"))
+
+    def dataset_build(self, _project: str, _dataset: str) -> Build:
+        return Build(started_ms=None, succeeded=None)
 
     def iter_rows(self, _project: str, _dataset: str, _columns: list[str]) -> Iterator[list[str]]:
         """Two hundred people in each of four groups; of the men half get the offer, of the women as told."""

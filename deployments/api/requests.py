@@ -28,10 +28,11 @@ from portal.lookups import bundle_for, project_for
 from portal.models import Person
 from portal.names import names
 from portal.queries import lane_for
+from portal.refusals import audited
 
 
 class RequestSerializer(serializers.Serializer[DeploymentRequest]):
-    """A wish: this bundle to this stage. `held` says why only a person may start it again."""
+    """A wish: this bundle to this stage. `held` says why its last promotion did not succeed."""
 
     number = serializers.IntegerField(source="pk")
     project = serializers.CharField(source="lane.project.key")
@@ -176,7 +177,10 @@ class PromoteRequest(APIView):
     def post(self, request: Request, number: int) -> Response:
         """Start the promotion, if the gate is open now. A held request asks for a reason."""
         by = acting(request)
-        promotion = promotions.promote(by=by, request=request_for(by, number), **checked(PerhapsWhy, request))
+        wish = request_for(by, number)
+        word = checked(PerhapsWhy, request)
+        with audited(by, wish.lane.project, wish.subject, "promote"):
+            promotion = promotions.promote(by=by, request=wish, **word)
         return Response(shown(by, promotion.pk), status=201)
 
 

@@ -21,6 +21,7 @@ from portal.api.fields import Digests, Facts
 from portal.api.inputs import Input, checked
 from portal.errors import Invalid
 from portal.models import Person
+from portal.refusals import audited
 
 
 class ShownSerializer(serializers.Serializer[Any]):
@@ -99,7 +100,8 @@ class SignOffsOfRequest(APIView):
         if by_token(request):
             signing.reauthenticate(by, "", how="token")
         word = checked(NewSignOff, request)
-        given = action.sign(by=by, request=wish, **word)
+        with audited(by, wish.lane.project, wish.subject, "sign"):
+            given = action.sign(by=by, request=wish, **word)
         return Response(signed(signoff_for(by, given.pk)), status=201)
 
 

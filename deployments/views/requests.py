@@ -28,6 +28,7 @@ from portal.models import Person, Right
 from portal.moves import open_to
 from portal.pages import is_fragment, person_of, renewed, told_by
 from portal.queries import check_audit
+from portal.refusals import audited
 
 
 def found(person: Person, key: str, number: int) -> DeploymentRequest:
@@ -187,7 +188,8 @@ def promote(request: HttpRequest, key: str, number: int) -> HttpResponse:
     wish = found(person, key, number)
     why = request.POST.get("promote-why", "")
     try:
-        promotion_actions.promote(by=person, request=wish, why=why)
+        with audited(person, wish.lane.project, wish.subject, "promote"):
+            promotion_actions.promote(by=person, request=wish, why=why)
     except Invalid as refusal:
         form = ReasonForm(request.POST, prefix="promote")
         if form.is_valid():

@@ -1,5 +1,7 @@
 """Signing: the evidence, the difference, the documents and the exact words on one page."""
 
+from contextlib import nullcontext
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -19,6 +21,7 @@ from governance.forms import DECISIONS, SignForm
 from governance.sentences import meaning, title
 from portal.errors import Stale
 from portal.pages import person_of, told_by
+from portal.refusals import audited
 
 
 @sensitive_post_parameters("password")
@@ -27,14 +30,20 @@ def page(request: HttpRequest, key: str, number: int, requirement: str) -> HttpR
     """What would be signed, and the signature itself. What changed since the page was opened is never signed."""
     person = person_of(request)
     wish = found(person, key, number)
-    draft = signing.draft(by=person, request=wish, requirement=requirement)
+    # Looking is not trying: what is kept is that somebody sent the form.
+    with (
+        audited(person, wish.lane.project, wish.subject, "sign")
+        if request.method == "POST"
+        else nullcontext()
+    ):
+        draft = signing.draft(by=person, request=wish, requirement=requirement)
     barred = why_barred(person, signing.barred(wish))
     form = SignForm(request.POST or None, initial={"bound": draft.bound})
     stale = ""
     if request.method == "POST" and form.is_valid():
         said = form.cleaned_data
         try:
-            with told_by(form):
+            with told_by(form), audited(person, wish.lane.project, wish.subject, "sign"):
                 signoff = signing.sign(
                     by=person,
                     password=said["password"],

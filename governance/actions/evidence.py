@@ -4,9 +4,10 @@ Asking is a person's act; `collect` does the work, may be killed anywhere and re
 found again by the ids in `progress`, and nothing is kept until everything is known.
 """
 
+import json
 import logging
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -43,6 +44,8 @@ COMPUTE_SECONDS = 3600.0
 BROKE = (
     "Countersign itself broke while collecting; its log says where. Collect again, or tell an administrator."
 )
+# How much older than the bundle's registration a build may look: our clock is not the node's.
+CLOCKS_APART = timedelta(minutes=5)
 RESULT_TYPE = "application/vnd.countersign.evidence+json"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
@@ -207,6 +210,7 @@ def _fairness(by: Person, collection: Collection, dss: Dss) -> None:
                 code="fairness_column_missing",
                 field=column,
             )
+    built_ms = _built_since(collection, dss)
     counter = GroupCounter(
         attributes, project.outcome_column, project.favourable_value, label, columns=wanted
     )
@@ -219,8 +223,75 @@ def _fairness(by: Person, collection: Collection, dss: Dss) -> None:
         "dataset": project.scored_dataset,
         "outcome": project.outcome_column,
         "favourable": project.favourable_value,
+        "built_at": None if built_ms is None else ledger.instant(_moment(built_ms)),
     }
     _record(by, collection, Evidence.Kind.FAIRNESS, result, source)
+
+
+def _built_since(collection: Collection, dss: Dss) -> int | None:
+    """When the last build of the scored dataset began, in DSS's milliseconds; None where DSS does not tell.
+
+    Activating a bundle leaves the rows as they are, so rows built earlier are another model's. Raises Refused for
+    those, and where the last build failed.
+    """
+    project, stage = collection.lane.project, collection.lane.stage
+    build = dss.dataset_build(project.key, project.scored_dataset)
+    if build.succeeded is False and build.started_ms is not None:
+        raise Refused(
+            _(
+                "The last build of dataset %(dataset)s in %(stage)s failed. "
+                "Run the scenario that builds it, then collect again."
+            )
+            % {"dataset": project.scored_dataset, "stage": stage.name},
+            code="dataset_build_failed",
+        )
+    if build.started_ms is not None and build.started_ms < _live_since(collection):
+        raise Refused(
+            _(
+                "Dataset %(dataset)s in %(stage)s was last built at %(built)s, before %(bundle)s was active there, so "
+                "another model may have scored it. Run the scenario that builds it, then collect again."
+            )
+            % {
+                "dataset": project.scored_dataset,
+                "stage": stage.name,
+                "built": f"{_moment(build.started_ms):%Y-%m-%d %H:%M:%S} UTC",
+                "bundle": collection.bundle.bundle_id,
+            },
+            code="dataset_stale",
+        )
+    return build.started_ms
+
+
+def _live_since(collection: Collection) -> int:
+    """An instant in DSS's milliseconds since when only this bundle can have been active on the node, as far as we know.
+
+    By the node's own clock where its tests ran there: the start of this bundle's, or the end of another's that came
+    later (a rollback runs none). Else by ours, when the bundle was registered.
+    """
+    bundle, stage = collection.bundle, collection.lane.stage
+    node = stage.places.order_by("slug").first().automation.slug  # type: ignore[union-attr]
+    tests = Evidence.objects.filter(
+        kind=Evidence.Kind.TESTS, project=bundle.project, stage=stage.slug, source__node=node
+    )
+    own, newest = tests.filter(bundle=bundle).first(), tests.first()
+    since = min(_times(own, "started_ms"), default=None)
+    if since is None:
+        registered = bundle.registered_at or bundle.asked_at
+        since = int((registered - CLOCKS_APART).timestamp() * 1000)
+    others = _times(newest, "ended_ms") if newest != own else []
+    return max([since, *others])
+
+
+def _times(tests: Evidence | None, field: str) -> list[int]:
+    """The times of the runs kept with test evidence, without those DSS did not tell."""
+    if tests is None:
+        return []
+    runs = json.loads(content.get(tests.result_id))["runs"]
+    return [run[field] for run in runs if run.get(field) is not None]
+
+
+def _moment(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def _sensitive(collection: Collection) -> tuple[list[str], int]:

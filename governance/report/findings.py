@@ -56,7 +56,10 @@ class Findings(Chain):
 
     def _piece_facts(self, entry: Entry) -> tuple[Fact, ...]:
         facts = entry.facts
-        source = "; ".join(f"{words.topic(key)} {value}" for key, value in sorted(facts["source"].items()))
+        source = "; ".join(
+            f"{words.topic(key)} {words.NOT_SAID if value is None else value}"
+            for key, value in sorted(facts["source"].items())
+        )
         return (
             Fact(
                 _("Recorded"),

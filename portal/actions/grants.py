@@ -12,6 +12,7 @@ from portal import ledger, rights
 from portal.errors import Forbidden, Invalid, Refused
 from portal.event_kinds import EventKind
 from portal.models import Grant, Lane, Person, Project, Right, Stage, Team
+from portal.models.grant import IN_USE
 
 ESTATE = "the estate"
 WHY_LIMIT = 500
@@ -42,6 +43,12 @@ def grant(
             _("%(name)s is disabled and can hold no right.") % {"name": person.name},
             code="person_disabled",
             field="holder",
+        )
+    if right not in IN_USE:
+        raise Invalid(
+            _("Nothing asks for this right in this version, so it is not given."),
+            code="right_unused",
+            field="right",
         )
     _check_role(right, role)
     if right == Right.SIGN and person is not None and person.kind != Person.Kind.PERSON:

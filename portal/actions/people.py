@@ -38,11 +38,13 @@ def add_person(
         return _add(by, login=login, name=name, email=email, password=password, zone=zone, kind=kind)
 
 
-def make_admin(*, by: Person, login: str, name: str, password: str, zone: str = "UTC") -> Person:
+def make_admin(
+    *, by: Person, login: str, name: str, password: str, zone: str = "UTC", superuser: bool = False
+) -> Person:
     """Make the first administrators, from the command line: a person with `manage` on the estate.
 
-    Somebody known keeps their name and password; an administrator stays as they are. Raises Invalid for somebody who
-    cannot be one.
+    Somebody known keeps their name and password; an administrator stays as they are. With `superuser` the look-only
+    Django admin opens to them too. Raises Invalid for somebody who cannot be one.
     """
     if not by.is_system:
         raise Forbidden(
@@ -62,7 +64,11 @@ def make_admin(*, by: Person, login: str, name: str, password: str, zone: str = 
                 code="person_unfit",
                 field="login",
             )
-        if Right.MANAGE.value in rights.on_estate(person):
+        looks = superuser and not person.is_superuser
+        if looks:
+            person.is_superuser = True
+            person.save(update_fields=["is_superuser"])
+        if Right.MANAGE.value in rights.on_estate(person) and not looks:
             return person
         ledger.record(
             EventKind.ADMIN_MADE,

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
+from django.core.exceptions import RequestDataTooBig
 from django.db import OperationalError
 from django.http import Http404
 from django.utils.translation import gettext as _
@@ -65,6 +66,14 @@ def problem(error: Exception, context: dict[str, Any]) -> Response:
         return _invalid(error)
     if isinstance(error, exceptions.APIException):
         return _told(error)
+    if isinstance(error, RecursionError):
+        return _answer(
+            400, "Not usable", _("What was sent is nested too deeply to be read."), "body_too_deep"
+        )
+    if isinstance(error, RequestDataTooBig):
+        return _answer(
+            413, "Too large", _("What was sent is too large; send less at once."), "body_too_large"
+        )
     if isinstance(error, OperationalError):
         logger.error("The database did not answer.", exc_info=error)
         sentence = _("The database is busy or away. Nothing was changed; try again in a moment.")

@@ -424,6 +424,13 @@ def columns(answer: Any) -> tuple[v.Column, ...]:
     )
 
 
+def build(answer: Any) -> v.Build:
+    # UNCONFIRMED beyond the field names, which dataikuapi reads: what a dataset never built, or read from elsewhere,
+    # answers. So nothing here is a wrong shape, only not told.
+    last = part(answer, "lastBuild") if isinstance(answer, dict) else {}
+    return v.Build(started_ms=instant(last, "buildStartTime"), succeeded=flag(last, "buildSuccess"))
+
+
 _WHOLE = frozenset({"tinyint", "smallint", "int", "bigint"})
 _BROKEN = frozenset({"float", "double"})
 

@@ -798,6 +798,18 @@ class Dss:
             f"reading the columns of {project}.{dataset}", lambda: read.columns(handle.get_schema())
         )
 
+    def dataset_build(self, project: str, dataset: str) -> v.Build:
+        """Return when the dataset's last build began, by the node's clock, and whether it went well.
+
+        Tolerant: a node that does not know the question, or keeps the answer from this key, tells nothing.
+        """
+        path = f"/projects/{self._id(project)}/datasets/{self._id(dataset)}/info"
+        operation = f"reading the last build of {project}.{dataset}"
+        try:
+            return self._look(operation, lambda: read.build(self._get(path)))
+        except (Missing, NotAllowed):
+            return v.Build(started_ms=None, succeeded=None)
+
     def iter_rows(
         self, project: str, dataset: str, columns: list[str] | tuple[str, ...] | None = None
     ) -> Iterator[tuple[v.Cell, ...]]:

@@ -291,6 +291,14 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class Build:
+    """The last build of a dataset. None for what DSS does not tell; a dataset never built tells nothing."""
+
+    started_ms: int | None
+    succeeded: bool | None
+
+
+@dataclass(frozen=True, slots=True)
 class SavedModel:
     id: str
     name: str

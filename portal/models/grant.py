@@ -25,6 +25,10 @@ class Right(models.TextChoices):
     OVERRIDE_FREEZE = "override_freeze", _("promote during a freeze")
 
 
+# Rights that something asks for in this version; the others wait for what they are about, and are not given yet.
+IN_USE = frozenset({Right.VIEW, Right.REQUEST, Right.PROMOTE, Right.SIGN, Right.MANAGE, Right.AUDIT})
+
+
 class Grant(models.Model):
     """Who may do what, where, until when, why and by whose word. Revoked, never deleted.
 

@@ -43,10 +43,6 @@ class PersonManager(BaseUserManager["Person"]):
         person.save(using=self._db)
         return person
 
-    def create_superuser(self, login: str, password: str | None = None, **fields: Any) -> "Person":
-        """Make somebody who may look into the Django admin; this gives no right on any project."""
-        return self.create_person(login, password=password, is_superuser=True, **fields)
-
     def system(self) -> "Person":
         """The actor of what no person did."""
         person, _made = self.get_or_create(

@@ -9,7 +9,7 @@ import defusedxml.ElementTree as ElementTree
 import pytest
 from dataikuapi.utils import DataikuException
 
-from tests.contract.conftest import Estate, over, read
+from tests.contract.conftest import Estate, over, read, run_over
 
 WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 
@@ -146,6 +146,52 @@ def test_rows_on_a_node_follow_the_bundle_that_is_active_there(fresh: Estate) ->
     fair = _rates(fresh.on("qa"), "gender")
     assert unfair["female"] < fair["female"]
     assert unfair["male"] == fair["male"]
+
+
+def test_on_the_design_node_a_data_set_is_as_old_as_the_last_change(fresh: Estate) -> None:
+    dataset = fresh.design().get_dataset("churn_scored")
+    first = dataset.get_info()
+    assert first.is_last_build_successful is True
+    assert first.get_raw()["dataset"]["name"] == "churn_scored"
+    fresh.control.apply_revision("CHURN", "v2")
+    assert dataset.get_info().last_build_start_time > first.last_build_start_time
+    with pytest.raises(DataikuException, match="nope"):
+        fresh.design().get_dataset("nope").get_info()
+
+
+@pytest.mark.parametrize("scenario", ["TEST_SCORING", "BUILD_ALL"])
+def test_on_a_node_a_scenario_builds_a_data_set_and_activating_does_not(fresh: Estate, scenario: str) -> None:
+    fresh.publish("b1", "v1")
+    fresh.publish("b2", "v2")
+    fresh.deploy("b1")
+    dataset = fresh.on("qa").get_dataset("churn_scored")
+    assert dataset.get_info().last_build_end_time is None
+    run = run_over(fresh.on("qa").get_scenario(scenario))
+    built = dataset.get_info()
+    assert built.last_build_start_time == run.start_time
+    assert built.last_build_end_time == run.end_time
+    fresh.deploy("b2")
+    run_over(fresh.on("qa").get_scenario("TEST_DRIFT"))
+    assert dataset.get_info().get_raw() == built.get_raw()
+    run_over(fresh.on("qa").get_scenario(scenario))
+    assert dataset.get_info().last_build_start_time > built.last_build_end_time
+
+
+def test_a_run_that_did_not_get_to_the_build_built_nothing(fresh: Estate) -> None:
+    fresh.publish("b1", "v1")
+    fresh.deploy("b1")
+    fresh.control.fault("scenario_outcome", scenario="TEST_SCORING", node="qa", outcome="FAILED")
+    assert run_over(fresh.on("qa").get_scenario("TEST_SCORING")).outcome == "FAILED"
+    assert fresh.on("qa").get_dataset("churn_scored").get_info().last_build_start_time is None
+
+
+def test_a_data_set_built_before_its_project_was_deleted_is_forgotten(fresh: Estate) -> None:
+    fresh.publish("b1", "v1")
+    fresh.deploy("b1")
+    run_over(fresh.on("qa").get_scenario("TEST_SCORING"))
+    fresh.on("qa").delete()
+    fresh.deploy("b1")
+    assert fresh.on("qa").get_dataset("churn_scored").get_info().last_build_start_time is None
 
 
 # ---------------------------------------------------------------------------------------------------- models

@@ -207,7 +207,7 @@ def test_a_run_of_a_test_has_a_report_and_a_log(project: Any) -> None:
     run = run_over(project.get_scenario("TEST_SCORING"))
     suite = ElementTree.fromstring(read(run.get_report())).find("testsuite")
     assert suite is not None
-    assert (suite.get("name"), suite.get("tests")) == ("TEST_SCORING", "2")
+    assert (suite.get("name"), suite.get("tests")) == ("TEST_SCORING", "3")
     assert b"Unit tests" in read(run.get_step_run_report("unit"))
     assert "Done: SUCCESS" in run.get_log()
 

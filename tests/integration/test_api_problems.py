@@ -102,6 +102,25 @@ def test_a_body_that_is_no_json(cast: Cast) -> None:
     assert answer.json()["code"] == "unsupported_media_type"
 
 
+@pytest.mark.parametrize("start, end", [("[", "]"), ('{"name":', "}")])
+def test_a_body_nested_too_deeply(cast: Cast, start: str, end: str) -> None:
+    deep = start * 100_000 + "1" + end * 100_000
+    answer = session(cast.ada).client.post(f"{PREFIX}teams/", data=deep, content_type="application/json")
+    assert (answer.status_code, answer["Content-Type"]) == (400, "application/problem+json")
+    assert answer.json()["detail"] == "What was sent is nested too deeply to be read."
+
+
+@pytest.mark.parametrize("size", [3_000_000, 60_000_000])
+def test_a_body_that_is_too_large(cast: Cast, size: int) -> None:
+    body = b'{"name": "' + b"a" * size + b'"}'
+    for api in (session(cast.ada), token(cast.ada)):
+        answer = api.client.post(
+            f"{PREFIX}teams/", data=body, content_type="application/json", headers=api.headers
+        )
+        assert (answer.status_code, answer["Content-Type"]) == (413, "application/problem+json")
+        assert answer.json()["detail"] == "What was sent is too large; send less at once."
+
+
 @pytest.mark.parametrize("body", [[], 7])
 def test_a_body_that_is_no_object(cast: Cast, body: object) -> None:
     assert session(cast.ada).refused(400, "post", "teams/", body)["code"] == "input_invalid"

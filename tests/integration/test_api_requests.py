@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from deployments.models import DeploymentRequest, Promotion, Step
 from governance.models import PolicyVersion
+from portal import ledger
 from portal.event_kinds import EventKind
 from portal.models import Bundle, Event, Lane, Project
 from tests.api import same_at_any_size, session, token, told
@@ -198,7 +199,11 @@ def test_a_double_click_promotes_once(cast: Cast) -> None:
 def test_promoting_needs_the_right(cast: Cast) -> None:
     wish = request_at(cast)
     session(cast.otto).absent("post", f"requests/{wish.pk}/promote/")
+    assert not Event.objects.filter(kind="access.refused").exists()
     assert session(cast.dev).refused(403, "post", f"requests/{wish.pk}/promote/")["code"] == "right_missing"
+    kept = ledger.read([told("access.refused")])[0]
+    assert (kept.actor_id, kept.subject, kept.project) == (str(cast.dev.pk), wish.subject, "CHURN")
+    assert (kept.facts["action"], kept.facts["code"]) == ("promote", "right_missing")
 
 
 def test_a_held_request_is_started_again_with_a_reason(cast: Cast) -> None:

@@ -9,8 +9,9 @@ import pytest
 from deployments.models import DeploymentRequest
 from governance.models import SignOff
 from governance.statement import verified
-from portal import content, signing
+from portal import content, ledger, signing
 from portal.demo.cast import PASSWORD
+from portal.models import Event
 from tests.api import Api, same_at_any_size, session, token, told
 from tests.cast import Cast
 from tests.factories import bundle_registered, fairness_of, intended_use, request_at, signed
@@ -81,6 +82,9 @@ def test_a_wrong_password_signs_nothing(cast: Cast, wish: DeploymentRequest) -> 
     fay = session(cast.fay)
     found = fay.refused(403, "post", f"requests/{wish.pk}/signoffs/", word(fay, wish, password="guessed"))
     assert (found["code"], found["field"]) == ("password_wrong", "password")
+    kept = ledger.read([told("access.refused")])[0]
+    assert (kept.actor_id, kept.subject) == (str(cast.fay.pk), wish.subject)
+    assert kept.facts == {"action": "sign", "code": "password_wrong", "reason": found["detail"]}
     assert not SignOff.objects.exists()
 
 
@@ -108,12 +112,15 @@ def test_the_requester_never_signs(cast: Cast, wish: DeploymentRequest) -> None:
 def test_who_does_not_hold_the_role(cast: Cast, wish: DeploymentRequest) -> None:
     body = word(session(cast.fay), wish)
     session(cast.otto).absent("post", f"requests/{wish.pk}/signoffs/", body)
+    assert not Event.objects.filter(kind="access.refused").exists()
     for person in (cast.eli, cast.mona, cast.ada):
         found = session(person).refused(403, "post", f"requests/{wish.pk}/signoffs/", body)
         assert found["detail"].startswith(
             "You need the right to sign for fairness on Customer churn in Production."
         )
+        assert told("access.refused").actor == person.pk
         assert session(person).refused(403, "get", f"requests/{wish.pk}/signing/?requirement={REQUIREMENT}")
+    assert Event.objects.filter(kind="access.refused").count() == 3
 
 
 def test_requirements_that_are_not_signed(cast: Cast, wish: DeploymentRequest) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import authenticate
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError, call_command, execute_from_command_line
 from django.db import connection
 from pytest_django import Settings
 
@@ -85,6 +85,35 @@ def test_create_admin_refuses_in_a_sentence(cast: Cast, monkeypatch: pytest.Monk
         assert PASSWORD not in str(refused.value)
     assert (Event.objects.count(), Grant.objects.count()) == (events, held)
     assert not Person.objects.filter(login="ida").exists()
+
+
+def test_create_admin_opens_the_admin_to_look_when_asked(monkeypatch: pytest.MonkeyPatch, db: None) -> None:
+    create_admin(monkeypatch)
+    said = create_admin(monkeypatch, superuser=True)
+    assert said.splitlines()[1] == (
+        "They are a superuser too: the Django admin opens to them, to look and no more."
+    )
+    ida = Person.objects.get(login="ida")
+    assert (ida.is_superuser, rights.on_estate(ida)) == (True, {"manage"})
+    told = [event.kind for event in ledger.events()]
+    assert told.count(EventKind.ADMIN_MADE) == 2  # what was opened later is written down too
+    create_admin(monkeypatch, superuser=True)
+    assert [event.kind for event in ledger.events()] == told
+
+
+@pytest.mark.parametrize("command", ["createsuperuser", "changepassword"])
+def test_djangos_own_ways_round_the_ledger_are_refused(command: str) -> None:
+    with pytest.raises(CommandError) as refused:
+        call_command(command)
+    assert "manage.py create_admin" in str(refused.value)
+
+
+@pytest.mark.parametrize("line", ["createsuperuser --noinput --login ida", "changepassword ada"])
+def test_they_are_refused_whatever_they_are_given(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        execute_from_command_line(["manage.py", *line.split()])
+    assert ended.value.code == 1
+    assert "manage.py create_admin" in capsys.readouterr().err
 
 
 # --- check_node ------------------------------------------------------------------------------------------------------

@@ -450,6 +450,18 @@ def test_rows_in_a_stream(sandbox: Sandbox, design: Dss) -> None:
         design.dataset_columns("CHURN", "no_such_dataset")
 
 
+def test_when_a_dataset_was_built(sandbox: Sandbox, design: Dss) -> None:
+    sandbox.control.apply_revision("CHURN", "v2")
+    changed = design.dataset_build("CHURN", "churn_scored")
+    run = run_to_its_end(design, "CHURN", "TEST_SCORING")
+    built = design.dataset_build("CHURN", "churn_scored")
+    assert changed.started_ms is not None
+    assert changed.started_ms < (run.started_ms or 0) == built.started_ms
+    assert built.succeeded is True
+    run_to_its_end(design, "CHURN", "TEST_DRIFT")
+    assert design.dataset_build("CHURN", "churn_scored") == built
+
+
 def test_rows_that_break_off(sandbox: Sandbox, design: Dss) -> None:
     sandbox.control.fault("truncate", node="design", path="/data/?$", keep=0.5)
     with pytest.raises(BadAnswer):

@@ -1,5 +1,7 @@
 """Collecting evidence against the sandbox DSS: kills, trouble on the way, and what DSS never computed."""
 
+import json
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -9,9 +11,10 @@ from django.utils import timezone
 
 from governance.actions import evidence
 from governance.models import Collection, Document, Evidence
-from portal import ledger
+from portal import content, ledger
 from portal.demo import cast
 from portal.dss.client import Dss
+from portal.dss.values import Build, ScenarioRun
 from portal.event_kinds import EventKind
 from portal.models import Person
 from tests.world import World
@@ -157,3 +160,109 @@ def test_another_bundle_runs_there(there: World) -> None:
     failed = collect(asked)
     assert failed.status == "failed"
     assert "not " + asked.bundle.bundle_id in failed.problem
+
+
+# --- rows of an older model ---
+
+
+def run_over(world: World, scenario: str) -> None:
+    """Run a scenario in QA as somebody in DSS would."""
+    with world.dss("qa") as dss:
+        fire = dss.run_scenario("CHURN", scenario)
+        for _ in range(400):
+            run = dss.run_of_fire("CHURN", scenario, fire)
+            if isinstance(run, ScenarioRun) and run.is_over:
+                assert run.outcome == "SUCCESS"
+                return
+            time.sleep(0.005)
+    raise TimeoutError(scenario)
+
+
+def built_at(monkeypatch: pytest.MonkeyPatch, moment: int | None, succeeded: bool | None = True) -> None:
+    monkeypatch.setattr(Dss, "dataset_build", lambda *_asked: Build(moment, succeeded))
+
+
+def test_when_the_rows_were_built_is_kept_and_is_not_what_they_say(there: World) -> None:
+    first = collect(ask(there, "fairness"))
+    run_over(there, "TEST_SCORING")
+    second = collect(ask(there, "fairness"))
+    assert (first.status, second.status) == ("done", "done")
+    newer, older = Evidence.objects.filter(kind="fairness")
+    assert newer.source["built_at"] > older.source["built_at"]
+    assert newer.digest == older.digest
+
+
+def test_rows_built_before_the_bundle_was_tested_are_refused(
+    there: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tests = Evidence.objects.get(kind="tests")
+    began = min(run["started_ms"] for run in json.loads(content.get(tests.result_id))["runs"])
+    with monkeypatch.context() as patch:
+        built_at(patch, began - 1)
+        failed = collect(ask(there, "fairness"))
+    assert failed.status == "failed"
+    assert "was last built at" in failed.problem
+    assert f"before {failed.bundle.bundle_id} was active there" in failed.problem
+    assert recorded("fairness") == 0
+    told = next(e for e in ledger.events(project="CHURN") if e.kind == EventKind.COLLECTION_FAILED)
+    assert told.facts["code"] == "dataset_stale"
+    built_at(monkeypatch, began)
+    assert collect(ask(there, "fairness")).status == "done"
+
+
+def test_activating_a_bundle_again_does_not_make_its_rows(there: World) -> None:
+    """Another bundle's tests had the rows scored, and the rollback runs none."""
+    asked = ask(there, "fairness")
+    there.control.fault("scenario_outcome", scenario="TEST_SMOKE", node="qa", outcome="FAILED")
+    failing = there.run(there.promote(there.bundle("v4"), "qa"))
+    rollback = there.rollback_of(failing)
+    assert rollback is not None
+    assert rollback.status == "succeeded", rollback.reason
+    failed = collect(asked)
+    assert (failed.status, "was last built at" in failed.problem) == ("failed", True), failed.problem
+    run_over(there, "TEST_DRIFT")
+    asked = evidence.ask_collection(
+        by=there.dev, bundle=failed.bundle, lane=there.lane("qa"), what="fairness"
+    )
+    assert collect(asked).status == "failed", "that scenario builds nothing"
+    run_over(there, "BUILD_ALL")
+    asked = evidence.ask_collection(
+        by=there.dev, bundle=failed.bundle, lane=there.lane("qa"), what="fairness"
+    )
+    assert collect(asked).status == "done"
+
+
+@pytest.mark.parametrize(("minutes", "status"), [(-6, "failed"), (-4, "done")])
+def test_without_tests_the_registration_is_the_limit(
+    there: World, monkeypatch: pytest.MonkeyPatch, minutes: int, status: str
+) -> None:
+    Evidence.objects.filter(kind="tests").delete()
+    asked = ask(there, "fairness")
+    assert asked.bundle.registered_at is not None
+    moment = asked.bundle.registered_at + timedelta(minutes=minutes)
+    built_at(monkeypatch, int(moment.timestamp() * 1000))
+    assert collect(asked).status == status
+
+
+def test_tests_on_another_node_say_nothing_of_this_ones_clock(
+    there: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tests = Evidence.objects.get(kind="tests")
+    began = min(run["started_ms"] for run in json.loads(content.get(tests.result_id))["runs"])
+    Evidence.objects.filter(pk=tests.pk).update(source={**tests.source, "node": "prod"})
+    built_at(monkeypatch, began - 1)
+    assert collect(ask(there, "fairness")).status == "done"
+
+
+def test_a_build_that_failed_is_refused(there: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    built_at(monkeypatch, int(timezone.now().timestamp() * 1000), succeeded=False)
+    failed = collect(ask(there, "fairness"))
+    assert failed.status == "failed"
+    assert "last build of dataset churn_scored in QA failed" in failed.problem
+
+
+def test_a_dss_that_does_not_tell_the_build_is_trusted(there: World) -> None:
+    there.control.fault("status", node="qa", path="/info/?$", status=403, times=9)
+    done = collect(ask(there, "fairness"))
+    assert done.status == "done", done.problem
+    assert Evidence.objects.get(kind="fairness").source["built_at"] is None

@@ -68,6 +68,8 @@ def test_a_stale_page_gets_a_sentence(cast: Cast) -> None:
         "/account/", {"name": "x", "days": "9"}, headers={"Referer": "http://testserver/account/"}
     )
     refused(answer, 403, "Nothing was saved. Open it again and repeat.")
+    assert "403" in words(answer)
+    assert "409" not in words(answer)
     assert not Token.objects.exists()
 
 

@@ -3,9 +3,10 @@
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Group
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 
-from portal.models import Grant, Person
+from portal.demo.cast import PASSWORD
+from portal.models import Event, Grant, Person
 from tests.cast import Cast
 from tests.pages import signed_in, words
 
@@ -89,3 +90,31 @@ def test_no_hash_of_a_password_is_on_show(superuser: Person, cast: Cast) -> None
 
 def test_an_administrator_of_the_portal_is_no_superuser(cast: Cast) -> None:
     assert signed_in(cast.abe).get("/admin/portal/grant/").status_code == 302
+
+
+def test_the_admin_has_no_door_of_its_own(cast: Cast) -> None:
+    answer = Client().get("/admin/login/")
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/login/?next=/admin/login/")
+    assert signed_in(cast.dev).get("/admin/login/").status_code == 404
+
+
+def test_no_password_is_changed_in_the_admin(cast: Cast) -> None:
+    cast.ada.is_superuser = True
+    cast.ada.save()
+    client = Client()
+    client.force_login(cast.ada)
+    assert client.get("/admin/").status_code == 200
+    assert client.get("/admin/password_change/").status_code == 404
+    assert client.get("/admin/password_change/done/").status_code == 404
+    assert "password_change" not in client.get("/admin/").content.decode()
+
+
+def test_signing_in_for_the_admin_is_written_down(superuser: Person) -> None:
+    client = Client()
+    assert client.post("/admin/login/", {"username": "ada", "password": PASSWORD}).status_code == 302
+    assert "_auth_user_id" not in client.session
+    answer = client.post(
+        "/login/", {"username": "ada", "password": PASSWORD, "next": "/admin/login/"}, follow=True
+    )
+    assert answer.redirect_chain == [("/admin/login/", 302), ("/admin/", 302)]
+    assert Event.objects.get(kind="person.signed_in").actor == superuser.pk

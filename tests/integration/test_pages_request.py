@@ -2,6 +2,8 @@
 
 from deployments.models import DeploymentRequest, Promotion
 from governance.models import Report
+from portal import ledger
+from portal.event_kinds import EventKind
 from tests.cast import Cast
 from tests.factories import (
     all_but_signed,
@@ -94,6 +96,8 @@ def test_without_the_right_it_is_said_who_has_it(cast: Cast) -> None:
         403,
         "You need the right to start a promotion on Customer churn in QA.",
     )
+    (kept,) = ledger.events(subject=wish.subject, kinds=[EventKind.ACCESS_REFUSED])
+    assert (kept.actor_id, kept.facts["code"]) == (str(cast.dev.pk), "right_missing")
 
 
 def test_an_outsider_gets_nothing(cast: Cast) -> None:

@@ -30,7 +30,7 @@ def test_a_member_sees_who_may_do_what_and_through_what(cast: Cast) -> None:
     page = words(signed_in(cast.dev).get(RIGHTS))
     assert "Ask for a promotion Churn team team Churn team team" in page
     assert "Sign for fairness Fay Okafor Fay Okafor" in page
-    assert "Manage rights and settings Abe Tanner*, Ada Novak*" in page
+    assert "Manage rights and settings Abe Tanner*, Ada Novak*" in words(signed_in(cast.ada).get(RIGHTS))
     assert "Abe Tanner or Ada Novak can grant and revoke" in page
     assert "Grant this right" not in page
 
@@ -141,3 +141,28 @@ def test_its_queries_do_not_depend_on_how_many_there_are(cast: Cast) -> None:
         for n in range(1000)
     )
     assert queries_of(client, RIGHTS) == few
+
+
+def test_who_may_not_grant_learns_nobodys_name(cast: Cast) -> None:
+    answer = signed_in(cast.dev).post("/projects/CHURN/rights/", {"holder": "x"})
+    refused(answer, 403, "You need the right to manage rights and settings on Customer churn in QA.")
+    assert "Otto" not in answer.content.decode()
+    estate = signed_in(cast.nora).post("/rights/", {"holder": "x"})
+    refused(estate, 403, "You need the right to manage rights and settings on the whole estate.")
+    assert "Otto" not in estate.content.decode()
+
+
+def test_a_right_that_nothing_asks_for_is_not_offered(cast: Cast) -> None:
+    form = signed_in(cast.ada).get(RIGHTS).context["form"]
+    offered = {value for value, _label in form.fields["right"].choices}
+    assert offered == {"", "view", "request", "promote", "sign", "manage", "audit"}
+    answer = signed_in(cast.ada).post(RIGHTS, wish(cast, right="waive"))
+    assert list(answer.context["form"].errors) == ["right"]
+
+
+def test_a_member_sees_the_grants_of_the_project_alone(cast: Cast) -> None:
+    page = words(signed_in(cast.dev).get("/projects/CHURN/rights/"))
+    assert "made on the command line" not in page
+    assert "Nora Feld" not in page
+    assert "Rights on the whole estate are not shown here" in page
+    assert "made on the command line" in words(signed_in(cast.ada).get("/projects/CHURN/rights/"))

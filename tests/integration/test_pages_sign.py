@@ -2,7 +2,9 @@
 
 from deployments.models import DeploymentRequest
 from governance.models import SignOff
+from portal import ledger
 from portal.demo.cast import PASSWORD
+from portal.event_kinds import EventKind
 from tests.cast import Cast
 from tests.factories import all_but_signed, bundle_registered, fairness_of, request_at, signed
 from tests.pages import outsider_sees_nothing, refused, signed_in, words
@@ -23,6 +25,12 @@ def path_of(wish: DeploymentRequest, role: str = "fairness") -> str:
 def filled(bound: str, **other: str) -> dict[str, str]:
     """The form as Fay fills it in."""
     return {"decision": "approve", "comment": "", "password": PASSWORD, "bound": bound, **other}
+
+
+def kept(wish: DeploymentRequest) -> list[tuple[str, str, str]]:
+    """Who was refused what on this request, and why, as the ledger has it."""
+    told = ledger.events(subject=wish.subject, kinds=[EventKind.ACCESS_REFUSED])
+    return [(event.actor_id, event.facts["action"], event.facts["code"]) for event in told]
 
 
 def test_everything_that_is_signed_is_on_the_page(cast: Cast) -> None:
@@ -78,6 +86,7 @@ def test_a_wrong_password_signs_nothing_and_is_named_on_its_field(cast: Cast) ->
     }
     assert "guess" not in answer.content.decode()
     assert not SignOff.objects.exists()
+    assert kept(wish) == [(str(cast.fay.pk), "sign", "password_wrong")]
 
 
 def test_a_no_needs_words(cast: Cast) -> None:
@@ -126,12 +135,17 @@ def test_another_role_is_refused_with_the_reason(cast: Cast) -> None:
         403,
         "You need the right to sign for fairness on Customer churn in Production.",
     )
+    assert kept(wish) == []  # looking is not trying
+    refused(signed_in(cast.eli).post(path_of(wish)), 403, "You need the right to sign for fairness")
+    assert kept(wish) == [(str(cast.eli.pk), "sign", "right_missing")]
     refused(
         signed_in(cast.fay).get(path_of(wish, "beauty")),
         409,
         "The policy in force does not ask for this any more.",
     )
     outsider_sees_nothing(signed_in(cast.otto), path_of(wish))
+    outsider_sees_nothing(signed_in(cast.otto), path_of(wish), post=True)
+    assert len(kept(wish)) == 1  # what an outsider tries is not kept
 
 
 def test_only_its_signer_takes_a_signature_back(cast: Cast) -> None:

@@ -44,7 +44,7 @@ from portal.dss.errors import (
 )
 from portal.dss.keys import Key
 from portal.dss.manifest import HashingReader
-from portal.dss.values import CANCELLED, DeploymentStatus, TriggerFire
+from portal.dss.values import CANCELLED, Build, DeploymentStatus, TriggerFire
 
 SECRET = "a-key-that-is-secret"
 Answer = Response | Callable[[Request], Response]
@@ -978,6 +978,34 @@ def test_rows_are_typed(fake: Fake, dss: Dss) -> None:
     data, finish = fake.requests[-2:]
     assert data.args["format"] == "tsv-excel-noheader"
     assert data.args["readSessionId"] == finish.args["readSessionId"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (
+            {"lastBuild": {"buildStartTime": 5, "buildEndTime": 9, "buildSuccess": True}},
+            Build(started_ms=5, succeeded=True),
+        ),
+        ({"lastBuild": {"buildStartTime": 5, "buildSuccess": False}}, Build(started_ms=5, succeeded=False)),
+        ({"lastBuild": {"buildStartTime": 0}}, Build(started_ms=None, succeeded=None)),
+        ({"lastBuild": {"buildStartTime": "5", "buildSuccess": "yes"}}, Build(None, None)),
+        ({"lastBuild": None}, Build(None, None)),
+        ({}, Build(None, None)),
+        ([], Build(None, None)),
+        (error(404, "no such path"), Build(None, None)),
+        (error(403, "not allowed to read"), Build(None, None)),
+    ],
+)
+def test_the_last_build_of_a_dataset(fake: Fake, dss: Dss, answer: Any, told: Build) -> None:
+    fake.say("GET", "/projects/P/datasets/D/info", answer)
+    assert dss.dataset_build("P", "D") == told
+
+
+def test_a_last_build_that_cannot_be_asked_for_is_not_untold(fake: Fake, dss: Dss) -> None:
+    fake.say("GET", "/projects/P/datasets/D/info", error(500, "out of memory"))
+    with pytest.raises(DssFault):
+        dss.dataset_build("P", "D")
 
 
 def test_rows_of_chosen_columns(fake: Fake, dss: Dss) -> None:

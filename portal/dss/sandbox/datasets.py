@@ -137,6 +137,34 @@ def get_metadata(call: Call, key: str, name: str) -> Response:
     )
 
 
+def note_builds(tx: Tx, node: str, key: str, names: list[str], start: int, end: int) -> None:
+    """Remember a build of data sets on a node (Unix ms). Activating a bundle is none: it changes no rows in DSS."""
+    for name in names:
+        last: Json = {"buildStartTime": start, "buildEndTime": end, "buildSuccess": True}
+        tx.put(node, "build", f"{key}/{name}", last)
+
+
+@route("GET", "/projects/<key>/datasets/<name>/info")
+def info(call: Call, key: str, name: str) -> Response:
+    """The definition and the last build, which is left out where there was none (UNCONFIRMED).
+
+    Here rows are made when they are read. On the Design node the data set counts as built when the project last
+    changed; on an Automation node when a scenario last built it there.
+    """
+    project = need_project(call, key)
+    shown: Json = {
+        "projectKey": key,
+        "name": name,
+        "dataset": _shown(key, definition(call.tx, project, name)),
+    }
+    last = call.tx.get(call.node.name, "build", f"{key}/{name}")
+    if call.node.kind == "design":
+        changed = project["lastModifiedOn"]
+        if last is None or last["buildStartTime"] < changed:
+            last = {"buildStartTime": changed, "buildEndTime": changed, "buildSuccess": True}
+    return json_answer(shown if last is None else {**shown, "lastBuild": last})
+
+
 @route("GET", "/projects/<key>/datasets/<name>/partitions")
 def partitions(call: Call, key: str, name: str) -> Response:
     """No data set here is partitioned."""

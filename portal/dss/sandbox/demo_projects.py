@@ -324,7 +324,14 @@ def _churn_v1() -> Members:
         "project_config/scenarios/BUILD_ALL.json": _scenario(
             "BUILD_ALL",
             "Rebuild and score every night",
-            [_step("build", "build_flowitem", "Build the offers", builds=["offers"])],
+            [
+                _step(
+                    "build",
+                    "build_flowitem",
+                    "Score the customers, build the offers",
+                    builds=["churn_features", "churn_scored", "offers"],
+                )
+            ],
             test=False,
             active=True,
         ),
@@ -354,6 +361,7 @@ def _churn_v1() -> Members:
             "Scoring selects a plausible share",
             [
                 _step("unit", "python_unit_test", "Unit tests of the library", module="churn_checks"),
+                _step("score", "build_flowitem", "Score the customers", builds=["churn_scored"]),
                 _step(
                     "share",
                     "check_share",
@@ -507,7 +515,10 @@ def _small_project(
         "project_config/scenarios/TEST_SCORING.json": _scenario(
             "TEST_SCORING",
             "Scoring selects a plausible share",
-            [_step("share", "check_share", "At most half", dataset=scored, low=0.0, high=0.5)],
+            [
+                _step("score", "build_flowitem", "Score the rows", builds=[scored]),
+                _step("share", "check_share", "At most half", dataset=scored, low=0.0, high=0.5),
+            ],
             test=True,
         ),
         "project_config/scenarios/TEST_SMOKE.json": _scenario(

@@ -154,7 +154,7 @@ def delete_project(call: Call, key: str) -> Response:
     """Delete a project and what hangs on it."""
     need_project(call, key, "admin")
     call.tx.delete(call.node.name, "project", key)
-    for kind in ("exported", "imported", "run", "analysis"):
+    for kind in ("exported", "imported", "run", "analysis", "build"):
         call.tx.wipe(call.node.name, kind, f"{key}/")
     return json_answer({"hasResult": True, "jobId": f"delete-{key}", "result": {"messages": []}})
 

@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from werkzeug.wrappers import Response
 
-from portal.dss.sandbox import faults, futures, model_files
+from portal.dss.sandbox import datasets, faults, futures, model_files
 from portal.dss.sandbox.auth import need_project
 from portal.dss.sandbox.errors import bad_request, conflict, not_found
 from portal.dss.sandbox.population import POPULATIONS, sample
@@ -106,6 +106,14 @@ def _start(tx: Tx, body: Json, due: float) -> None:
         markedAsTest=bool(found.get("markedAsTest")),
         steps=_run_steps(tx, run["node"], project, found, int(due * 1000)),
     )
+    # Steps run in the scenario's order, and a step that did not succeed built nothing.
+    built = zip(found.get("params", {}).get("steps", []), run["steps"], strict=False)
+    run["builds"] = [
+        name
+        for step, ran in built
+        if step.get("type") == "build_flowitem" and ran["result"]["outcome"] == "SUCCESS"
+        for name in step.get("params", {}).get("builds", [])
+    ]
     facts = {
         "node": run["node"],
         "project": run["project"],
@@ -118,6 +126,7 @@ def _start(tx: Tx, body: Json, due: float) -> None:
         run["steps"] = [
             _step_run(step["step"], outcome, run["start"], "Set by a fault") for step in run["steps"][:1]
         ]
+        run["builds"] = []
     tx.put(run["node"], "run", run["id"], run)
     tx.count("runs_started", f"{run['node']}/{run['project']}/{run['scenario']}")
     if fault is None or fault["kind"] != "scenario_never_ends":
@@ -135,6 +144,7 @@ def _end(tx: Tx, body: Json, due: float) -> None:
     )
     run.update(state="over", end=end, outcome=outcome, steps=[{**step, "end": end} for step in run["steps"]])
     tx.put(run["node"], "run", run["id"], run)
+    datasets.note_builds(tx, run["node"], run["project"], run.get("builds", []), run["start"], end)
     tx.count("runs_finished", f"{run['node']}/{run['project']}/{run['scenario']}")
 
 

@@ -24,6 +24,9 @@ class Command(BaseCommand):
         parser.add_argument("--login", required=True)
         parser.add_argument("--name", required=True)
         parser.add_argument("--zone", default="UTC", help="time zone, such as Europe/Paris")
+        parser.add_argument(
+            "--superuser", action="store_true", help="also open the Django admin to them, which only shows"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         system = Person.objects.system()
@@ -36,8 +39,13 @@ class Command(BaseCommand):
                 name=options["name"],
                 password=password,
                 zone=options["zone"],
+                superuser=options["superuser"],
             )
             grants.first_grant(by=system, person=admin)
         except Refused as refusal:
             raise CommandError(refusal.sentence) from refusal
         self.stdout.write(f"{admin.name} ({admin.login}) is an administrator.")
+        if options["superuser"]:
+            self.stdout.write(
+                "They are a superuser too: the Django admin opens to them, to look and no more."
+            )
