@@ -94,7 +94,7 @@ def test_create_admin_opens_the_admin_to_look_when_asked(monkeypatch: pytest.Mon
         "They are a superuser too: the Django admin opens to them, to look and no more."
     )
     ida = Person.objects.get(login="ida")
-    assert (ida.is_superuser, rights.on_estate(ida)) == (True, {"manage"})
+    assert (ida.is_superuser, rights.on_estate(ida)) == (True, frozenset({"manage"}))
     told = [event.kind for event in ledger.events()]
     assert told.count(EventKind.ADMIN_MADE) == 2  # what was opened later is written down too
     create_admin(monkeypatch, superuser=True)
