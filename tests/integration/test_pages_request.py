@@ -117,7 +117,9 @@ def test_an_outsider_gets_nothing(cast: Cast) -> None:
 def test_a_held_request_asks_for_a_reason(cast: Cast) -> None:
     wish = request_at(cast, "held")
     client = signed_in(cast.mona)
-    assert "Held: say why before it is started again The smoke test failed." in words(client.get(path_of(wish)))
+    assert "Held: say why before it is started again The smoke test failed." in words(
+        client.get(path_of(wish))
+    )
     answer = client.post(path_of(wish, "promote/"), {"promote-why": " "})
     assert answer.status_code == 400
     assert "why" in answer.context["promote_form"].errors
