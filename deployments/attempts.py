@@ -196,7 +196,7 @@ def retake_lane(promotion: Promotion) -> Promotion | None:
 
 
 def hold(promotion: Promotion, reason: str) -> None:
-    """Put the request back to open and mark it held: only a person starts it again."""
+    """Put the request back to open and mark it held: starting it again asks for a reason."""
     make(
         promotion.request,
         REQUEST_MOVES,

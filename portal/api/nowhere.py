@@ -5,7 +5,6 @@ from typing import Any
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from portal.errors import Absent
@@ -23,7 +22,3 @@ class Nowhere(APIView):
             ),
             code="no_such_address",
         )
-
-    def get(self, request: Request, address: str) -> Response:
-        """Never reached: `initial` refuses every method."""
-        raise NotImplementedError

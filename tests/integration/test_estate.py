@@ -58,7 +58,7 @@ def test_addresses_a_dss_may_have(cast: Cast) -> None:
             "http://[::1]:11200",
         )
     ):
-        node(cast, slug=f"node-{number}", url=url)
+        assert node(cast, slug=f"node-{number}", url=url).url == url.rstrip("/")
 
 
 def test_nodes_that_cannot_be_are_refused_by_field(cast: Cast) -> None:

@@ -100,8 +100,9 @@ def test_a_token_lasts_a_year_at_most(cast: Cast, days: str) -> None:
 
 
 def test_nobody_revokes_anothers_token(cast: Cast) -> None:
-    token, _secret = people.make_token(by=cast.dev, name="mine")
+    token, secret = people.make_token(by=cast.dev, name="mine")
     outsider_sees_nothing(signed_in(cast.eli), f"/account/tokens/{token.pk}/revoke/", post=True)
+    assert people.person_of_token(secret) == cast.dev
 
 
 def test_health_answers_anybody(db: None) -> None:

@@ -630,6 +630,9 @@ def test_every_metric_of_the_schema_is_compared() -> None:
 
 @pytest.mark.parametrize("kind", sorted(checks.CHECKS))
 def test_checks_are_functions_of_case_and_clause(kind: str) -> None:
-    case = complete_case()
+    case, again = complete_case(), complete_case()
     clause: Clause = next(held for held in case.requirements if held.kind == kind)
-    assert checks.CHECKS[kind](case, clause) == checks.CHECKS[kind](case, clause)
+    found = checks.CHECKS[kind](case, clause)
+    assert (found.key, found.kind) == (clause.key, clause.kind)
+    assert case == again, "a check changes nothing of its case"
+    assert checks.CHECKS[kind](again, clause) == found
