@@ -12,6 +12,8 @@ from portal.event_kinds import EventKind
 from portal.models import Bundle, Lane, Person, Right
 from portal.moving import make
 
+WHY_LIMIT = 5_000
+
 
 def submit(*, by: Person, bundle: Bundle, lane: Lane, why: str) -> DeploymentRequest:
     """Ask for a bundle to go to a lane. An older open request for this lane is superseded.
@@ -23,6 +25,12 @@ def submit(*, by: Person, bundle: Bundle, lane: Lane, why: str) -> DeploymentReq
         raise rights.absent()
     if not why.strip():
         raise Invalid(_("Say why; reviewers and auditors read it."), code="why_missing", field="why")
+    if len(why.strip()) > WHY_LIMIT:
+        raise Invalid(
+            _("Say why in at most %(limit)s characters; documents hold longer texts.") % {"limit": WHY_LIMIT},
+            code="why_long",
+            field="why",
+        )
     if not bundle.is_registered:
         raise Refused(
             _("Bundle %(bundle)s is %(status)s, so nothing can be asked for it yet.")

@@ -27,6 +27,7 @@ LOST_WORKERS = 12  # claims after which a bundle is given up, whatever became of
 FIRST_PAUSE = 1.0  # seconds; doubled each time
 LONGEST_PAUSE = 60.0
 DAMAGED = ("truncated", "damaged", "not_a_zip")  # what a broken download looks like
+NOTES_LIMIT = 5_000
 MANIFEST_TYPE = "application/vnd.countersign.manifest+json"
 
 
@@ -49,6 +50,13 @@ def ask_bundle(
             code="bundle_id",
             field="bundle_id",
         ) from error
+    if len(notes) > NOTES_LIMIT:
+        raise Invalid(
+            _("Say what is new in at most %(limit)s characters; documents hold longer texts.")
+            % {"limit": NOTES_LIMIT},
+            code="notes_long",
+            field="notes",
+        )
     origin = Bundle.Origin.PICKED if pick else Bundle.Origin.EXPORTED
     with ledger.business():
         failed = Bundle.objects.filter(

@@ -268,6 +268,11 @@ class Dss:
             return v.Connection(reachable=False, problems=tuple(problems))
         authenticated = self._wire.status != 401
         if instance is None:
+            if self._wire.status in (200, 404):
+                # The key would have been refused first; what knows no such address is something else.
+                problems = [
+                    "What answers there is not a DSS. Give the address as a browser opens DSS, with nothing behind it."
+                ]
             return v.Connection(
                 reachable=True,
                 authenticated=False if not authenticated else None,

@@ -139,3 +139,13 @@ def test_of_two_wishes_at_once_the_later_supersedes_the_earlier(each_database: D
     )
     assert refused == []
     assert sorted(DeploymentRequest.objects.values_list("status", flat=True)) == ["open", *["superseded"] * 3]
+
+
+def test_a_reason_has_its_limit_on_every_way_in(cast: Cast) -> None:
+    bundle = bundle_registered(cast)
+    with pytest.raises(Invalid) as told:
+        requests.submit(by=cast.dev, bundle=bundle, lane=cast.qa, why="x" * 5001)
+    assert (told.value.field, told.value.code) == ("why", "why_long")
+    with pytest.raises(Invalid) as told:
+        bundle_asked(cast, "v9", notes="x" * 5001)
+    assert (told.value.field, told.value.code) == ("notes", "notes_long")
