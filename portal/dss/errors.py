@@ -7,6 +7,8 @@ charge of who sees it: callers map it to a refusal, a failed step or a page.
 import re
 from typing import ClassVar
 
+from portal.dss.texts import keepable
+
 _CREDENTIALS_IN_URL = re.compile(r"(?<=://)[^/\s@]+@")
 _TAG = re.compile(r"<[^>]{0,500}>")
 _SPACE = re.compile(r"[\s\x00-\x1f\x7f]+")
@@ -22,7 +24,7 @@ def plain(text: object, *secrets: str) -> str:
     line = _CREDENTIALS_IN_URL.sub("", line)
     if "<" in line:
         line = _TAG.sub(" ", line)
-    line = _SPACE.sub(" ", line).strip()
+    line = keepable(_SPACE.sub(" ", line)).strip()
     return line if len(line) <= _MAX_TEXT else line[: _MAX_TEXT - 1] + "…"
 
 

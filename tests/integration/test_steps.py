@@ -237,6 +237,16 @@ def test_outcomes(world: World, scenario: str, outcome: str, warning: str, statu
         assert f"{scenario}" in ended.reason
         assert outcome in ended.reason
         assert world.rollback_of(ended) is not None
+def test_odd_characters_in_what_dss_says_harm_nobody(world: World) -> None:
+    """NUL has no place in a database, half a surrogate pair no UTF-8: neither may stop a healthy promotion."""
+    world.promoted()
+    world.control.fault("status", path="/status$", status=500, message="odd \x00\ud800 words", times=3)
+    world.control.fault("health", deployment=PROD, health="HEALTHY\x00", message="fine \x00\x1b\ud800")
+    done = world.run(world.promote())
+    assert done.status == S.SUCCEEDED, done.reason
+    assert world.step(done, "check_health").output == {"health": "HEALTHY", "messages": ["fine \ufffd"]}
+
+
     if scenario == "TEST_SCORING":
         found = Evidence.objects.get(kind="tests", bundle=ended.bundle)
         step = world.step(ended, "run_tests").output
