@@ -87,10 +87,12 @@ def advance(promotion_id: int) -> Turn:
         if step.attempts >= _patience(promotion):
             return _broken(promotion, claim.token, step, "its worker died each time")
     outputs = {one.name: one.output for one in steps if one.status == Step.Status.DONE}
-    held = Promotion.objects.filter(pk=promotion.pk, lease=claim.token)
+    ours = Promotion.objects.filter(pk=promotion.pk, lease=claim.token)
     try:
-        with lease.renewed(held, claim.until):
-            answer = STEPS[step.name](Work(promotion, step, outputs, now))
+        with lease.renewed(ours, claim.until) as held:
+            answer = STEPS[step.name](Work(promotion, step, outputs, now, held))
+    except lease.Lost:  # stopped, or somebody else works on it
+        return OVER
     except StepFailed as refusal:
         return _failed(promotion, claim.token, step, refusal)
     except DssError as error:

@@ -108,8 +108,22 @@ def test_a_lease_that_was_lost_is_not_renewed(world: World) -> None:
     held = lease.Lease(Promotion.objects.filter(pk=promotion.pk, lease="mine"), until)
     assert held.renew()
     assert lasting(world, promotion).lease_until == held.until
+    held.check()
     Promotion.objects.filter(pk=promotion.pk).update(lease="other")
     assert not held.renew()
+    with pytest.raises(lease.Lost):
+        held.check()
+
+
+def test_a_download_ends_when_the_lease_is_lost(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    promotion = world.run_to(world.promote(), "publish_bundle")
+    world.look(promotion)
+    monkeypatch.setattr(lease, "_renew", lambda held, _over: setattr(held, "lost", True))
+    assert world.look(promotion) == runner.OVER
+    assert world.effects()["uploads"] == 0
+    step = world.step(promotion, "publish_bundle")
+    assert (step.status, step.attempts, step.problem) == ("started", 0, "")
+    assert lasting(world, promotion).status == S.RUNNING
 
 
 # --- attempts ---

@@ -106,6 +106,16 @@ def test_an_archive_that_is_damaged_fails_in_words(world: World) -> None:
 
 def test_an_infrastructure_that_is_not_there(world: World) -> None:
     world.lane().stage.places.update(infra_id="nowhere")
+def test_an_archive_without_end_fails_in_words(world: World, settings: Any) -> None:
+    bundle = world.bundle()
+    settings.DSS_STREAM_MB = 0.001
+    failed = world.run(world.promote(bundle))
+    assert failed.status == S.FAILED
+    assert "more than the limit of 0.001 MB" in failed.reason
+    assert world.step(failed, "publish_bundle").attempts == 0, "no use in asking again"
+    assert world.effects()["uploads"] == 0
+
+
     failed = world.run(world.promote())
     assert failed.status == S.FAILED
     assert "does not have" in failed.reason
