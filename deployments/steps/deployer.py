@@ -157,22 +157,25 @@ def _begin_live(work: Work, now: datetime) -> None:
 def start_update(work: Work) -> Answer:
     """Start the update and keep DSS's job id. A repeat finds an update that was started but not written down.
 
-    An update that somebody else started is not taken for ours: only a repeat looks for one, and DSS refuses a second
-    update while one runs, which is waited for.
+    An update that somebody else started is not taken for ours: only after a look that came to no answer is one looked
+    for, and DSS refuses a second update while one runs, which is waited for.
     """
     deployment = work.outputs[_prepared(work)]["deployment"]
     _not_for_ever(work)
     with work.deployer() as dss:
         if "asked" not in work.note:
             return Wait(0, {"asked": _known(dss, deployment)})
-        if work.repeated:
+        # Noted, for a wait begins the count of looks without an answer anew: the update that is waited for may be ours.
+        lost = work.repeated or "lost" in work.note
+        if lost:
             begun = _updates_after(dss, deployment, work.note["asked"])
             if begun:
                 return Done({"job": None, "update": begun[-1].started_ms, "found_running": True})
         try:
             job = dss.start_update(deployment)
         except Conflict:
-            return Wait(next_delay(work.elapsed))  # another action runs on it; look again
+            note = {**work.note, "lost": True} if lost else {}
+            return Wait(next_delay(work.elapsed), note)  # another action runs on it; look again
     return Done({"job": job, "update": None, "found_running": False})
 
 

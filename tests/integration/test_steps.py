@@ -1,6 +1,7 @@
 """A promotion step by step against the sandbox DSS: what passes, and what each kind of "no" comes to."""
 
 import io
+import time
 import zipfile
 from typing import Any
 
@@ -208,6 +209,23 @@ def test_somebody_elses_update_is_waited_for(world: World) -> None:
 
 
 # --- health ---
+def test_an_update_whose_answer_was_lost_is_not_started_again_after_a_wait(world: World) -> None:
+    world.promoted()
+    promotion = world.run_to(world.promote(), "start_update")
+    world.look(promotion)  # what DSS knew before
+    world.control.set_durations(update=600)
+    world.control.fault("drop_after", path="/actions/update$")
+    world.look(promotion)
+    world.control.fault("status", path="/update$", method="GET", status=404, message="unknown")
+    world.look(promotion)  # not listed, and DSS refuses another while ours runs
+    assert world.step(promotion, "start_update").output["lost"] is True
+    time.sleep(0.7)
+    done = world.run(promotion)
+    assert done.status == S.SUCCEEDED
+    assert world.step(done, "start_update").output["found_running"] is True
+    assert world.effects()["updates"] == 2, "one each"
+
+
 
 
 @pytest.mark.parametrize(("warning", "status"), [("fails", S.FAILED), ("passes", S.SUCCEEDED)])
