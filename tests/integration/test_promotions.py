@@ -3,15 +3,22 @@
 import threading
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
+from django.utils import timezone
 
-from deployments.actions import promotions
-from deployments.models import Promotion
+from deployments.actions import promotions, signing
+from deployments.judging import judge_now
+from deployments.models import DeploymentRequest, Promotion
+from governance.actions import signoffs
+from governance.models import SignOff
 from portal import ledger
 from portal.actions import grants
+from portal.demo.cast import PASSWORD
 from portal.errors import Forbidden, Invalid, Refused, Stale
 from portal.event_kinds import EventKind
-from portal.models import Grant
+from portal.models import Grant, Project, Right
+from tests import factories
+from tests.cast import Cast
 from tests.world import SIGNED, World, policy
 
 S = Promotion.Status
@@ -58,6 +65,94 @@ def test_a_gate_that_closes_before_the_live_change_stops_the_promotion(world: Wo
     ]
     assert world.effects()["updates"] == 0
     assert world.lane_holder() is None
+
+
+def signs_as_well(world: World) -> None:
+    """Mona, who promotes, may sign for fairness, too."""
+    world.publish(policy(requires=SIGNED))
+    grants.grant(
+        by=world.ada,
+        right=Right.SIGN,
+        role="fairness",
+        person=world.mona,
+        project=world.project,
+        stage="prod",
+        why="reviews as well",
+    )
+
+
+def sign(world: World, request: DeploymentRequest) -> None:
+    draft = signing.draft(by=world.mona, request=request, requirement="sign_off:fairness")
+    signing.sign(
+        by=world.mona,
+        password=PASSWORD,
+        request=request,
+        requirement="sign_off:fairness",
+        decision="approve",
+        bound=draft.bound,
+    )
+
+
+def test_whoever_signs_what_they_started_does_not_bring_it_live(world: World) -> None:
+    signs_as_well(world)
+    request = world.request()
+    world.sign(request)
+    promotion = world.run_to(promotions.promote(by=world.mona, request=request), "pass_gate_again")
+    signed = SignOff.objects.get()
+    signoffs.withdraw(by=signed.person, signoff=signed, why="a doubt")
+    sign(world, request)
+    failed = world.run(promotion)
+    assert (failed.status, failed.live_at) == (S.FAILED, None)
+    assert "nobody starts what they signed" in failed.reason
+    told = world.told(failed).entries
+    assert [entry.facts["code"] for entry in told if entry.kind == EventKind.STEP_FAILED] == [
+        "promoter_signed"
+    ]
+    assert moments(world, request.subject)[-1] == ("before_live", "met")
+    assert world.effects()["updates"] == 0
+
+
+@pytest.mark.parametrize("word", ["rejected, role lost", "withdrawn", "counts"])
+def test_only_a_signature_that_counts_keeps_its_giver_from_starting(cast: Cast, word: str) -> None:
+    given = grants.grant(
+        by=cast.ada,
+        right=Right.SIGN,
+        role="fairness",
+        person=cast.mona,
+        project=cast.churn,
+        stage="prod",
+        why="reviews as well",
+    )
+    bundle = factories.bundle_registered(cast)
+    request = factories.request_at(cast, bundle=bundle, lane=cast.prod)
+    factories.all_but_signed(cast, bundle)
+    decision = "reject" if word.startswith("rejected") else "approve"
+    signed = factories.signed(cast.mona, request, "fairness", decision, "As I see it.")
+    if word == "rejected, role lost":
+        grants.revoke(by=cast.ada, grant=given, why="no more")
+    elif word == "withdrawn":
+        signoffs.withdraw(by=cast.mona, signoff=signed, why="a doubt")
+    signers = ((cast.fay, "fairness"), (cast.eli, "explainability"), (cast.ravi, "model-risk"))
+    for person, role in signers[1:] if word == "counts" else signers:
+        factories.signed(person, request, role)
+    assert judge_now(request).verdict.met
+    if word == "counts":
+        with pytest.raises(Forbidden) as forbidden:
+            promotions.promote(by=cast.mona, request=request)
+        assert forbidden.value.code == "promoter_signed"
+    else:
+        assert promotions.promote(by=cast.mona, request=request).started_by == cast.mona
+
+
+def test_a_signature_under_another_clause_keeps_nobody_from_starting(world: World) -> None:
+    signs_as_well(world)
+    request = world.request()
+    sign(world, request)
+    with pytest.raises(Forbidden):
+        promotions.promote(by=world.mona, request=request)
+    world.publish(policy(requires=SIGNED.replace("all", "[models, data]")))
+    world.sign(request)
+    assert promotions.promote(by=world.mona, request=request).started_by == world.mona
 
 
 def test_each_judgement_is_recorded_once(world: World) -> None:
