@@ -101,7 +101,7 @@ def stop(*, by: Person, promotion: Promotion, why: str, keep: bool = False) -> P
         raise Refused(_("A rollback is not stopped; it ends by itself."), code="rollback_not_stopped")
     with ledger.business():
         promotion = (
-            Promotion.objects.select_for_update()
+            Promotion.objects.select_for_update(of=("self",))
             .select_related("lane__project", "lane__stage", "request", "place")
             .get(pk=promotion.pk)
         )

@@ -309,6 +309,34 @@ def test_what_was_replaced_is_not_stopped(world: World) -> None:
     world.publish(policy(watch="60s"))
     older = world.run_to(world.promote(), "watch")
     world.look(older)
+@pytest.mark.postgres
+def test_a_stop_locks_the_promotion_alone(committed_world: World) -> None:
+    """Somebody who edits the project meanwhile neither waits for it nor keeps it waiting."""
+    world = committed_world
+    promotion = world.promote()
+    editing, over = threading.Event(), threading.Event()
+
+    def edit() -> None:
+        with transaction.atomic():
+            Project.objects.select_for_update(no_key=True).get(pk=world.project.pk)
+            editing.set()
+            over.wait(20)
+        connection.close()
+
+    thread = threading.Thread(target=edit)
+    thread.start()
+    try:
+        assert editing.wait(10)
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '2s'")
+        promotions.stop(by=world.mona, promotion=promotion, why="wrong week")
+    finally:
+        over.set()
+        thread.join()
+    promotion.refresh_from_db()
+    assert promotion.status == S.STOPPED
+
+
     newer = world.run_to(world.promote(), "start_update")
     with pytest.raises(Stale) as stale:
         promotions.stop(by=world.mona, promotion=older, why="no")
