@@ -15,7 +15,7 @@ from governance.queries import rules_for
 from portal import ledger
 from portal.errors import Refused
 from portal.event_kinds import EventKind
-from portal.models import Bundle, Person, Place
+from portal.models import Bundle, Lane, Person, Place
 from portal.moving import make
 
 
@@ -28,7 +28,8 @@ def begin(
     by: Person,
     undoes: Promotion | None = None,
 ) -> Promotion:
-    """A new attempt with its frozen steps. Raises Refused while another promotion holds the lane."""
+    """A new attempt with its frozen steps. Raises Refused while another promotion holds the lane; one that is only
+    watched any more, a rollback of the same request among them, does not."""
     if bundle.project_id != request.lane.project_id:
         raise ValueError("a lane runs bundles of its own project only")
     try:
@@ -43,14 +44,7 @@ def begin(
                 started_by=by,
             )
     except IntegrityError as error:
-        holder = Promotion.objects.filter(lane=request.lane, holds_lane=True).first()
-        raise Refused(
-            _(
-                "Another promotion holds %(lane)s%(which)s. Wait for it to end, or ask for the lane to be released."
-            )
-            % {"lane": request.lane, "which": f" ({holder.pk})" if holder else ""},
-            code="lane_busy",
-        ) from error
+        raise _not_free(request.lane) from error
     names = names_of(kind)
     Step.objects.bulk_create(
         Step(promotion=promotion, position=place_, name=name) for place_, name in enumerate(names)
@@ -71,6 +65,22 @@ def begin(
         name=by.name,
     )
     return promotion
+
+
+def _not_free(lane: Lane) -> Refused:
+    """Who is in the way of a new promotion, and what to do about it."""
+    holder = Promotion.objects.filter(lane=lane, holds_lane=True).first()
+    if holder is None:
+        sentence = _("Another promotion held %(lane)s a moment ago. Try again.")
+    elif holder.is_over:
+        sentence = _(
+            "Promotion %(number)s is over and still holds %(lane)s. "
+            "Look at what runs there, release the lane, then try again."
+        )
+    else:
+        sentence = _("Promotion %(number)s runs and holds %(lane)s. Wait for it to end, then try again.")
+    number = holder.pk if holder else None
+    return Refused(sentence % {"lane": lane, "number": number}, code="lane_busy")
 
 
 def succeed(promotion: Promotion) -> None:

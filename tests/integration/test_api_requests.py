@@ -229,7 +229,7 @@ def test_another_promotion_holds_the_lane(cast: Cast) -> None:
     second = request_at(cast, bundle=bundle_registered(cast, "v2"))
     found = session(cast.mona).refused(409, "post", f"requests/{second.pk}/promote/")
     assert found["code"] == "lane_busy"
-    assert f"({promotion_of(first).pk})" in found["detail"]
+    assert found["detail"].startswith(f"Promotion {promotion_of(first).pk} runs and holds ")
     assert DeploymentRequest.objects.get(pk=second.pk).status == "open"
 
 

@@ -190,6 +190,47 @@ def test_one_promotion_per_lane(world: World) -> None:
     assert Promotion.objects.count() == 1
 
 
+def test_who_holds_the_lane_is_told_with_what_to_do(world: World) -> None:
+    running = world.promote()
+    waiting = world.request()
+    with pytest.raises(Refused) as refused:
+        promotions.promote(by=world.mona, request=waiting)
+    assert refused.value.sentence.startswith(f"Promotion {running.pk} runs and holds ")
+    assert refused.value.sentence.endswith("Wait for it to end, then try again.")
+    Promotion.objects.filter(pk=running.pk).update(status=S.FAILED, ended_at=timezone.now())
+    waiting.refresh_from_db()
+    with pytest.raises(Refused) as refused:
+        promotions.promote(by=world.mona, request=waiting)
+    assert refused.value.sentence.startswith(f"Promotion {running.pk} is over and still holds ")
+    assert "release the lane" in refused.value.sentence
+
+
+def test_a_request_is_tried_again_while_its_rollback_is_watched(world: World) -> None:
+    world.promoted("v2")
+    world.publish(policy(watch="60s"))
+    bad = world.run(world.promote(world.bundle("v3")), until=lambda p: p.is_over)
+    rollback = world.rollback_of(bad)
+    assert rollback is not None
+    held = DeploymentRequest.objects.select_related("lane__project", "lane__stage", "bundle").get(
+        pk=bad.request_id
+    )
+    with pytest.raises(Refused) as refused:
+        promotions.promote(by=world.mona, request=held, why="the table is there now")
+    assert refused.value.code == "lane_busy"
+    assert refused.value.sentence.startswith(f"Promotion {rollback.pk} runs and holds ")
+    world.run_to(rollback, "watch")
+    world.look(rollback)
+    assert world.lane_holder() is None
+    held.refresh_from_db()
+    again = promotions.promote(by=world.mona, request=held, why="the table is there now")
+    assert world.lane_holder() == again
+    world.control.fault("scenario_outcome", scenario="TEST_SMOKE", outcome="SUCCESS")
+    again = world.run_to(again, "watch")
+    assert world.run(rollback).status == S.SUCCEEDED, "the newer live change ended its watch"
+    world.look(again)
+    assert world.running() == world.active() == bad.bundle.bundle_id
+
+
 def test_a_promotion_is_not_started_twice(world: World) -> None:
     done = world.promoted()
     with pytest.raises(Stale):
@@ -268,6 +309,34 @@ def test_a_stop_after_the_live_change_rolls_back(world: World, step: str) -> Non
     assert promotion.status == S.STOPPED
 
 
+@pytest.mark.postgres
+def test_a_stop_locks_the_promotion_alone(committed_world: World) -> None:
+    """Somebody who edits the project meanwhile neither waits for it nor keeps it waiting."""
+    world = committed_world
+    promotion = world.promote()
+    editing, over = threading.Event(), threading.Event()
+
+    def edit() -> None:
+        with transaction.atomic():
+            Project.objects.select_for_update(no_key=True).get(pk=world.project.pk)
+            editing.set()
+            over.wait(20)
+        connection.close()
+
+    thread = threading.Thread(target=edit)
+    thread.start()
+    try:
+        assert editing.wait(10)
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '2s'")
+        promotions.stop(by=world.mona, promotion=promotion, why="wrong week")
+    finally:
+        over.set()
+        thread.join()
+    promotion.refresh_from_db()
+    assert promotion.status == S.STOPPED
+
+
 def test_a_stop_while_dss_works_waits_for_its_end_and_rolls_back(world: World) -> None:
     good = world.promoted()
     world.control.set_durations(update=150)
@@ -309,34 +378,6 @@ def test_what_was_replaced_is_not_stopped(world: World) -> None:
     world.publish(policy(watch="60s"))
     older = world.run_to(world.promote(), "watch")
     world.look(older)
-@pytest.mark.postgres
-def test_a_stop_locks_the_promotion_alone(committed_world: World) -> None:
-    """Somebody who edits the project meanwhile neither waits for it nor keeps it waiting."""
-    world = committed_world
-    promotion = world.promote()
-    editing, over = threading.Event(), threading.Event()
-
-    def edit() -> None:
-        with transaction.atomic():
-            Project.objects.select_for_update(no_key=True).get(pk=world.project.pk)
-            editing.set()
-            over.wait(20)
-        connection.close()
-
-    thread = threading.Thread(target=edit)
-    thread.start()
-    try:
-        assert editing.wait(10)
-        with connection.cursor() as cursor:
-            cursor.execute("SET lock_timeout = '2s'")
-        promotions.stop(by=world.mona, promotion=promotion, why="wrong week")
-    finally:
-        over.set()
-        thread.join()
-    promotion.refresh_from_db()
-    assert promotion.status == S.STOPPED
-
-
     newer = world.run_to(world.promote(), "start_update")
     with pytest.raises(Stale) as stale:
         promotions.stop(by=world.mona, promotion=older, why="no")
