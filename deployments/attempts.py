@@ -206,9 +206,31 @@ def retake_lane(promotion: Promotion) -> Promotion | None:
 
 
 def hold(promotion: Promotion, reason: str) -> None:
-    """Put the request back to open and mark it held: starting it again asks for a reason."""
+    """Put the request back to open and mark it held: starting it again asks for a reason.
+
+    Where somebody asked for something newer in this lane meanwhile, it is superseded instead, as it would have been
+    had it been open then: a lane has one open request.
+    """
+    request = promotion.request
+    # Whoever asks for this lane right now is waited for, or waits and finds this request open.
+    Lane.objects.select_for_update(no_key=True).get(pk=promotion.lane_id)
+    newer = (
+        DeploymentRequest.objects.filter(lane=promotion.lane_id, pk__gt=request.pk)
+        .exclude(status__in=(DeploymentRequest.Status.WITHDRAWN, DeploymentRequest.Status.SUPERSEDED))
+        .order_by("-pk")
+        .first()
+    )
+    if newer is not None:
+        make(
+            request,
+            REQUEST_MOVES,
+            "supersede",
+            by=Person.objects.system(),
+            facts={"request": request.pk, "by_request": newer.pk},
+        )
+        return
     make(
-        promotion.request,
+        request,
         REQUEST_MOVES,
         "hold",
         by=Person.objects.system(),
