@@ -261,13 +261,14 @@ def roll_back(promotion: Promotion, *, by: Person, good: Deployment | None) -> P
 
 
 def last_good(promotion: Promotion) -> Deployment | None:
-    """What of this project completed its watch last in this place, other than the bundle of this promotion.
+    """What of this project completed its watch last in this place, which may be the very bundle of this promotion:
+    then it ran well here before it was brought again, and anything older is worse known.
 
     A place serves every project of its pipeline; a lane is one project's.
     """
     return (
         Deployment.objects.filter(lane=promotion.lane, place=promotion.place, watched_at__isnull=False)
-        .exclude(bundle=promotion.bundle)
+        .exclude(promotion=promotion)
         .select_related("bundle")
         .order_by("-since", "-pk")
         .first()

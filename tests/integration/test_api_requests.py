@@ -74,6 +74,14 @@ def test_a_bundle_not_registered_cannot_be_asked_for(cast: Cast) -> None:
     assert found["detail"] == "Bundle v1 is being registered, so nothing can be asked for it yet."
 
 
+def test_a_bundle_that_runs_there_already_cannot_be_asked_for(cast: Cast) -> None:
+    runs_in(cast, bundle_registered(cast), cast.qa)
+    found = session(cast.dev).refused(409, "post", "requests/", WISH)
+    assert found["code"] == "bundle_runs_already"
+    assert found["detail"].startswith("Bundle v1 runs in QA already and completed its watch there")
+    assert told("access.refused").subject == Bundle.objects.get().subject
+
+
 def test_a_double_click_asks_once(cast: Cast) -> None:
     bundle_registered(cast)
     made = session(cast.dev).post("requests/", **WISH)
