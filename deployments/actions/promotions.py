@@ -21,7 +21,7 @@ def promote(*, by: Person, request: DeploymentRequest, why: str = "") -> Promoti
     """Start a promotion, if the gate is open now.
 
     Raises Refused with every missing requirement in words; that refusal is in the ledger too. A held request asks
-    for a reason. Whoever signed for this request cannot start it; their signature stands.
+    for a reason. Whoever signed for this request, and is counted, cannot start it; their signature stands.
     """
     rights.check(by, Right.PROMOTE, request.lane)
     if request.status != DeploymentRequest.Status.OPEN:
@@ -39,7 +39,7 @@ def promote(*, by: Person, request: DeploymentRequest, why: str = "") -> Promoti
             field="why",
         )
     judged = judge_now(request)
-    reason = why_not_promoter(by, request, judged.case)
+    reason = why_not_promoter(by, judged)
     if reason:
         refuse(by=by, request=request, action="promote", code="promoter_signed", reason=reason)
     if not judged.verdict.met:
@@ -102,7 +102,7 @@ def stop(*, by: Person, promotion: Promotion, why: str, keep: bool = False) -> P
     _check_running(promotion)
     with ledger.business():
         promotion = (
-            Promotion.objects.select_for_update()
+            Promotion.objects.select_for_update(of=("self",))
             .select_related("lane__project", "lane__stage", "request", "place")
             .get(pk=promotion.pk)
         )
