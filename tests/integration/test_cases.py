@@ -27,6 +27,7 @@ from tests.factories import (
     intended_use,
     request_at,
     signed,
+    to_read,
 )
 
 
@@ -161,7 +162,9 @@ def test_a_case_knows_who_is_barred_and_who_can_act(cast: Cast) -> None:
 
 
 def test_the_end_of_a_signer_s_right_is_when_the_verdict_may_change(cast: Cast) -> None:
-    request = request_at(cast, lane=cast.prod)
+    bundle = bundle_registered(cast)
+    to_read(cast, bundle)
+    request = request_at(cast, bundle=bundle, lane=cast.prod)
     until = timezone.now() + timedelta(hours=1)
     for holding in cast.fay.grants.all():
         grants.revoke(by=cast.ada, grant=holding, why="For an hour only.")
