@@ -313,6 +313,12 @@ def test_a_manifest_that_is_no_object_gives_no_facts() -> None:
     assert "exportedBy" not in manifest(exportedBy={"x": 1}).export
 
 
+def test_facts_hold_no_control_characters() -> None:
+    told = manifest(exportedBy="de\x00v\x1b", projectKey="CHURN\x00", releaseNotes="one\n\ttwo\x85").export
+    assert (told["exportedBy"], told["projectKey"]) == ("de\ufffdv\ufffd", "CHURN\ufffd")
+    assert told["releaseNotes"] == "one\n\ttwo\ufffd"
+
+
 def test_the_difference_is_listed_by_part() -> None:
     new = {**STATE, "project_config/recipes/new.py": "2", "project_config/wiki/1.md": "# Bye\n"}
     del new["project_config/scenarios/TEST_A.json"]
