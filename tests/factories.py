@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Self
 from unittest.mock import patch
 
@@ -115,7 +116,13 @@ class Dss:
 
     @contextmanager
     def open_documentation(self, _project: str, _export: str) -> Iterator["_Stream"]:
-        yield _Stream(docx.document("Churn", [(section, ["As it is."]) for section in SECTIONS]))
+        yield _Stream(_documentation())
+
+
+@cache
+def _documentation() -> bytes:
+    """One text, byte for byte: a Word file carries the second it was made in."""
+    return docx.document("Churn", [(section, ["As it is."]) for section in SECTIONS])
 
 
 class _Stream:
