@@ -6,7 +6,7 @@ from portal import ledger
 from portal.demo.cast import PASSWORD
 from portal.event_kinds import EventKind
 from tests.cast import Cast
-from tests.factories import all_but_signed, bundle_registered, fairness_of, request_at, signed
+from tests.factories import all_but_signed, bundle_registered, fairness_of, intended_use, request_at, signed
 from tests.pages import outsider_sees_nothing, refused, signed_in, words
 
 
@@ -87,6 +87,28 @@ def test_a_wrong_password_signs_nothing_and_is_named_on_its_field(cast: Cast) ->
     assert "guess" not in answer.content.decode()
     assert not SignOff.objects.exists()
     assert kept(wish) == [(str(cast.fay.pk), "sign", "password_wrong")]
+
+
+def test_what_is_missing_is_said_before_anything_is_typed(cast: Cast) -> None:
+    bundle = bundle_registered(cast)
+    fairness_of(cast, bundle)
+    intended_use(cast, bundle)
+    wish = request_at(cast, "open", bundle, cast.prod)
+    client = signed_in(cast.fay)
+    answer = client.get(path_of(wish))
+    why = (
+        "You cannot approve yet: the document “model documentation” and the explainability evidence are missing, "
+        "and an approval counts only for what was there to read."
+    )
+    assert words(answer).index(why) < words(answer).index("1. The evidence")
+    assert 'value="approve" required disabled' in answer.content.decode()
+    bound = answer.context["draft"].bound
+    sent = client.post(path_of(wish), filled(bound))
+    assert sent.status_code == 400
+    assert sent.context["form"].errors["decision"][0].startswith(why)
+    assert not SignOff.objects.exists()
+    said = filled(bound, decision="request_changes", comment="Document the model.")
+    assert "Signed: asked for changes." in words(client.post(path_of(wish), said, follow=True))
 
 
 def test_a_no_needs_words(cast: Cast) -> None:
