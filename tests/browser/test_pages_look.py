@@ -123,6 +123,14 @@ FOCUS = """() => {
 }"""
 
 
+def test_on_a_phone_a_cards_header_is_in_line_with_what_it_heads(told: Story, desk: Desk) -> None:
+    page = opened(told, desk, "request held")
+    page.set_viewport_size(SMALL)
+    inset = "part => part.map(one => getComputedStyle(one).paddingLeft)"
+    found = page.locator(".card > header, .card > .pad, .card > footer").evaluate_all(inset)
+    assert set(found) == {"16px"}
+
+
 def test_a_digest_shows_its_whole_on_focus(told: Story, desk: Desk) -> None:
     page = opened(told, desk, "bundle")
     digest = page.locator(".digest").first
