@@ -13,10 +13,10 @@ from governance.actions import signoffs
 from governance.exhibits import junit_run
 from governance.forms import WithdrawForm
 from governance.models import Document, Evidence, Report, SignOff
-from portal import content, rights
+from portal import content, rights, typed
 from portal.lookups import project_for
 from portal.models import Event, Person, Project
-from portal.pages import is_fragment, person_of, renewed, told_by
+from portal.pages import is_fragment, person_of, renewed, status_of, told_by
 from portal.queries import check_audit
 
 # What a browser may show in place; everything else is saved.
@@ -49,6 +49,7 @@ def signoff(request: HttpRequest, pk: int) -> HttpResponse:
                 request, _("Your signature is withdrawn and counts no more. Both stay in the record.")
             )
             return redirect("signoff", pk)
+    typed.give_back(request, form)
     statement = content.get(found.statement_id)
     return render(
         request,
@@ -62,6 +63,7 @@ def signoff(request: HttpRequest, pk: int) -> HttpResponse:
             "covered": sorted(found.covered.items()),
             "seq": Event.objects.filter(subject=found.subject).values_list("seq", flat=True).first(),
         },
+        status=status_of(form),
     )
 
 

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET
 
 from deployments.actions import promotions as promotion_actions
 from deployments.actions import requests as request_actions
@@ -22,11 +22,11 @@ from deployments.words import story
 from governance.actions import reports
 from governance.exhibits import exhibits
 from governance.models import Report, SignOff
-from portal import rights
+from portal import rights, typed
 from portal.errors import Invalid, Refused
 from portal.models import Person, Right
 from portal.moves import open_to
-from portal.pages import is_fragment, person_of, renewed, told_by
+from portal.pages import is_fragment, person_of, posted_on, renewed, told_by
 from portal.queries import check_audit
 from portal.refusals import audited
 
@@ -69,6 +69,9 @@ def _page(
     verbs = open_to(wish.status, REQUEST_MOVES, held)
     clauses = list(judged.case.requirements) if judged else []
     changed = against(wish.bundle, here)
+    promote_form = promote_form or ReasonForm(prefix="promote")
+    withdraw_form = withdraw_form or ReasonForm(prefix="withdraw")
+    typed.give_back(request, promote_form, withdraw_form)
     return render(
         request,
         "deployments/request.html",
@@ -102,8 +105,8 @@ def _page(
             ),
             "may_report": Right.AUDIT.value in held,
             "may_withdraw": "withdraw" in verbs,
-            "promote_form": promote_form or ReasonForm(prefix="promote"),
-            "withdraw_form": withdraw_form or ReasonForm(prefix="withdraw"),
+            "promote_form": promote_form,
+            "withdraw_form": withdraw_form,
         },
         status=status,
     )
@@ -181,7 +184,7 @@ def live(request: HttpRequest, key: str, number: int) -> HttpResponse:
     )
 
 
-@require_POST
+@posted_on("request", found)
 def promote(request: HttpRequest, key: str, number: int) -> HttpResponse:
     """Start the promotion, if the gate is open now."""
     person = person_of(request)
@@ -199,7 +202,7 @@ def promote(request: HttpRequest, key: str, number: int) -> HttpResponse:
     return redirect("request", key, number)
 
 
-@require_POST
+@posted_on("request", found)
 def withdraw(request: HttpRequest, key: str, number: int) -> HttpResponse:
     """Take the request back."""
     person = person_of(request)
@@ -213,7 +216,7 @@ def withdraw(request: HttpRequest, key: str, number: int) -> HttpResponse:
     return _page(request, wish, withdraw_form=form, status=400)
 
 
-@require_POST
+@posted_on("request", found)
 def report(request: HttpRequest, key: str, number: int) -> HttpResponse:
     """Ask for the audit report of this request."""
     person = person_of(request)

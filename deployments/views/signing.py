@@ -19,8 +19,9 @@ from governance.actions.signoffs import Draft, why_barred
 from governance.exhibits import documents, exhibits
 from governance.forms import DECISIONS, SignForm
 from governance.sentences import meaning, title
+from portal import typed
 from portal.errors import Stale
-from portal.pages import person_of, told_by
+from portal.pages import person_of, status_of, told_by
 from portal.refusals import audited
 
 
@@ -63,7 +64,8 @@ def page(request: HttpRequest, key: str, number: int, requirement: str) -> HttpR
                 messages.info(request, refusal.sentence)
                 return redirect("request", key, number)
             stale = refusal.sentence
-    status = 409 if stale else 400 if form.errors else 200
+    typed.give_back(request, form)
+    status = 409 if stale else status_of(form)
     return _page(request, wish, draft, form, barred, stale, status)
 
 

@@ -89,6 +89,20 @@ def test_a_wrong_password_signs_nothing_and_is_named_on_its_field(cast: Cast) ->
     assert kept(wish) == [(str(cast.fay.pk), "sign", "password_wrong")]
 
 
+def test_a_word_typed_when_the_session_ended_is_given_back(cast: Cast) -> None:
+    wish = to_production(cast)
+    client = signed_in(cast.fay)
+    bound = client.get(path_of(wish)).context["draft"].bound
+    client.logout()
+    door = client.post(path_of(wish), filled(bound, decision="reject", comment="Too few people."))
+    assert PASSWORD not in door.content.decode()
+    sent = {"next": door.context["next"], **door.context["typed"], "username": "fay", "password": PASSWORD}
+    form = client.post("/login/", sent, follow=True).context["form"]
+    given = {name: form[name].value() for name in ("decision", "comment", "password", "bound")}
+    assert given == {"decision": "reject", "comment": "Too few people.", "password": None, "bound": bound}
+    assert not SignOff.objects.exists()
+
+
 def test_a_no_needs_words(cast: Cast) -> None:
     wish = to_production(cast)
     client = signed_in(cast.fay)
