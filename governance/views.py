@@ -13,6 +13,7 @@ from governance.actions import signoffs
 from governance.exhibits import junit_run
 from governance.forms import WithdrawForm
 from governance.models import Document, Evidence, Report, SignOff
+from governance.written import blocks
 from portal import content, rights, typed
 from portal.lookups import project_for
 from portal.models import Event, Person, Project
@@ -82,7 +83,9 @@ def document(request: HttpRequest, pk: int) -> HttpResponse:
     body = content.get(found.content_id)
     if found.content.media_type in SHOWN and "download" not in request.GET:
         return render(
-            request, "governance/document.html", {"document": found, "text": body.decode(errors="replace")}
+            request,
+            "governance/document.html",
+            {"document": found, "blocks": blocks(body.decode(errors="replace"))},
         )
     ending = (
         "md"
