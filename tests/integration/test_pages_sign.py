@@ -1,8 +1,11 @@
 """Signing: the words signed, the password, what changed meanwhile, who is barred; and a signature's own page."""
 
+import json
+
 from deployments.models import DeploymentRequest
-from governance.models import SignOff
-from portal import ledger
+from governance.actions import documents as document_actions
+from governance.models import Document, SignOff
+from portal import content, ledger
 from portal.demo.cast import PASSWORD
 from portal.event_kinds import EventKind
 from tests.cast import Cast
@@ -45,9 +48,38 @@ def test_everything_that_is_signed_is_on_the_page(cast: Cast) -> None:
         "It covers these parts",
         "I have reviewed all parts of bundle v1 of Customer churn for the stage Production",
         "Rules: demo-policy, version 1",
+        "Read it here",
     ):
         assert said in page
     assert answer.context["draft"].clause.digest in answer.content.decode()
+
+
+def test_the_documents_are_read_on_the_page(cast: Cast) -> None:
+    bundle = bundle_registered(cast)
+    all_but_signed(cast, bundle)
+    written = "# Intended use\n\nFor <b>offers</b>.\n\n- not for prices\n- not for credit\n"
+    document_actions.write(
+        by=cast.olga, bundle=bundle, kind="intended-use", title="What it is for", text=written
+    )
+    answer = signed_in(cast.fay).get(path_of(request_at(cast, "open", bundle, cast.prod)))
+    page = answer.content.decode()
+    assert "For &lt;b&gt;offers&lt;/b&gt;." in page
+    assert "<ul><li>not for prices</li><li>not for credit</li></ul>" in page
+    sections = Document.objects.get(origin="generated").sections
+    assert sections
+    assert f"{' '.join(sections)} Download the whole document" in words(answer)
+
+
+def test_what_the_page_says_is_signed_is_what_is_signed(cast: Cast) -> None:
+    wish = to_production(cast)
+    client = signed_in(cast.fay)
+    page = client.get(path_of(wish)).context
+    offered = {decision: f"{page['reviewed']} {verdict}" for decision, verdict in page["verdicts"]}
+    assert offered == {decision: said for decision, _word, said in page["meanings"]}
+    client.post(path_of(wish), filled(page["draft"].bound))
+    signoff = SignOff.objects.get()
+    statement = json.loads(content.get(signoff.statement_id))
+    assert offered["approve"] == statement["predicate"]["meaning"] == signoff.meaning
 
 
 def test_a_signature_counts_at_once_and_has_a_page(cast: Cast) -> None:
