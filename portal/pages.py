@@ -16,7 +16,7 @@ from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
 from django.forms import BaseForm
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect, render, resolve_url
 from django.urls import Resolver404, get_script_prefix, resolve, reverse
 from django.utils import timezone
@@ -257,7 +257,9 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 def _another_way(request: HttpRequest, answer: HttpResponseNotAllowed) -> HttpResponse:
     """The page for an address that cannot be used in the way it was; what it allows stands in the header as before."""
     refusal = Refused(
-        _("This address cannot be used in this way, so nothing was changed. Go back and use the page's own buttons."),
+        _(
+            "This address cannot be used in this way, so nothing was changed. Go back and use the page's own buttons."
+        ),
         code="method_not_allowed",
     )
     refusal.status, refusal.title = answer.status_code, _("Not possible here")

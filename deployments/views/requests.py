@@ -31,6 +31,7 @@ from portal.moves import open_to
 from portal.pages import is_fragment, person_of, posted_on, renewed, told_by
 from portal.queries import check_audit
 from portal.refusals import audited
+from portal.texts import plain
 
 
 def found(person: Person, key: str, number: int) -> DeploymentRequest:
@@ -154,7 +155,9 @@ def _standing(wish: DeploymentRequest, stands: list[Standing], here: Standing) -
 
 def _facts(wish: DeploymentRequest, here: Standing) -> list[dict[str, Any]]:
     key, now = wish.lane.project.key, here.runs.bundle if here.runs else None
-    differs = [] if now is None else [part for part in PARTS if wish.bundle.parts.get(part) != now.parts.get(part)]
+    differs = (
+        [] if now is None else [part for part in PARTS if wish.bundle.parts.get(part) != now.parts.get(part)]
+    )
     return [
         {
             "label": _("Bundle"),
@@ -213,7 +216,7 @@ def promote(request: HttpRequest, key: str, number: int) -> HttpResponse:
     """Start the promotion, if the gate is open now."""
     person = person_of(request)
     wish = found(person, key, number)
-    why = request.POST.get("promote-why", "")
+    why = plain(request.POST.get("promote-why", ""))
     try:
         with audited(person, wish.lane.project, wish.subject, "promote"):
             promotion_actions.promote(by=person, request=wish, why=why)

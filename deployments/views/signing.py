@@ -119,9 +119,7 @@ def _page(
                 (one, findings.get(one.evidence.digest, ""))
                 for one in exhibits(wish.bundle, draft.case.requirements)
             ],
-            "documents": [
-                (one, findings.get(one.digest, ""), _text(one)) for one in documents(wish.bundle)
-            ],
+            "documents": [(one, findings.get(one.digest, ""), _text(one)) for one in documents(wish.bundle)],
             "against": against(wish.bundle, here),
         },
         status=status,

@@ -136,7 +136,8 @@ def test_what_is_signed_stands_before_the_button_and_follows_the_decision(told: 
     page.set_viewport_size(SMALL)
     statement, button = page.locator(".statement"), page.get_by_role("button", name="Sign", exact=True)
     above, below = statement.bounding_box(), button.bounding_box()
-    assert above is not None and below is not None
+    assert above is not None
+    assert below is not None
     assert above["y"] < below["y"]
     expect(statement).to_contain_text("I reject it for fairness.")
     choice = page.get_by_role("radio", name="Approve")

@@ -168,7 +168,10 @@ def test_a_name_in_force_is_refused(cast: Cast) -> None:
     session(cast.dev).post("tokens/", {"name": "pipeline"})
     told = session(cast.dev).refused(400, "post", "tokens/", {"name": "pipeline"})
     assert (told["code"], told["field"]) == ("token_name_taken", "name")
-    assert told["detail"] == "You have a token named “pipeline” in force. Revoke it first, or choose another name."
+    assert (
+        told["detail"]
+        == "You have a token named “pipeline” in force. Revoke it first, or choose another name."
+    )
 
 
 @pytest.mark.parametrize(

@@ -53,11 +53,12 @@ def test_the_gate_says_what_is_met_and_who_can_do_the_rest(cast: Cast) -> None:
 def test_changed_parts_are_said_with_the_bundle_they_are_compared_with(cast: Cast) -> None:
     signed(cast.fay, to_production(cast), "fairness")
     more = {"project_config/recipes/more.py": "1"}
-    runs_in(cast, bundle_registered(cast, "v2", more), cast.prod)
+    runs_in(cast, bundle_registered(cast, "v2", more), cast.qa)
     bundle = bundle_registered(cast, "v3", {**more, "project_config/recipes/score.py": "score(customers, 3)"})
     page = words(signed_in(cast.fay).get(path_of(request_at(cast, "open", bundle, cast.prod))))
     assert "Asked again because the part flow changed." in page
     assert "Compared with v1, which was signed." in page
+    page = words(signed_in(cast.fay).get(path_of(request_at(cast, "open", bundle, cast.qa))))
     assert "Runs there now v2 Changed against v2 flow" in page
 
 

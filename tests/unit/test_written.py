@@ -23,7 +23,10 @@ def shape(text: str) -> list[tuple[str, list[str]]]:
         ("- a\n- b\n\n- c\n\nd", [("list", ["a", "b", "c"]), ("text", ["d"])]),
         ("- a\n  more\n  - inner", [("list", ["a more\n- inner"])]),
         ("3. a\n4) b\n- c", [("steps", ["a", "b"]), ("list", ["c"])]),
-        ("```\n# not a heading\n- nor a list\n```\nb", [("code", ["# not a heading", "- nor a list"]), ("text", ["b"])]),
+        (
+            "```\n# not a heading\n- nor a list\n```\nb",
+            [("code", ["# not a heading", "- nor a list"]), ("text", ["b"])],
+        ),
         ("> a\n> b", [("quote", ["a", "b"])]),
         ("| a | b |\n|---|---|", [("code", ["| a | b |", "|---|---|"])]),
         ("<script>x</script> **b**", [("text", ["<script>x</script> **b**"])]),
@@ -41,7 +44,21 @@ def test_headings_stand_under_the_pages_and_skip_no_level() -> None:
 
 
 LINES = st.sampled_from(
-    ["# head", "## two", "words", "  - in", "- item", "1. step", "> quote", "    set in", "```", "---", "===", "", "|r|"]
+    [
+        "# head",
+        "## two",
+        "words",
+        "  - in",
+        "- item",
+        "1. step",
+        "> quote",
+        "    set in",
+        "```",
+        "---",
+        "===",
+        "",
+        "|r|",
+    ]
 )
 
 
