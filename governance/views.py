@@ -28,10 +28,8 @@ def _seen(person: Person, project: Project) -> None:
     project_for(person, project.key)
 
 
-@require_http_methods(["GET", "POST"])
-def signoff(request: HttpRequest, pk: int) -> HttpResponse:
-    """One signature: who said what of which parts, the exact bytes; its signer can take it back here."""
-    person = person_of(request)
+def _signoff(person: Person, pk: int) -> SignOff:
+    """The signature, for whoever may see its project."""
     found = (
         SignOff.objects.select_related(
             "bundle__project", "lane__stage", "lane__project", "person", "withdrawal__withdrawn_by"
@@ -42,6 +40,21 @@ def signoff(request: HttpRequest, pk: int) -> HttpResponse:
     if found is None:
         raise rights.absent()
     _seen(person, found.lane.project)
+    return found
+
+
+@require_GET
+def statement(request: HttpRequest, pk: int) -> HttpResponse:
+    """The bytes that were signed, as they are kept: their digest is the one the signature's page shows."""
+    found = _signoff(person_of(request), pk)
+    return _file(content.get(found.statement_id), signoffs.STATEMENT_TYPE, f"countersign-statement-{pk}.json")
+
+
+@require_http_methods(["GET", "POST"])
+def signoff(request: HttpRequest, pk: int) -> HttpResponse:
+    """One signature: who said what of which parts, what was signed; its signer can take it back here."""
+    person = person_of(request)
+    found = _signoff(person, pk)
     form = WithdrawForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         with told_by(form):
@@ -51,7 +64,6 @@ def signoff(request: HttpRequest, pk: int) -> HttpResponse:
             )
             return redirect("signoff", pk)
     typed.give_back(request, form)
-    statement = content.get(found.statement_id)
     return render(
         request,
         "governance/signoff.html",
@@ -60,7 +72,9 @@ def signoff(request: HttpRequest, pk: int) -> HttpResponse:
             "form": form,
             "mine": found.person_id == person.pk and not hasattr(found, "withdrawal"),
             "withdrawal": getattr(found, "withdrawal", None),
-            "statement": json.dumps(json.loads(statement), indent=2, ensure_ascii=False),
+            "statement": json.dumps(
+                json.loads(content.get(found.statement_id)), indent=2, ensure_ascii=False
+            ),
             "covered": sorted(found.covered.items()),
             "seq": Event.objects.filter(subject=found.subject).values_list("seq", flat=True).first(),
         },

@@ -1,5 +1,6 @@
 """Signing: the words signed, the password, what changed meanwhile, who is barred; and a signature's own page."""
 
+import hashlib
 import json
 
 from deployments.models import DeploymentRequest
@@ -94,6 +95,12 @@ def test_a_signature_counts_at_once_and_has_a_page(cast: Cast) -> None:
     assert "Fay Okafor signed for fairness" in page
     assert "“Equal to a hair.”" in page
     outsider_sees_nothing(signed_in(cast.otto), f"/signoffs/{signoff.pk}/")
+    saved = client.get(f"/signoffs/{signoff.pk}/statement/")
+    assert hashlib.sha256(saved.content).hexdigest() == signoff.statement_id
+    assert (
+        f'href="/signoffs/{signoff.pk}/statement/"' in client.get(f"/signoffs/{signoff.pk}/").content.decode()
+    )
+    outsider_sees_nothing(signed_in(cast.otto), f"/signoffs/{signoff.pk}/statement/")
 
 
 def test_a_second_click_signs_nothing_more(cast: Cast) -> None:
