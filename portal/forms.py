@@ -12,8 +12,21 @@ from portal import rights
 from portal.event_kinds import EventKind
 from portal.models import Person, Project, Right, Stage, Team
 from portal.models.grant import IN_USE
+from portal.texts import plain
 
 Choices = list[tuple[Any, Any]]
+
+
+class Form(forms.Form):
+    """A form of ours: what is typed loses what cannot be seen in it; a password stays as it is."""
+
+    def clean(self) -> dict[str, Any]:
+        """The texts as people will read them."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        for name, value in cleaned.items():
+            if isinstance(value, str) and not isinstance(self.fields[name].widget, forms.PasswordInput):
+                cleaned[name] = plain(value)
+        return cleaned
 
 
 class SignInForm(AuthenticationForm):
@@ -27,13 +40,13 @@ class SignInForm(AuthenticationForm):
     }
 
 
-class WhyForm(forms.Form):
+class WhyForm(Form):
     """A reason, where an auditor would want one."""
 
     why = forms.CharField(label=_("Why"), max_length=500, widget=forms.Textarea(attrs={"rows": 2}))
 
 
-class GrantForm(forms.Form):
+class GrantForm(Form):
     """A right for a person or a team; `holder` is `person:<uuid>` or `team:<slug>`."""
 
     holder = forms.ChoiceField(label=_("Who"), help_text=_("A person, or a team with all its members."))
@@ -100,7 +113,7 @@ class GrantForm(forms.Form):
         return timezone.make_aware(until) if until is not None and timezone.is_naive(until) else until
 
 
-class TokenForm(forms.Form):
+class TokenForm(Form):
     """A name and a life for an API token."""
 
     name = forms.CharField(label=_("What it is for"), max_length=100)
@@ -111,7 +124,7 @@ def _kinds() -> Choices:
     return sorted(EventKind.choices, key=lambda held: str(held[1]))
 
 
-class LedgerForm(forms.Form):
+class LedgerForm(Form):
     """What to show of the ledger."""
 
     project = forms.ChoiceField(label=_("Project"), required=False)

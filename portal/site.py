@@ -1,13 +1,12 @@
 """The portal's own pages."""
 
-from django.contrib.auth.views import LogoutView
 from django.urls import path
 
 from portal import views
 
 urlpatterns = [
     path("login/", views.SignIn.as_view(), name="login"),
-    path("logout/", LogoutView.as_view(), name="logout"),
+    path("logout/", views.SignOut.as_view(), name="logout"),
     path("health/", views.health, name="health"),
     path("account/", views.account, name="account"),
     path("account/tokens/<int:pk>/revoke/", views.revoke_token, name="token-revoke"),

@@ -1,12 +1,13 @@
 """Pages of the portal: signing in, the account, rights, the ledger, health. One action or query each."""
 
 import json
-from typing import Any
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.forms import AuthenticationForm
-from django.contrib.auth.views import LoginView
+from django.contrib.auth.views import LoginView, LogoutView
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
@@ -14,9 +15,9 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods
 
-from portal import ledger, rights
+from portal import ledger, rights, typed
 from portal.actions import grants, people
 from portal.errors import Forbidden
 from portal.forms import GrantForm, LedgerForm, SignInForm, TokenForm, WhyForm
@@ -24,7 +25,7 @@ from portal.granted import granted_on, in_force, matrix, own
 from portal.lookups import project_for
 from portal.models import Checkpoint, Event, Person, Project, Right, Token
 from portal.names import names
-from portal.pages import PAGE, page_of, person_of, told_by
+from portal.pages import PAGE, page_of, person_of, posted_on, status_of, told_by
 from portal.queries import grants_for, looks_over_estate
 
 # --- signing in -------------------------------------------------------------------------------------------------------
@@ -37,13 +38,29 @@ class SignIn(LoginView):
     authentication_form = SignInForm
     template_name = "registration/login.html"
 
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        """With what a form held over which somebody was signed out."""
+        return super().get_context_data(**context, typed=typed.on_its_way(self.request.POST))
+
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         """Sign in, then record it: the event stands for a sign-in that happened."""
         answer = super().form_valid(form)
         person = form.get_user()
         assert isinstance(person, Person)
         people.signed_in(by=person)
+        typed.keep(self.request, urlsplit(self.get_success_url()).path)
         return answer
+
+
+@method_decorator(login_not_required, name="dispatch")
+class SignOut(LogoutView):
+    """Signs out when the form is sent; opened as an address it changes nothing, and leads to the inbox."""
+
+    http_method_names: ClassVar[list[str]] = ["get", "head", "post", "options"]
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """To the inbox, or from there to the sign-in page."""
+        return redirect("home")
 
 
 @require_GET
@@ -80,6 +97,7 @@ def account(request: HttpRequest) -> HttpResponse:
             )
             new = {"name": token.name, "secret": secret}
             form = TokenForm()
+    typed.give_back(request, form)
     return render(
         request,
         "portal/account.html",
@@ -90,10 +108,11 @@ def account(request: HttpRequest) -> HttpResponse:
             "new": new,
             "teams": [group.team for group in person.groups.select_related("team") if hasattr(group, "team")],
         },
+        status=status_of(form),
     )
 
 
-@require_POST
+@posted_on("account")
 def revoke_token(request: HttpRequest, pk: int) -> HttpResponse:
     """Revoke one of my tokens."""
     token = Token.objects.filter(pk=pk, person=person_of(request)).first()
@@ -148,6 +167,7 @@ def _rights(request: HttpRequest, project: Project | None) -> HttpResponse:
                 request, _("%(holder)s has this right now.") % {"holder": given.person or given.team}
             )
             return redirect(request.path)
+    typed.give_back(request, form)
     held = granted_on(project, among=grants_for(person))
     return render(
         request,
@@ -161,6 +181,7 @@ def _rights(request: HttpRequest, project: Project | None) -> HttpResponse:
             "over": looks_over_estate(person),
             "grantors": rights.grantors(),
         },
+        status=status_of(form),
     )
 
 
@@ -185,7 +206,13 @@ def revoke_grant(request: HttpRequest, pk: int, key: str | None = None) -> HttpR
             grants.revoke(by=person, grant=grant, why=form.cleaned_data["why"])
             messages.success(request, _("The right is revoked; it ended at once."))
             return redirect("rights", key) if key else redirect("estate-rights")
-    return render(request, "portal/revoke.html", {"grant": grant, "project": project, "form": form})
+    typed.give_back(request, form)
+    return render(
+        request,
+        "portal/revoke.html",
+        {"grant": grant, "project": project, "form": form},
+        status=status_of(form),
+    )
 
 
 # --- ledger -----------------------------------------------------------------------------------------------------------

@@ -75,7 +75,7 @@ def session(person: Person) -> Api:
 
 def token(person: Person) -> Api:
     """A program with a token of the person's."""
-    _row, secret = make_token(by=person, name="for a test")
+    _row, secret = make_token(by=person, name=f"for a test, {person.tokens.count()}")
     return Api(headers={"Authorization": f"Bearer {secret}"})
 
 

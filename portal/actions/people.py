@@ -203,7 +203,10 @@ def signed_in(*, by: Person, method: str = "password") -> None:
 
 
 def make_token(*, by: Person, name: str, days: int | None = 90) -> tuple[Token, str]:
-    """Make an API token for oneself. Returns the row and the token, which is shown once and kept only hashed."""
+    """Make an API token for oneself. Returns the row and the token, which is shown once and kept only hashed.
+
+    Raises Invalid naming the field, also for the name of a token of one's own that is in force.
+    """
     if not name.strip():
         raise Invalid(
             _("Give the token a name that says what it is for."), code="token_unnamed", field="name"
@@ -217,8 +220,19 @@ def make_token(*, by: Person, name: str, days: int | None = 90) -> tuple[Token, 
         )
     if days is not None and not 1 <= days <= 366:
         raise Invalid(_("A token lasts between 1 and 366 days."), code="token_days", field="days")
+    name = name.strip()
     secret = TOKEN_START + secrets.token_urlsafe(32)
     with ledger.business():
+        # A page sent twice makes one token: who makes two at once waits here for the first.
+        Person.objects.select_for_update(no_key=True).get(pk=by.pk)
+        same = Token.objects.filter(person=by, name__iexact=name, revoked_at__isnull=True)
+        if same.exclude(expires_at__lte=timezone.now()).exists():
+            raise Invalid(
+                _("You have a token named “%(name)s” in force. Revoke it first, or choose another name.")
+                % {"name": name},
+                code="token_name_taken",
+                field="name",
+            )
         token = Token.objects.create(
             person=by,
             name=name,
