@@ -1,7 +1,7 @@
 """Pages of the portal: signing in, the account, rights, the ledger, health. One action or query each."""
 
 import json
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.contrib import messages
@@ -56,7 +56,7 @@ class SignIn(LoginView):
 class SignOut(LogoutView):
     """Signs out when the form is sent; opened as an address it changes nothing, and leads to the inbox."""
 
-    http_method_names: ClassVar[list[str]] = ["get", "head", "post", "options"]
+    http_method_names = ["get", "head", "post", "options"]  # noqa: RUF012
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """To the inbox, or from there to the sign-in page."""

@@ -165,7 +165,7 @@ def test_a_token_makes_no_tokens(cast: Cast) -> None:
 
 
 def test_a_name_in_force_is_refused(cast: Cast) -> None:
-    session(cast.dev).post("tokens/", {"name": "pipeline"})
+    session(cast.dev).post("tokens/", name="pipeline")
     told = session(cast.dev).refused(400, "post", "tokens/", {"name": "pipeline"})
     assert (told["code"], told["field"]) == ("token_name_taken", "name")
     assert (
