@@ -33,6 +33,7 @@ from governance.models import Document, Evidence, PolicyVersion, Report, SignOff
 from governance.policy import PolicyDocument, StageRules, parse
 from portal import rights
 from portal.errors import Refused
+from portal.holders import holders_on
 from portal.models import Bundle, Content, Lane, Person, Project, Right
 from portal.queries import looks_over_estate
 
@@ -185,7 +186,7 @@ def _facts(asked: Sequence[tuple[Asked, Rules]]) -> _Facts:
         digest for rows in signoffs.values() for row in rows for digest in (*row.evidence, *row.documents)
     }
     wanted = {one.lane.pk: _codenames(rules) for one, rules in asked}
-    held = rights.holders_on({lane: list(names) for lane, names in wanted.items()})
+    held = holders_on({lane: list(names) for lane, names in wanted.items()})
     return _Facts(
         signoffs=signoffs,
         holders={

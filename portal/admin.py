@@ -12,6 +12,7 @@ from portal.models import (
     Bundle,
     Checkpoint,
     Content,
+    Delegation,
     Disclosure,
     Event,
     Grant,
@@ -22,6 +23,7 @@ from portal.models import (
     Person,
     Pipeline,
     Place,
+    Portfolio,
     Project,
     Stage,
     Team,
@@ -84,8 +86,18 @@ class TokenLook(Look):
 class GrantLook(Look):
     """Grants: the truth about who may do what."""
 
-    list_display = ("codename", "person", "team", "project", "stage", "until", "given_by", "revoked_at")
-    list_select_related = ("person", "team", "project", "given_by")
+    list_display = (
+        "codename",
+        "person",
+        "team",
+        "project",
+        "portfolio",
+        "stage",
+        "until",
+        "given_by",
+        "revoked_at",
+    )
+    list_select_related = ("person", "team", "project", "portfolio", "given_by")
 
 
 @admin.register(Event)
@@ -128,6 +140,7 @@ class BundleLook(Look):
 
 
 for model in (
+    Delegation,
     Disclosure,
     Lane,
     LaneGroupObjectPermission,
@@ -135,6 +148,7 @@ for model in (
     Node,
     Pipeline,
     Place,
+    Portfolio,
     Project,
     Stage,
     Team,

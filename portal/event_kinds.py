@@ -24,6 +24,9 @@ class EventKind(models.TextChoices):
     NODE_ADDED = "node.added", _("Node added")
     PIPELINE_ADDED = "pipeline.added", _("Pipeline added")
     PROJECT_IMPORTED = "project.imported", _("Project imported")
+    PORTFOLIO_ADDED = "portfolio.added", _("Portfolio added")
+    PORTFOLIO_GAINED = "portfolio.gained", _("Project put into portfolio")
+    PORTFOLIO_LOST = "portfolio.lost", _("Project taken out of portfolio")
     OWNER_ADDED = "project.owner_added", _("Owner added")
     GRANT_GIVEN = "grant.given", _("Right granted")
     GRANT_REVOKED = "grant.revoked", _("Right revoked")
@@ -100,8 +103,12 @@ SHAPES: dict[EventKind, Shape] = {
         "name",
         "tier",
         "pipeline",
+        "team",
         "dss_owner*",
     ),
+    K.PORTFOLIO_ADDED: _shape("Portfolio {name} was added", "portfolio", "name"),
+    K.PORTFOLIO_GAINED: _shape("{actor} put {name} into portfolio {portfolio}", "portfolio", "name"),
+    K.PORTFOLIO_LOST: _shape("{actor} took {name} out of portfolio {portfolio}", "portfolio", "name"),
     K.OWNER_ADDED: _shape("{name} became an owner", "person", "name*"),
     K.GRANT_GIVEN: _shape(
         "{actor} gave {holder} the right to {right} on {where}{until}",

@@ -8,10 +8,10 @@ from django.contrib.auth.forms import AuthenticationForm
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from portal import rights
 from portal.event_kinds import EventKind
 from portal.models import Person, Project, Right, Stage, Team
 from portal.models.grant import IN_USE
+from portal.projecting import sign_roles
 
 Choices = list[tuple[Any, Any]]
 
@@ -74,7 +74,7 @@ class GrantForm(forms.Form):
         self._choose(
             "right", [("", _("Choose…")), *((right.value, right.label) for right in Right if right in IN_USE)]
         )
-        self._choose("role", [("", "–"), *((role, role.replace("-", " ")) for role in rights.sign_roles())])
+        self._choose("role", [("", "–"), *((role, role.replace("-", " ")) for role in sign_roles())])
         self._choose("stage", [("", _("Every stage")), *names.items()])
 
     def _choose(self, name: str, choices: Choices) -> None:

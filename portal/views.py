@@ -21,6 +21,7 @@ from portal.actions import grants, people
 from portal.errors import Forbidden
 from portal.forms import GrantForm, LedgerForm, SignInForm, TokenForm, WhyForm
 from portal.granted import granted_on, in_force, matrix, own
+from portal.holders import grantors
 from portal.lookups import project_for
 from portal.models import Checkpoint, Event, Person, Project, Right, Token
 from portal.names import names
@@ -159,7 +160,7 @@ def _rights(request: HttpRequest, project: Project | None) -> HttpResponse:
             "form": form,
             "may": may,
             "over": looks_over_estate(person),
-            "grantors": rights.grantors(),
+            "grantors": grantors(),
         },
     )
 
@@ -176,7 +177,7 @@ def revoke_grant(request: HttpRequest, pk: int, key: str | None = None) -> HttpR
         raise rights.absent()
     if not grants.may_grant(person, project):
         raise Forbidden(
-            _("Only who manages rights here can revoke one. Ask %(names)s.") % {"names": rights.grantors()},
+            _("Only who manages rights here can revoke one. Ask %(names)s.") % {"names": grantors()},
             code="right_missing",
         )
     form = WhyForm(request.POST or None)

@@ -16,6 +16,7 @@ from deployments.words import story
 from portal import ledger, rights
 from portal.actions import bundles as bundle_actions
 from portal.errors import Refused
+from portal.holders import grantors
 from portal.lookups import lanes_of, project_for
 from portal.models import Bundle, Lane, Person, Project, Right
 from portal.names import names
@@ -93,7 +94,7 @@ def _page(
             or (AskForm(bundles=registered, lanes=askable) if askable and newest else None),
             "owners": list(project.owners.all()),
             "held": _held(lanes, held),
-            "grantors": rights.grantors() if not askable else "",
+            "grantors": grantors() if not askable else "",
             "history": _history(project) if audits else _promotions(project),
             "audits": audits,
         },

@@ -10,6 +10,7 @@ from portal import ledger, rights
 from portal.errors import Invalid, Stale
 from portal.event_kinds import EventKind
 from portal.models import Person, Right
+from portal.projecting import permission
 
 
 def publish(*, by: Person, source: str) -> PolicyVersion:
@@ -43,7 +44,7 @@ def publish(*, by: Person, source: str) -> PolicyVersion:
                 code="policy_published_meanwhile",
             ) from error
         for role in document.roles:
-            rights.permission(f"sign_{role}")
+            permission(f"sign_{role}")
         ledger.record(
             EventKind.POLICY_PUBLISHED,
             by=by,

@@ -11,12 +11,16 @@ from django.utils.translation import gettext as _
 from portal import ledger, rights
 from portal.errors import Forbidden, Invalid, Refused
 from portal.event_kinds import EventKind
-from portal.models import Grant, Lane, Person, Project, Right, Stage, Team
+from portal.holders import grantors
+from portal.models import Grant, Lane, Person, Portfolio, Project, Right, Stage, Team
 from portal.models.grant import IN_USE
+from portal.projecting import project_grants
 
 ESTATE = "the estate"
 WHY_LIMIT = 500
 ROLE = re.compile(r"[a-z][a-z0-9-]{0,49}")
+# What only the team may be given in a pipeline that it owns; to see, sign, audit or manage may be anybody's.
+ACTING = frozenset({Right.REQUEST, Right.PROMOTE, Right.ROLL_BACK})
 
 
 def grant(
@@ -28,14 +32,17 @@ def grant(
     team: Team | None = None,
     role: str = "",
     project: Project | None = None,
+    portfolio: Portfolio | None = None,
     stage: str = "",
     until: datetime | None = None,
 ) -> Grant:
-    """Give a right to a person or team on a project, or on the whole estate when `project` is None.
+    """Give a right to a person or team on a project or a portfolio, or on the whole estate when both are None.
 
     Raises Invalid naming the field, Absent/Forbidden for who may grant.
     """
-    check_grantor(by, project)
+    check_grantor(by, project, portfolio)
+    if project is not None and portfolio is not None:
+        raise Invalid(_("Name a project or a portfolio, one of them."), code="grant_place", field="portfolio")
     if (person is None) == (team is None):
         raise Invalid(_("Name a person or a team, one of them."), code="grant_holder", field="holder")
     if person is not None and (not person.is_active or person.is_system):
@@ -59,6 +66,8 @@ def grant(
         raise Invalid(
             _("There is no stage “%(stage)s” there.") % {"stage": stage}, code="stage_unknown", field="stage"
         )
+    if team is not None and right in ACTING:
+        check_pipeline_team(team, _projects(project, portfolio))
     if until is not None and until <= timezone.now():
         raise Invalid(
             _("“Until” lies in the past; choose a later time or leave it empty."),
@@ -67,6 +76,7 @@ def grant(
         )
     _check_why(why)
     with ledger.business():
+        _lock(portfolio)
         # One that ran out still stands in the way of the unique constraint; it is closed by the system first.
         Grant.objects.filter(
             person=person,
@@ -74,6 +84,7 @@ def grant(
             right=right,
             role=role,
             project=project,
+            portfolio=portfolio,
             stage=stage,
             revoked_at__isnull=True,
             until__lte=timezone.now(),
@@ -86,6 +97,7 @@ def grant(
                     right=right,
                     role=role,
                     project=project,
+                    portfolio=portfolio,
                     stage=stage,
                     until=until,
                     why=why.strip(),
@@ -98,7 +110,7 @@ def grant(
                 code="grant_duplicate",
                 field="holder",
             ) from error
-        _reproject(project, stage)
+        project_grants(_projects(project, portfolio), stage=stage)
         ledger.record(
             EventKind.GRANT_GIVEN,
             by=by,
@@ -123,7 +135,7 @@ def first_grant(*, by: Person, person: Person) -> Grant:
         )
     with ledger.business():
         there = Grant.objects.filter(
-            person=person, right=Right.MANAGE, project=None, stage="", revoked_at=None
+            person=person, right=Right.MANAGE, project=None, portfolio=None, stage="", revoked_at=None
         )
         found = there.filter(until=None).first()
         if found is not None:
@@ -147,15 +159,16 @@ def first_grant(*, by: Person, person: Person) -> Grant:
 
 def revoke(*, by: Person, grant: Grant, why: str) -> None:
     """Take a right back; it is gone at once, also for what is already under way."""
-    check_grantor(by, grant.project)
+    check_grantor(by, grant.project, grant.portfolio)
     _check_why(why)
     with ledger.business():
+        _lock(grant.portfolio)
         now = timezone.now()
         if not Grant.objects.filter(pk=grant.pk, revoked_at__isnull=True).update(
             revoked_at=now, revoked_by=by
         ):
             raise Invalid(_("This right was revoked already."), code="revoked_already", field="grant")
-        _reproject(grant.project, grant.stage)
+        project_grants(_projects(grant.project, grant.portfolio), stage=grant.stage)
         ledger.record(
             EventKind.GRANT_REVOKED,
             by=by,
@@ -166,18 +179,35 @@ def revoke(*, by: Person, grant: Grant, why: str) -> None:
         )
 
 
-def may_grant(person: Person, project: Project | None) -> bool:
+def may_grant(person: Person, project: Project | None, portfolio: Portfolio | None = None) -> bool:
     """Whether `check_grantor` would let the person pass: what to show."""
     try:
-        check_grantor(person, project)
+        check_grantor(person, project, portfolio)
     except Refused:
         return False
     return True
 
 
-def check_grantor(by: Person, project: Project | None) -> None:
-    """Who may grant: `manage` on the estate, or on every lane of the project."""
-    if project is None or Right.MANAGE in rights.on_estate(by):
+def check_grantor(by: Person, project: Project | None, portfolio: Portfolio | None = None) -> None:
+    """Who may grant: `manage` on the estate, on every lane of the project, or on the whole portfolio."""
+    if Right.MANAGE in rights.on_estate(by):
+        return
+    if portfolio is not None:
+        if not rights.manages(by, portfolio):
+            rights.see_portfolio(by, portfolio)
+            raise Forbidden(
+                _("You need the right to %(right)s on portfolio %(portfolio)s. %(grantors)s can grant it.")
+                % {
+                    "right": str(Right.MANAGE.label),
+                    "portfolio": portfolio.name,
+                    "grantors": grantors(),
+                },
+                code="right_missing",
+                right=Right.MANAGE.value,
+                portfolio=portfolio.slug,
+            )
+        return
+    if project is None:
         rights.check_estate(by, Right.MANAGE)
         return
     lanes = Lane.objects.filter(project=project).select_related("project", "stage")
@@ -185,6 +215,27 @@ def check_grantor(by: Person, project: Project | None) -> None:
         rights.check_estate(by, Right.MANAGE)
     for lane in lanes:
         rights.check(by, Right.MANAGE, lane)
+
+
+def check_pipeline_team(team: Team, projects: QuerySet[Project]) -> None:
+    """Raise Invalid where one of these projects goes through a pipeline that another team owns."""
+    other = (
+        projects.filter(pipeline__team__isnull=False)
+        .exclude(pipeline__team=team)
+        .select_related("pipeline__team")
+        .first()
+    )
+    if other is not None:
+        assert other.pipeline.team is not None
+        raise Invalid(
+            _(
+                "%(project)s goes through the pipeline of %(owner)s, so only %(owner)s can be given this right there."
+                " Name that team, or move the project to another pipeline."
+            )
+            % {"project": other.name, "owner": other.pipeline.team.name},
+            code="pipeline_of_another_team",
+            field="holder",
+        )
 
 
 def _check_role(right: Right, role: str) -> None:
@@ -221,14 +272,33 @@ def _check_why(why: str) -> None:
         )
 
 
+def _lock(portfolio: Portfolio | None) -> None:
+    """Let whoever puts a project into the portfolio at the same moment come before or after, not between."""
+    if portfolio is not None:
+        Portfolio.objects.select_for_update().get(pk=portfolio.pk)
+
+
+def _projects(project: Project | None, portfolio: Portfolio | None) -> QuerySet[Project]:
+    """The projects whose lanes show a grant; those of the estate are not projected, but read directly."""
+    if project is not None:
+        return Project.objects.filter(pk=project.pk)
+    return Project.objects.none() if portfolio is None else portfolio.projects.all()
+
+
 def _stages(project: Project | None) -> QuerySet[Stage]:
-    return Stage.objects.all() if project is None else Stage.objects.filter(pipeline=project.pipeline_id)
+    """The stages a grant may name: of portfolio and estate any that there is, since projects are added later."""
+    if project is None:
+        return Stage.objects.all()
+    return Stage.objects.filter(pipeline=project.pipeline_id)
 
 
-def _reproject(project: Project | None, stage: str) -> None:
-    if project is not None:  # estate grants are read directly
-        lanes = Lane.objects.filter(project=project).select_related("project", "stage")
-        rights.project_grants(lanes.filter(stage__slug=stage) if stage else lanes)
+def where(given: Grant) -> str:
+    """Where a grant holds, as the ledger says it."""
+    if given.project is not None:
+        place = given.project.key
+    else:
+        place = f"portfolio {given.portfolio.slug}" if given.portfolio is not None else ESTATE
+    return place + (f" · {given.stage}" if given.stage else "")
 
 
 def _facts(given: Grant) -> dict[str, str]:
@@ -241,7 +311,6 @@ def _facts(given: Grant) -> dict[str, str]:
         "holder": holder.name,
         "right": given.right,
         "role": given.role,
-        "where": (given.project.key if given.project else ESTATE)
-        + (f" · {given.stage}" if given.stage else ""),
+        "where": where(given),
         "stage": given.stage,
     }

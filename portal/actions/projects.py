@@ -8,7 +8,7 @@ from portal import ledger, rights
 from portal.dss.connect import asking
 from portal.errors import Invalid
 from portal.event_kinds import EventKind
-from portal.models import Lane, Node, Person, Pipeline, Project, Right
+from portal.models import Lane, Node, Person, Pipeline, Project, Right, Team
 from portal.models.person import spelled
 
 # What the columns hold; DSS allows longer.
@@ -24,6 +24,7 @@ def import_project(
     pipeline: Pipeline,
     policy: str,
     tier: str,
+    team: Team | None = None,
     scored_dataset: str = "",
     outcome_column: str = "",
     favourable_value: str = "",
@@ -33,7 +34,8 @@ def import_project(
     """Mirror a DSS project: its name and owner as the design node tells them, one lane per stage.
 
     A DSS owner whose login is known here becomes an owner; ownership gives no right by itself. Raises Invalid for a
-    key the node does not know or that was imported before, Unavailable when the node does not answer.
+    key the node does not know or that was imported before and for a pipeline of another team, Unavailable when the node
+    does not answer.
     """
     rights.check_estate(by, Right.MANAGE)
     if node.kind != Node.Kind.DESIGN:
@@ -42,6 +44,14 @@ def import_project(
             % {"node": node.name},
             code="node_not_design",
             field="node",
+        )
+    team = team or pipeline.team
+    if pipeline.team is not None and team != pipeline.team:
+        raise Invalid(
+            _("Pipeline %(pipeline)s is %(owner)s's own; a project of %(team)s cannot go through it.")
+            % {"pipeline": pipeline.name, "owner": pipeline.team.name, "team": team and team.name},
+            code="pipeline_of_another_team",
+            field="pipeline",
         )
     with asking(node) as dss:
         found = next((project for project in dss.list_projects() if project.key == key), None)
@@ -59,6 +69,7 @@ def import_project(
         pipeline=pipeline,
         policy=policy,
         tier=tier,
+        team=team,
         dss_owner=found.owner_login[:OWNER_LIMIT],
         scored_dataset=scored_dataset,
         outcome_column=outcome_column,
@@ -89,6 +100,7 @@ def import_project(
             name=project.name,
             tier=tier,
             pipeline=pipeline.slug,
+            team=team.slug if team else "",
             dss_owner=found.owner_login,
         )
         owner = Person.objects.filter(

@@ -2,16 +2,18 @@
 
 from portal.models.bundle import Bundle
 from portal.models.content import Content
+from portal.models.delegation import Delegation
 from portal.models.estate import Node, Pipeline, Place, Stage
 from portal.models.event import Checkpoint, Disclosure, Event, LedgerHead
 from portal.models.grant import Grant, LaneGroupObjectPermission, LaneUserObjectPermission, Right
 from portal.models.person import Person, Team, Token
-from portal.models.project import Lane, Project
+from portal.models.project import Lane, Portfolio, Project
 
 __all__ = [
     "Bundle",
     "Checkpoint",
     "Content",
+    "Delegation",
     "Disclosure",
     "Event",
     "Grant",
@@ -23,6 +25,7 @@ __all__ = [
     "Person",
     "Pipeline",
     "Place",
+    "Portfolio",
     "Project",
     "Right",
     "Stage",

@@ -1,4 +1,7 @@
-"""Grants, and guardian's direct-FK rows on lanes, which are their projection. Written by portal/rights.py alone."""
+"""Grants, and guardian's direct-FK rows on lanes, which are their projection. Written by portal/projecting.py alone."""
+
+from datetime import datetime
+from typing import Any, ClassVar, Self
 
 from django.db import models
 from django.db.models import Q
@@ -7,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
 from portal.models.person import Person, Team
-from portal.models.project import Lane, Project
+from portal.models.project import Lane, Portfolio, Project
 
 
 class Right(models.TextChoices):
@@ -25,15 +28,69 @@ class Right(models.TextChoices):
     OVERRIDE_FREEZE = "override_freeze", _("promote during a freeze")
 
 
+SIGN_PREFIX = "sign_"
+
 # Rights that something asks for in this version; the others wait for what they are about, and are not given yet.
 IN_USE = frozenset({Right.VIEW, Right.REQUEST, Right.PROMOTE, Right.SIGN, Right.MANAGE, Right.AUDIT})
+
+
+# What somebody away may leave to a delegate: work that would wait for them, never power over rights or the record.
+DELEGABLE = frozenset({Right.REQUEST, Right.PROMOTE, Right.SIGN})
+
+
+def in_force(now: datetime) -> Q:
+    """What has not run out: `until` is the first instant at which it no longer counts."""
+    return Q(until__isnull=True) | Q(until__gt=now)
+
+
+def later(rows: dict[Any, datetime | None], key: Any, until: datetime | None) -> None:
+    """Let `rows[key]` be the later of what is there and `until`; None is for good."""
+    if key in rows:
+        there = rows[key]
+        rows[key] = None if there is None or until is None else max(there, until)
+    else:
+        rows[key] = until
+
+
+class GrantQuerySet(models.QuerySet["Grant"]):
+    """Grants by whether and where they count."""
+
+    def in_force(self, now: datetime) -> Self:
+        """Neither revoked nor run out."""
+        return self.filter(in_force(now), revoked_at__isnull=True)
+
+    def on_estate(self) -> Self:
+        """On the whole estate, some for one stage of it."""
+        return self.filter(project__isnull=True, portfolio__isnull=True)
+
+    def reaching(self, project: Project) -> Self:
+        """On a project, on a portfolio it is in, or on the estate."""
+        return self.filter(
+            Q(project=project)
+            | Q(portfolio__in=Portfolio.objects.filter(projects=project))
+            | Q(project__isnull=True, portfolio__isnull=True)
+        )
+
+
+def _once(holder: str, where: str) -> models.UniqueConstraint:
+    """One live grant per holder, right and place; an empty column equals nothing in a unique index, so one each."""
+    fields = [holder, "right", "role", *([where] if where != "estate" else []), "stage"]
+    condition = Q(revoked_at__isnull=True, **{f"{holder}__isnull": False})
+    condition &= (
+        Q(project__isnull=True, portfolio__isnull=True)
+        if where == "estate"
+        else Q(**{f"{where}__isnull": False})
+    )
+    return models.UniqueConstraint(fields=fields, condition=condition, name=f"grant_once_{holder}_{where}")
 
 
 class Grant(models.Model):
     """Who may do what, where, until when, why and by whose word. Revoked, never deleted.
 
-    Where: a project, or the whole estate when `project` is empty; either narrowed to one stage by its slug.
+    Where: a project, a portfolio, or the whole estate when both are empty; each narrowed to one stage by its slug.
     """
+
+    objects: ClassVar[models.Manager["Grant"]] = GrantQuerySet.as_manager()
 
     person = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, blank=True, related_name="grants")
     team = models.ForeignKey(Team, on_delete=models.PROTECT, null=True, blank=True, related_name="grants")
@@ -41,6 +98,9 @@ class Grant(models.Model):
     role = models.SlugField(blank=True, help_text=_("for the right to sign: which role"))
     project = models.ForeignKey(
         Project, on_delete=models.CASCADE, null=True, blank=True, related_name="grants"
+    )
+    portfolio = models.ForeignKey(
+        Portfolio, on_delete=models.PROTECT, null=True, blank=True, related_name="grants"
     )
     stage = models.SlugField(blank=True, help_text=_("one stage only; empty: every stage"))
     until = models.DateTimeField(null=True, blank=True)
@@ -69,26 +129,13 @@ class Grant(models.Model):
                 condition=(Q(right="sign") & ~Q(role="")) | (~Q(right="sign") & Q(role="")),
                 name="grant_role_for_sign_only",
             ),
-            # Four, since a project that is NULL (the estate) equals nothing in a unique index.
-            models.UniqueConstraint(
-                fields=("person", "right", "role", "project", "stage"),
-                condition=Q(revoked_at__isnull=True, person__isnull=False, project__isnull=False),
-                name="grant_once_per_person",
+            models.CheckConstraint(
+                condition=Q(project__isnull=True) | Q(portfolio__isnull=True), name="grant_in_one_place"
             ),
-            models.UniqueConstraint(
-                fields=("person", "right", "role", "stage"),
-                condition=Q(revoked_at__isnull=True, person__isnull=False, project__isnull=True),
-                name="grant_once_per_person_estate",
-            ),
-            models.UniqueConstraint(
-                fields=("team", "right", "role", "project", "stage"),
-                condition=Q(revoked_at__isnull=True, team__isnull=False, project__isnull=False),
-                name="grant_once_per_team",
-            ),
-            models.UniqueConstraint(
-                fields=("team", "right", "role", "stage"),
-                condition=Q(revoked_at__isnull=True, team__isnull=False, project__isnull=True),
-                name="grant_once_per_team_estate",
+            *(
+                _once(holder, where)
+                for holder in ("person", "team")
+                for where in ("project", "portfolio", "estate")
             ),
         )
 
@@ -103,7 +150,7 @@ class Grant(models.Model):
 
 def codename(right: Right, role: str = "") -> str:
     """The permission codename of a right; a sign right carries its role."""
-    return f"sign_{role}" if right == Right.SIGN else right.value
+    return f"{SIGN_PREFIX}{role}" if right == Right.SIGN else right.value
 
 
 class LaneUserObjectPermission(UserObjectPermissionBase):

@@ -3,6 +3,7 @@
 import unicodedata
 import uuid
 import zoneinfo
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, Group, PermissionsMixin
@@ -26,6 +27,17 @@ def check_zone(value: str) -> None:
 def spelled(login: str) -> str:
     """A login as it is kept: one spelling for what looks the same, in lower case."""
     return unicodedata.normalize("NFKC", login).strip().lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a token narrows its person to: these rights, and these projects by id (None: all of theirs).
+
+    Seeing is never narrowed away on the projects that are left, and nothing is ever added.
+    """
+
+    rights: frozenset[str]
+    projects: frozenset[int] | None = None
 
 
 class PersonManager(BaseUserManager["Person"]):
@@ -61,6 +73,9 @@ class Person(AbstractBaseUser, PermissionsMixin):
         PERSON = "person", _("person")
         SERVICE = "service", _("service account")
         SYSTEM = "system", _("system")
+
+    # Set on the one instance that acts through a token; portal/rights.py looks at it.
+    scope: Scope | None = None
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     login = models.CharField(_("login"), max_length=150, unique=True)

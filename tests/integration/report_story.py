@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from deployments import runner
 from deployments.actions import promotions, requests, signing
@@ -86,7 +87,9 @@ def set_up(sandbox: Sandbox) -> Story:
         ],
     )
     policies.publish(by=ada, source=cast.POLICY.read_text("utf-8").replace("2s", "1s"))
-    options = {key: value for key, value in cast.PROJECTS[0].items() if key not in ("node", "pipeline")}
+    options: dict[str, Any] = {
+        key: value for key, value in cast.PROJECTS[0].items() if key not in ("node", "pipeline")
+    }
     project = projects.import_project(by=ada, node=nodes["design"], pipeline=pipeline, **options)
     why = "Set up with the churn team's owner"
     grants.grant(by=ada, right=Right.VIEW, team=team, project=project, why=why)

@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from portal import ledger, rights
+from portal import ledger
 from portal.actions import estate, people, projects
 from portal.dss.sandbox.launch import Sandbox
 from portal.errors import Forbidden, Invalid, Unavailable
 from portal.event_kinds import EventKind
+from portal.holders import holders
 from portal.models import Event, Lane, Node, Person, Project
 from tests.cast import Cast, imported
 
@@ -50,7 +51,7 @@ def test_a_project_comes_with_its_name_owner_and_lanes(cast: Cast, design: Node)
     told = ledger.events(kinds=[EventKind.PROJECT_IMPORTED])[-1].facts
     assert (told["node"], told["tier"], told["pipeline"]) == ("sandbox", "critical", "standard")
     # Ownership gives nothing by itself.
-    assert not rights.holders(Lane.objects.get(project=project, stage__slug="qa"), "view")
+    assert not holders(Lane.objects.get(project=project, stage__slug="qa"), "view")
 
 
 def test_what_cannot_be_imported_is_refused_by_field_and_leaves_nothing(cast: Cast, design: Node) -> None:
