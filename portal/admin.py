@@ -10,6 +10,7 @@ from django.shortcuts import redirect
 
 from portal.models import (
     Bundle,
+    Change,
     Checkpoint,
     Content,
     Delegation,
@@ -140,6 +141,7 @@ class BundleLook(Look):
 
 
 for model in (
+    Change,
     Delegation,
     Disclosure,
     Lane,

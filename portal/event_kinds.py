@@ -30,6 +30,11 @@ class EventKind(models.TextChoices):
     OWNER_ADDED = "project.owner_added", _("Owner added")
     GRANT_GIVEN = "grant.given", _("Right granted")
     GRANT_REVOKED = "grant.revoked", _("Right revoked")
+    CHANGE_ASKED = "change.asked", _("Change proposed")
+    CHANGE_APPLIED = "change.applied", _("Change applied")
+    CHANGE_REFUSED = "change.refused", _("Change refused")
+    CHANGE_WITHDRAWN = "change.withdrawn", _("Change withdrawn")
+    CHANGE_OUTDATED = "change.outdated", _("Change outdated")
     ACCESS_REFUSED = "access.refused", _("Refused")
     POLICY_PUBLISHED = "policy.published", _("Policy published")
     BUNDLE_ASKED = "bundle.asked", _("Bundle asked for")
@@ -113,6 +118,7 @@ SHAPES: dict[EventKind, Shape] = {
     K.GRANT_GIVEN: _shape(
         "{actor} gave {holder} the right to {right} on {where}{until}",
         "grant",
+        "change",
         "holder_kind",
         "holder_id",
         "holder*",
@@ -126,6 +132,7 @@ SHAPES: dict[EventKind, Shape] = {
     K.GRANT_REVOKED: _shape(
         "{actor} revoked the right of {holder} to {right} on {where}",
         "grant",
+        "change",
         "holder_kind",
         "holder_id",
         "holder*",
@@ -134,6 +141,23 @@ SHAPES: dict[EventKind, Shape] = {
         "where",
         "stage",
         "why*",
+    ),
+    K.CHANGE_ASKED: _shape(
+        "{actor} proposed change {change} of {kind}: {does}",
+        "change",
+        "kind",
+        "does",
+        "basis",
+        "alone",
+        "why*",
+    ),
+    K.CHANGE_APPLIED: _shape(
+        "{actor} applied change {change} of {kind}", "change", "kind", "asked_by", "alone"
+    ),
+    K.CHANGE_REFUSED: _shape("{actor} refused change {change} of {kind}", "change", "kind", "why*"),
+    K.CHANGE_WITHDRAWN: _shape("{actor} took back change {change} of {kind}", "change", "kind", "why*"),
+    K.CHANGE_OUTDATED: _shape(
+        "Change {change} of {kind} was not applied: what it was based on is not so any more", "change", "kind"
     ),
     K.ACCESS_REFUSED: _shape("{actor} was refused: {reason}", "action", "code", "reason*"),
     K.POLICY_PUBLISHED: _shape(

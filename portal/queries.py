@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from portal import rights
 from portal.errors import Invalid
 from portal.lookups import lanes_of
-from portal.models import Bundle, Grant, Lane, Person, Pipeline, Project, Right, Team
+from portal.models import Bundle, Change, Grant, Lane, Person, Pipeline, Project, Right, Team
 
 
 def lane_for(project: Project, stage: str) -> Lane:
@@ -75,3 +75,12 @@ def pipelines_for(person: Person) -> QuerySet[Pipeline]:
     if looks_over_estate(person):
         return found
     return found.filter(pk__in=rights.visible_projects(person).values("pipeline"))
+
+
+def changes_for(person: Person) -> QuerySet[Change]:
+    """The changes a person may read: all for who looks over the estate, else their own and their projects'."""
+    found = Change.objects.select_related("project", "portfolio", "asked_by", "decided_by")
+    if looks_over_estate(person):
+        return found
+    managed = rights.lanes_with(person, [Right.MANAGE, Right.AUDIT]).values("project")
+    return found.filter(Q(asked_by=person) | Q(project__in=managed))

@@ -253,6 +253,17 @@ EVENT_TASKS: dict[str, list[str]] = {
     "promotion.started": ["deployments.tasks.advance_promotion"],
     "report.asked": ["governance.tasks.make_report"],
 }
+# --- four eyes on power -------------------------------------------------------------------------------------
+# Giving rights, publishing policies and changing the estate wait for a second administrator; a tier always does.
+
+SECOND_ADMIN: bool = env.bool("SECOND_ADMIN", default=not DEMO)
+# Who changed the rights or the policy that a request depends on within this time does not sign for it.
+COOLING_OFF_SECONDS: float = env.float("COOLING_OFF_SECONDS", default=0.0 if DEMO else 7 * 86400.0)
+# Who knows what a kind of change does: instances of portal.actions.changes.Kind, named because nobody imports upward.
+CHANGES: dict[str, str] = {
+    "rights": "portal.actions.edits.RIGHTS",
+}
+
 # A lease is how long a worker may be silent inside one step before another may take the step over.
 LEASE_SECONDS: float = env.float("LEASE_SECONDS", default=90.0)
 

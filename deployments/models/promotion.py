@@ -75,6 +75,10 @@ class Promotion(models.Model):
         return f"promotion:{self.pk}"
 
     @property
+    def project_key(self) -> str:
+        return self.lane.project.key
+
+    @property
     def is_over(self) -> bool:
         return self.status != self.Status.RUNNING
 

@@ -48,6 +48,10 @@ class DeploymentRequest(models.Model):
         return f"request:{self.pk}"
 
     @property
+    def project_key(self) -> str:
+        return self.lane.project.key
+
+    @property
     def is_over(self) -> bool:
         return self.status in (self.Status.DONE, self.Status.WITHDRAWN, self.Status.SUPERSEDED)
 

@@ -35,8 +35,12 @@ def grant(
     portfolio: Portfolio | None = None,
     stage: str = "",
     until: datetime | None = None,
+    change: int | None = None,
+    given_by: Person | None = None,
 ) -> Grant:
     """Give a right to a person or team on a project or a portfolio, or on the whole estate when both are None.
+
+    `change` is the number of the change it is part of, `given_by` who proposed that (default: `by`, who applies it).
 
     Raises Invalid naming the field, Absent/Forbidden for who may grant.
     """
@@ -101,7 +105,7 @@ def grant(
                     stage=stage,
                     until=until,
                     why=why.strip(),
-                    given_by=by,
+                    given_by=given_by or by,
                 )
         except IntegrityError as error:
             raise Invalid(
@@ -118,6 +122,7 @@ def grant(
             subject=f"grant:{given.pk}",
             until=until.isoformat() if until else None,
             why=given.why,
+            change=change,
             **_facts(given),
         )
         return given
@@ -152,12 +157,13 @@ def first_grant(*, by: Person, person: Person) -> Grant:
             subject=f"grant:{given.pk}",
             until=None,
             why=given.why,
+            change=None,
             **_facts(given),
         )
         return given
 
 
-def revoke(*, by: Person, grant: Grant, why: str) -> None:
+def revoke(*, by: Person, grant: Grant, why: str, change: int | None = None) -> None:
     """Take a right back; it is gone at once, also for what is already under way."""
     check_grantor(by, grant.project, grant.portfolio)
     _check_why(why)
@@ -175,6 +181,7 @@ def revoke(*, by: Person, grant: Grant, why: str) -> None:
             project=grant.project.key if grant.project else "",
             subject=f"grant:{grant.pk}",
             why=why.strip(),
+            change=change,
             **_facts(grant),
         )
 

@@ -1,6 +1,7 @@
 """The nouns that everything else is about."""
 
 from portal.models.bundle import Bundle
+from portal.models.change import Change
 from portal.models.content import Content
 from portal.models.delegation import Delegation
 from portal.models.estate import Node, Pipeline, Place, Stage
@@ -11,6 +12,7 @@ from portal.models.project import Lane, Portfolio, Project
 
 __all__ = [
     "Bundle",
+    "Change",
     "Checkpoint",
     "Content",
     "Delegation",

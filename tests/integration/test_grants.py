@@ -204,6 +204,7 @@ def test_the_ledger_keeps_who_gave_what_to_whom_where_until_when_and_why(cast: C
     assert (event.project, event.subject, event.actor_id) == ("CHURN", f"grant:{given.pk}", str(cast.ada.pk))
     assert dict(event.facts) == {
         "grant": str(given.pk),
+        "change": None,
         "holder_kind": "person",
         "holder_id": str(cast.otto.pk),
         "holder": "Otto Weiss",
