@@ -6,6 +6,7 @@ Not in charge of the API's answers: portal/api is.
 import zoneinfo
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,7 +28,7 @@ from django.utils.translation import gettext as _
 from portal import rights
 from portal.dss.errors import DssError
 from portal.errors import Refused, Stale, Unavailable
-from portal.models import Person, Right
+from portal.models import Person, Project, Right
 
 PAGE = 50
 
@@ -62,6 +63,33 @@ def told_by(form: BaseForm) -> Iterator[None]:
 def page_of(request: HttpRequest, found: "QuerySet[Any, Any]", size: int = PAGE) -> Page[Any]:
     """The page of a list that the address asks for; anything odd gives the nearest there is."""
     return Paginator(found, size).get_page(request.GET.get("page"))
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A part of a long list by key, and the keys beyond which the list goes on; empty where it does not."""
+
+    rows: list[Project]
+    before: str
+    after: str
+
+
+def stretch_of(request: HttpRequest, read: "Callable[[rights.Window], QuerySet[Project]]") -> Stretch:
+    """The part of a list of projects that the address asks for, by `after` or `before` a key; nothing is counted.
+
+    An address beyond the list's end, as after a revocation, gives its first part.
+    """
+    before, after = (request.GET.get(name, "").replace("\0", "")[:100] for name in ("before", "after"))
+    window = rights.Window(PAGE + 1, before or after, backwards=bool(before))
+    rows = list(read(window)[: window.limit])
+    if window.edge and not rows:
+        window = rights.Window(PAGE + 1)
+        rows = list(read(window)[: window.limit])
+    more, rows = len(rows) > PAGE, rows[:PAGE]
+    if window.backwards:
+        rows.reverse()
+    earlier, later = (more, True) if window.backwards else (bool(window.edge), more)
+    return Stretch(rows, rows[0].key if rows and earlier else "", rows[-1].key if rows and later else "")
 
 
 def is_fragment(request: HttpRequest) -> bool:

@@ -57,12 +57,19 @@ SELECT party.person, party.holder, held.content_object_id, named.codename, '', '
   JOIN auth_permission named ON named.id = held.permission_id
  WHERE held.content_object_id IN (:lanes) AND (held.until IS NULL OR held.until > :now)"""
 
-_MEMBERS = """
+# Every holder at least once, with each of their groups, and estate rights beside whichever of the two holds them.
+_WITH_GROUPS = """
+SELECT party.holder, CAST(NULL AS bigint), held."right", held.role, held.stage
+  FROM party JOIN portal_grant held ON held.person_id = party.holder
+ WHERE held.project_id IS NULL AND held.portfolio_id IS NULL AND held.revoked_at IS NULL
+   AND (held.until IS NULL OR held.until > :now)
 UNION ALL
-SELECT party.person, party.holder, CAST(NULL AS bigint), '', '', '' FROM party
-UNION ALL
-SELECT party.person, party.holder, CAST(member.group_id AS bigint), '', '', ''
-  FROM party JOIN portal_person_groups member ON member.person_id = party.holder"""
+SELECT party.holder, member.group_id, held."right", held.role, held.stage
+  FROM party LEFT JOIN portal_person_groups member ON member.person_id = party.holder
+  LEFT JOIN portal_team team ON team.group_id = member.group_id
+  LEFT JOIN portal_grant held
+    ON held.team_id = team.id AND held.project_id IS NULL AND held.portfolio_id IS NULL AND held.revoked_at IS NULL
+   AND (held.until IS NULL OR held.until > :now)"""
 
 # The first rows of every single holder, to be merged. Read together, as `user in ... or group in ...`, a database walks
 # through all that they hold or through all projects, however few the page shows.
@@ -80,6 +87,33 @@ SELECT key FROM (
                   WHERE lane.project_id = project.project_id AND stage.slug IN (:stages)) {within}
    ORDER BY project_key {order} LIMIT :limit
 ) AS part"""
+
+# PostgreSQL plans each part of a long union anew, which takes longer than to answer it; this is one part for all of a
+# person's groups. Their estate rights and whether they stand in for anybody come along, for whom it is not enough.
+_KEYS_AT_ONCE = """
+SELECT held."right", held.stage, NULL FROM portal_grant held
+ WHERE held.project_id IS NULL AND held.portfolio_id IS NULL AND held.revoked_at IS NULL
+   AND (held.until IS NULL OR held.until > :now)
+   AND (held.person_id = :person OR held.team_id = ANY (ARRAY(
+     SELECT team.id FROM portal_team team JOIN portal_person_groups member ON member.group_id = team.group_id
+      WHERE member.person_id = :person)))
+UNION ALL
+SELECT '', 'lent', NULL WHERE EXISTS (
+  SELECT 1 FROM portal_delegation
+   WHERE delegate_id = :person AND starts_at <= :now AND until > :now AND ended_at IS NULL)
+UNION ALL
+SELECT '', '', key FROM (
+  (SELECT DISTINCT project_key AS key FROM portal_laneuserobjectpermission
+    WHERE user_id = :person AND (until IS NULL OR until > :now) {which} {within}
+    ORDER BY project_key {order} LIMIT :limit)
+  UNION
+  SELECT firsts.project_key FROM portal_person_groups member CROSS JOIN LATERAL (
+    SELECT DISTINCT project_key FROM portal_lanegroupobjectpermission
+     WHERE group_id = member.group_id AND (until IS NULL OR until > :now) {which} {within}
+     ORDER BY project_key {order} LIMIT :limit) firsts
+   WHERE member.person_id = :person
+  ORDER BY key {order} LIMIT :limit
+) AS page"""
 
 _SIGNING = "SELECT id FROM auth_permission WHERE substr(codename, 1, 5) = :signing"
 _NO_SIGNING = f"AND permission_id NOT IN ({_SIGNING})"
@@ -113,9 +147,7 @@ def rows_of(people: Collection[Person], lanes: Collection[int], now: datetime) -
     """What counts for these people on the estate and on these lanes, unweighed, in one query."""
     if not people:
         return []
-    found = _read(
-        [(_PARTY + _ON_ESTATE + (_ON_LANES if lanes else ""), {**_asked(people, now), "lanes": lanes})]
-    )
+    found = _read(_PARTY + _ON_ESTATE + (_ON_LANES if lanes else ""), people, now, lanes)
     return [
         # Rows on lanes say the codename itself; grants the right and the role.
         Row(
@@ -132,16 +164,13 @@ def rows_of(people: Collection[Person], lanes: Collection[int], now: datetime) -
 def parties(person: Person, now: datetime) -> tuple[Party, Party]:
     """The person, and whoever lends to them, each with groups and estate rights; in one query."""
     found: tuple[Any, Any] = ((set(), set(), set()), (set(), set(), set()))
-    for _person, holder, group, right, role, stage in _read(
-        [(_PARTY + _ON_ESTATE + _MEMBERS, _asked([person], now))]
-    ):
+    for holder, group, right, role, stage in _read(_PARTY + _WITH_GROUPS, [person], now):
         people, groups, estate = found[_uuid(holder) != person.pk]
-        if right:
-            estate.add((right, role, stage))
-        elif group is not None:
+        people.add(_uuid(holder))
+        if group is not None:
             groups.add(group)
-        else:
-            people.add(_uuid(holder))
+        if right is not None:
+            estate.add((right, role, stage))
     own, lent = (Party(*map(frozenset, some)) for some in found)
     return own, lent
 
@@ -151,78 +180,89 @@ def parties(person: Person, now: datetime) -> tuple[Party, Party]:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """So many of a list by key: the first after a key, the last before one (backwards), or from the start."""
+    """So many of a list by key: those after a key, or backwards those before it; without a key from the list's end."""
 
     limit: int
-    after: str = ""
-    before: str = ""
+    edge: str = ""
+    backwards: bool = False
 
 
-def keys_in(
-    window: Window,
-    own: Party,
-    lent: Party,
-    *,
-    signs: bool,
-    stages: Collection[str],
-    only: Collection[int] | None,
-    now: datetime,
-) -> list[str]:
-    """Keys in the window of projects on which a party holds a row, or that have one of these stages; in one query.
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a window is read with: no rights to sign without `signs`; `only` these projects, by id (None: all)."""
 
-    Without `signs` rights to sign are left out; `only` are the projects to keep to, by id.
+    window: Window
+    signs: bool
+    only: Collection[int] | None
+    now: datetime
+
+    def filled(self, text: str, values: list[Any], which: str, **given: Any) -> str:
+        """A text with what narrows it and its values put in."""
+        window = self.window
+        within = f"AND project_key {'<' if window.backwards else '>'} :edge " if window.edge else ""
+        within += "" if self.only is None else "AND project_id IN (:only)"
+        text = text.replace("{which}", which).replace("{within}", within).replace("{order}", self.order)
+        given |= {"signing": SIGN_PREFIX, "lendable": DELEGABLE}
+        given |= {"now": self.now, "limit": window.limit, "edge": window.edge, "only": self.only}
+        return _filled(text, given, values)
+
+    @property
+    def order(self) -> str:
+        return "DESC" if self.window.backwards else "ASC"
+
+    @property
+    def own(self) -> str:
+        return "" if self.signs else _NO_SIGNING
+
+
+def keys_at_once(person: Person, listing: Listing) -> tuple[set[tuple[str, str]], bool, list[str]]:
+    """Their own estate rights as (right, stage), whether they stand in for anybody, and keys of what they hold rows on.
+
+    In one query, on PostgreSQL only.
     """
-    within = ""
-    if window.before:
-        within += "AND project_key < :edge "
-    elif window.after:
-        within += "AND project_key > :edge "
-    if only is not None:
-        within += "AND project_id IN (:only)"
-    order = "DESC" if window.before else "ASC"
-    given = {
-        "now": now,
-        "limit": window.limit,
-        "edge": window.before or window.after,
-        "only": only,
-        "signing": SIGN_PREFIX,
-        "lendable": DELEGABLE,
-        "stages": stages,
-    }
-    parts = []
-    for party, which in ((own, "" if signs else _NO_SIGNING), (lent, _LENDABLE)):
+    values: list[Any] = []
+    text = listing.filled(_KEYS_AT_ONCE, values, listing.own, person=person.pk)
+    with connection.cursor() as cursor:
+        cursor.execute(text, values)
+        found = cursor.fetchall()
+    keys = [key for _right, _stage, key in found if key]
+    estate = {(right, stage) for right, stage, key in found if right}
+    return estate, ("", "lent", None) in found, keys
+
+
+def keys_in(listing: Listing, own: Party, lent: Party, stages: Collection[str]) -> list[str]:
+    """Keys of projects on which a party holds a row, or that have one of these stages; in one query."""
+    parts: list[str] = []
+    values: list[Any] = []
+    for party, which in ((own, listing.own), (lent, _LENDABLE)):
         for table, column, holders in (
             ("portal_laneuserobjectpermission", "user_id", party.people),
             ("portal_lanegroupobjectpermission", "group_id", party.groups),
         ):
-            text = _KEYS_OF_HOLDER.format(table=table, holder=column, which=which, within=within, order=order)
-            parts += [(text, {**given, "holder": holder}) for holder in holders]
+            text = _KEYS_OF_HOLDER.replace("{table}", table).replace("{holder}", column)
+            parts += [listing.filled(text, values, which, holder=holder) for holder in holders]
     if stages:
-        parts.append((_KEYS_OF_STAGES.format(within=within, order=order), given))
+        parts.append(listing.filled(_KEYS_OF_STAGES, values, "", stages=stages))
     if not parts:
         return []
-    return [key for (key,) in _read(parts, f"ORDER BY key {order} LIMIT :limit", given)]
+    with connection.cursor() as cursor:
+        text = f"{' UNION '.join(parts)} ORDER BY key {listing.order} LIMIT %s"
+        cursor.execute(text, [*values, listing.window.limit])
+        return [key for (key,) in cursor.fetchall()]
 
 
 # --- asking ----------------------------------------------------------------------------------------------------------
 
 
-def _asked(people: Collection[Person], now: datetime) -> dict[str, Any]:
-    able = [person.pk for person in people if person.kind == Person.Kind.PERSON]
-    return {"people": [person.pk for person in people], "able": able, "now": now}
-
-
 def _read(
-    parts: Collection[tuple[str, dict[str, Any]]], end: str = "", given: dict[str, Any] | None = None
+    text: str, people: Collection[Person], now: datetime, lanes: Collection[int] = ()
 ) -> list[tuple[Any, ...]]:
-    """The rows of the union of these statements, each with its own values."""
+    able = [person.pk for person in people if person.kind == Person.Kind.PERSON]
+    given = {"people": [person.pk for person in people], "able": able, "now": now, "lanes": lanes}
     values: list[Any] = []
-    text = " UNION ".join(_filled(part, some, values) for part, some in parts)
-    if end:
-        text += " " + _filled(end, given or {}, values)
     with connection.cursor() as cursor:
-        cursor.execute(text, values)
-        return cursor.fetchall()
+        cursor.execute(_filled(text, given, values), values)
+        return list(cursor.fetchall())
 
 
 def _filled(text: str, given: dict[str, Any], values: list[Any]) -> str:

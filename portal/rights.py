@@ -18,7 +18,7 @@ from portal.holders import grantors
 from portal.models import Grant, Lane, Person, Portfolio, Project, Right
 from portal.models.grant import codename
 from portal.reach import Window
-from portal.seen import lanes_with, projects_in, visible_projects
+from portal.seen import cut, lanes_with, projects_in, visible_projects
 
 __all__ = [
     "Held",
@@ -29,6 +29,7 @@ __all__ = [
     "check",
     "check_estate",
     "codename",
+    "cut",
     "held_by",
     "held_on",
     "lanes_with",

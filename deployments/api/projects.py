@@ -20,6 +20,7 @@ from portal.api.auth import acting
 from portal.api.fields import At, Words
 from portal.api.inputs import Input, checked
 from portal.api.listing import Listing
+from portal.api.paging import Pages
 from portal.api.people import PersonSerializer
 from portal.errors import Invalid
 from portal.lookups import project_for
@@ -117,7 +118,8 @@ class Projects(Listing):
     ordering = ("key",)
 
     def get_queryset(self) -> QuerySet[Any]:
-        return projects_of(self.person)
+        assert isinstance(self.paginator, Pages)
+        return projects_of(self.person, self.paginator.window(self.request))
 
     def shown(self, rows: list[Any]) -> list[Any]:
         return project_rows(self.person, rows)

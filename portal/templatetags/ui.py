@@ -300,6 +300,12 @@ def pages(context: Context, page: Any) -> dict[str, Any]:
     return {"page": page, "request": context.get("request")}
 
 
+@register.inclusion_tag("components/stretch.html", takes_context=True)
+def stretch(context: Context, stretch: Any) -> dict[str, Any]:
+    """Lead on in a list that is read by stretches; the rest of the query string stays."""
+    return {"stretch": stretch, "request": context.get("request")}
+
+
 @dataclass(frozen=True, slots=True)
 class DiffLine:
     """One line of a difference; `kind` is add, del, same or head; numbers are 1-based or None."""
