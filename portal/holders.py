@@ -47,7 +47,7 @@ def holders(lane: Lane, name: str) -> list[Person]:
 def holders_on(wanted: Mapping[int, Collection[str]]) -> dict[tuple[int, str], list[Holding]]:
     """As `holders`, for codenames by lane id: (lane id, codename) -> people by name, in seven queries however many.
 
-    One more for those who stand in for somebody, and two to weigh what these hold.
+    One more for those who stand in for somebody, and two to read and weigh what these hold.
     """
     now = timezone.now()
     every = {name for names in wanted.values() for name in names}

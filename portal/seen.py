@@ -37,7 +37,7 @@ def visible_projects(person: Person) -> QuerySet[Project]:
     if "" not in reach.stages():
         ids: list[QuerySet[Any, Any]] = [rows.values("project_id") for rows in reach.rows()]
         if stages := reach.stages():
-            ids.append(Lane.objects.filter(stage__slug__in=stages).values("project_id"))
+            ids.append(Lane.objects.filter(stage__slug__in=stages).order_by().values("project_id"))
         projects = projects.filter(pk__in=_together(ids))
     only = _only(person)
     return projects if only is None else projects.filter(pk__in=only)
@@ -174,7 +174,7 @@ def _lent_signing(reach: _Reach) -> QuerySet[Any, Any]:
         for name, slugs in sorted(stages.items())
     ]
     roles = Lane.objects.annotate(roles=reduce(add, held))
-    return roles.filter(roles=1, pk__in=_together(there)).values("pk")
+    return roles.filter(roles=1, pk__in=_together(there)).order_by().values("pk")
 
 
 def _lanes(rows: Collection[QuerySet[Any]], stages: Collection[str]) -> list[QuerySet[Any, Any]]:
@@ -189,7 +189,7 @@ def _lanes(rows: Collection[QuerySet[Any]], stages: Collection[str]) -> list[Que
 def _together(ids: list[QuerySet[Any, Any]]) -> QuerySet[Any, Any]:
     """All these ids; a plain union, into which a database can carry what else is asked of a row."""
     if not ids:
-        return Lane.objects.none().values("pk")
+        return Lane.objects.none().order_by().values("pk")
     return ids[0].union(*ids[1:], all=True) if len(ids) > 1 else ids[0]
 
 

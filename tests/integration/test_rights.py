@@ -21,6 +21,7 @@ from portal.actions.estate import NewPlace, NewStage
 from portal.errors import Absent, Forbidden
 from portal.holders import holders, holders_on
 from portal.models import (
+    Delegation,
     Grant,
     Lane,
     LaneGroupObjectPermission,
@@ -31,6 +32,7 @@ from portal.models import (
     Right,
     Team,
 )
+from portal.models.person import Scope
 from portal.projecting import project_grants
 from tests.cast import Cast, imported, lane
 
@@ -390,6 +392,51 @@ def test_an_estate_right_on_one_stage_reaches_projects_that_have_it(cast: Cast, 
     assert not rights.visible_projects(cast.otto).exists()
 
 
+def stands_in(cast: Cast, person: Person, delegate: Person) -> None:
+    now = timezone.now()
+    Delegation.objects.create(
+        person=person, delegate=delegate, starts_at=now, until=now + HOUR, why="Away.", made_by=cast.ada
+    )
+
+
+def test_two_lent_roles_strike_each_other_out_and_still_let_see(cast: Cast) -> None:
+    stands_in(cast, cast.fay, cast.otto)
+    assert rights.can(cast.otto, Right.SIGN, cast.prod, role="fairness")
+    assert cast.prod in rights.lanes_with(cast.otto, [Right.SIGN])
+    stands_in(cast, cast.eli, cast.otto)
+    assert rights.held_on(cast.otto, [cast.prod])[cast.prod.pk] == frozenset()
+    assert not rights.lanes_with(cast.otto, [Right.SIGN]).exists()
+    assert list(rights.visible_projects(cast.otto)) == [cast.churn]
+    with pytest.raises(Forbidden):
+        rights.check(cast.otto, Right.SIGN, cast.prod, role="fairness")
+    # A role of one's own stays, and the lent ones do not count beside it.
+    grants.grant(
+        by=cast.ada, person=cast.otto, right=Right.SIGN, role="model-risk", project=cast.churn, why="Signs."
+    )
+    assert rights.held_on(cast.otto, [cast.prod])[cast.prod.pk] == {"sign_model-risk"}
+    assert cast.prod in rights.lanes_with(cast.otto, [Right.SIGN])
+
+
+def test_a_token_adds_nothing_and_never_signs(cast: Cast) -> None:
+    grants.grant(
+        by=cast.ada, person=cast.dev, right=Right.SIGN, role="fairness", project=cast.churn, why="Signs too."
+    )
+    cast.mona.scope = Scope(frozenset({"promote", "manage"}))
+    assert rights.held_on(cast.mona, [cast.prod])[cast.prod.pk] == {
+        "promote"
+    }  # she has no right to view as such
+    assert list(rights.visible_projects(cast.mona)) == [cast.churn]
+    assert not rights.lanes_with(cast.mona, [Right.VIEW]).exists()
+    cast.dev.scope = Scope(frozenset({"sign", "sign_fairness", "request"}))
+    assert rights.held_on(cast.dev, [cast.prod])[cast.prod.pk] == {"view", "request"}
+    assert not rights.lanes_with(cast.dev, [Right.SIGN]).exists()
+    cast.dev.scope = Scope(frozenset({"request"}), projects=frozenset({cast.maint.pk}))
+    assert not rights.visible_projects(cast.dev).exists()
+    assert not rights.projects_in(cast.dev, rights.Window(5)).exists()
+    cast.ada.scope = Scope(frozenset(), projects=frozenset({cast.maint.pk}))
+    assert list(rights.projects_in(cast.ada, rights.Window(5))) == [cast.maint]
+
+
 # --- how many queries ------------------------------------------------------------------------------------------------
 
 
@@ -415,3 +462,22 @@ def test_fifty_lanes_take_as_many_queries_as_one(
         with CaptureQueriesContext(connection) as asked:
             holders_on({one.pk: ["request", "promote", "sign_fairness"] for one in wanted})
         assert len(asked) == 6
+
+
+def test_a_check_takes_one_query_and_a_page_of_projects_a_few(
+    cast: Cast, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    lanes = {one: lane(cast.churn, one) for one in ("qa", "prod")}
+    for person, right in ((cast.dev, Right.REQUEST), (cast.mona, Right.PROMOTE), (cast.nora, Right.AUDIT)):
+        with django_assert_num_queries(1):
+            rights.check(person, right, lanes["prod"])
+    Grant.objects.create(person=cast.otto, right=Right.AUDIT, stage="qa", why="QA.", given_by=cast.ada)
+    stands_in(cast, cast.fay, cast.eli)
+    with django_assert_num_queries(1):
+        rights.check(cast.otto, Right.AUDIT, lanes["qa"])
+    for person, number in ((cast.dev, 2), (cast.ada, 2), (cast.otto, 4), (cast.eli, 4)):
+        with CaptureQueriesContext(connection) as asked:
+            list(rights.projects_in(person, rights.Window(5))[:5])
+        # Without PostgreSQL's shorter way it is always one to reach and one to list, and the rows.
+        assert len(asked) == (number if connection.vendor == "postgresql" else 3)
+        assert not [query["sql"] for query in asked if "COUNT(" in query["sql"].upper()]
