@@ -22,8 +22,13 @@ class EventKind(models.TextChoices):
     TOKEN_MADE = "token.made", _("Token made")
     TOKEN_REVOKED = "token.revoked", _("Token revoked")
     NODE_ADDED = "node.added", _("Node added")
+    NODE_CHANGED = "node.changed", _("Node changed")
+    NODE_REMOVED = "node.removed", _("Node removed")
     PIPELINE_ADDED = "pipeline.added", _("Pipeline added")
+    PIPELINE_CHANGED = "pipeline.changed", _("Pipeline changed")
+    PIPELINE_REMOVED = "pipeline.removed", _("Pipeline removed")
     PROJECT_IMPORTED = "project.imported", _("Project imported")
+    PROJECT_RERULED = "project.reruled", _("Tier changed")
     PORTFOLIO_ADDED = "portfolio.added", _("Portfolio added")
     PORTFOLIO_GAINED = "portfolio.gained", _("Project put into portfolio")
     PORTFOLIO_LOST = "portfolio.lost", _("Project taken out of portfolio")
@@ -99,6 +104,10 @@ SHAPES: dict[EventKind, Shape] = {
     K.TOKEN_MADE: _shape("{actor} made the API token {prefix}…", "prefix", "name*", "expires_at"),
     K.TOKEN_REVOKED: _shape("{actor} revoked the API token {prefix}…", "prefix"),
     K.NODE_ADDED: _shape("Node {node} ({kind}) was added", "node", "kind", "url"),
+    K.NODE_CHANGED: _shape("Node {node} was changed", "node", "before", "after"),
+    K.NODE_REMOVED: _shape("Node {node} was removed", "node"),
+    K.PIPELINE_CHANGED: _shape("Pipeline {pipeline} was changed", "pipeline", "before", "after"),
+    K.PIPELINE_REMOVED: _shape("Pipeline {pipeline} was removed", "pipeline"),
     K.PIPELINE_ADDED: _shape(
         "Pipeline {pipeline} was added with stages {stages}", "pipeline", "stages", "places"
     ),
@@ -110,6 +119,14 @@ SHAPES: dict[EventKind, Shape] = {
         "pipeline",
         "team",
         "dss_owner*",
+    ),
+    K.PROJECT_RERULED: _shape(
+        "{actor} put {name} under other rules: before {before}, now {after}",
+        "name",
+        "before",
+        "after",
+        "change",
+        "asked_by",
     ),
     K.PORTFOLIO_ADDED: _shape("Portfolio {name} was added", "portfolio", "name"),
     K.PORTFOLIO_GAINED: _shape("{actor} put {name} into portfolio {portfolio}", "portfolio", "name"),
@@ -163,6 +180,7 @@ SHAPES: dict[EventKind, Shape] = {
     K.POLICY_PUBLISHED: _shape(
         "{actor} published policy {policy} version {version}",
         "policy",
+        "change",
         "version",
         "digest",
         "source",

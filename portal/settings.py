@@ -262,6 +262,9 @@ COOLING_OFF_SECONDS: float = env.float("COOLING_OFF_SECONDS", default=0.0 if DEM
 # Who knows what a kind of change does: instances of portal.actions.changes.Kind, named because nobody imports upward.
 CHANGES: dict[str, str] = {
     "rights": "portal.actions.edits.RIGHTS",
+    "policy": "governance.actions.policies.POLICIES",
+    "tier": "governance.actions.tiers.TIERS",
+    "estate": "portal.actions.landscape.ESTATE",
 }
 
 # A lease is how long a worker may be silent inside one step before another may take the step over.

@@ -155,7 +155,7 @@ class _Rights:
                 field="grant",
             )
         for grant in standing:
-            grants.revoke(by=by, grant=grant, why=op["why"], change=change.pk)
+            grants.revoke(by=by, grant=grant, why=op["why"], change=change)
             known.went(grant)
         if op["op"] == "revoke":
             return
@@ -170,7 +170,7 @@ class _Rights:
             portfolio=known.portfolio(op),
             stage=op.get("stage", ""),
             until=_until(op),
-            change=change.pk,
+            change=change,
             given_by=asked_by,
         )
 

@@ -12,7 +12,7 @@ from portal import ledger, rights
 from portal.errors import Forbidden, Invalid, Refused
 from portal.event_kinds import EventKind
 from portal.holders import grantors
-from portal.models import Grant, Lane, Person, Portfolio, Project, Right, Stage, Team
+from portal.models import Change, Grant, Lane, Person, Portfolio, Project, Right, Stage, Team
 from portal.models.grant import IN_USE
 from portal.projecting import project_grants
 
@@ -35,12 +35,12 @@ def grant(
     portfolio: Portfolio | None = None,
     stage: str = "",
     until: datetime | None = None,
-    change: int | None = None,
+    change: Change | None = None,
     given_by: Person | None = None,
 ) -> Grant:
     """Give a right to a person or team on a project or a portfolio, or on the whole estate when both are None.
 
-    `change` is the number of the change it is part of, `given_by` who proposed that (default: `by`, who applies it).
+    `change` is what it is part of, `given_by` who proposed that (default: `by`, who applies it).
 
     Raises Invalid naming the field, Absent/Forbidden for who may grant.
     """
@@ -106,6 +106,7 @@ def grant(
                     until=until,
                     why=why.strip(),
                     given_by=given_by or by,
+                    change=change,
                 )
         except IntegrityError as error:
             raise Invalid(
@@ -122,7 +123,7 @@ def grant(
             subject=f"grant:{given.pk}",
             until=until.isoformat() if until else None,
             why=given.why,
-            change=change,
+            change=change and change.pk,
             **_facts(given),
         )
         return given
@@ -163,7 +164,7 @@ def first_grant(*, by: Person, person: Person) -> Grant:
         return given
 
 
-def revoke(*, by: Person, grant: Grant, why: str, change: int | None = None) -> None:
+def revoke(*, by: Person, grant: Grant, why: str, change: Change | None = None) -> None:
     """Take a right back; it is gone at once, also for what is already under way."""
     check_grantor(by, grant.project, grant.portfolio)
     _check_why(why)
@@ -181,7 +182,7 @@ def revoke(*, by: Person, grant: Grant, why: str, change: int | None = None) -> 
             project=grant.project.key if grant.project else "",
             subject=f"grant:{grant.pk}",
             why=why.strip(),
-            change=change,
+            change=change and change.pk,
             **_facts(grant),
         )
 

@@ -6,9 +6,10 @@ from portal.models.content import Content
 from portal.models.delegation import Delegation
 from portal.models.estate import Node, Pipeline, Place, Stage
 from portal.models.event import Checkpoint, Disclosure, Event, LedgerHead
-from portal.models.grant import Grant, LaneGroupObjectPermission, LaneUserObjectPermission, Right
+from portal.models.grant import Grant, LaneGroupObjectPermission, LaneUserObjectPermission
 from portal.models.person import Person, Team, Token
 from portal.models.project import Lane, Portfolio, Project
+from portal.models.right import Right
 
 __all__ = [
     "Bundle",

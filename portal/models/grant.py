@@ -9,24 +9,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
+from portal.models.change import Change
 from portal.models.person import Person, Team
 from portal.models.project import Lane, Portfolio, Project
-
-
-class Right(models.TextChoices):
-    """What can be granted, as a person reads it."""
-
-    VIEW = "view", _("see the project")
-    REQUEST = "request", _("ask for a promotion")
-    PROMOTE = "promote", _("start a promotion")
-    ROLL_BACK = "roll_back", _("roll back")
-    SIGN = "sign", _("sign")
-    WAIVE = "waive", _("waive a requirement")
-    MANAGE = "manage", _("manage rights and settings")
-    AUDIT = "audit", _("read the ledger and make reports")
-    BREAK_GLASS = "break_glass", _("promote in an emergency")
-    OVERRIDE_FREEZE = "override_freeze", _("promote during a freeze")
-
+from portal.models.right import Right
 
 SIGN_PREFIX = "sign_"
 
@@ -107,6 +93,14 @@ class Grant(models.Model):
     why = models.CharField(max_length=500)
     given_at = models.DateTimeField(default=timezone.now)
     given_by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    change = models.ForeignKey(
+        Change,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="grants",
+        help_text=_("what gave it"),
+    )
     revoked_at = models.DateTimeField(null=True, blank=True)
     revoked_by = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
 
