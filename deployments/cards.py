@@ -131,7 +131,7 @@ def verdict_bar(
             names()(holder.person) for holder in judged.case.holders if holder.role == "right:promote"
         )
         then = _("%(bundle)s can go to %(stage)s now.")
-        why_not = why_not_promoter(person, request, judged.case)
+        why_not = why_not_promoter(person, judged)
         if Right.PROMOTE.value not in held:
             then = (
                 _("%(names)s can bring %(bundle)s to %(stage)s now.")

@@ -23,7 +23,9 @@ class BundleForm(forms.Form):
     bundle_id = forms.CharField(
         label=_("Bundle id"), max_length=100, help_text=_("Such as v4. It never changes afterwards.")
     )
-    notes = forms.CharField(label=_("What is new"), required=False, widget=forms.Textarea(attrs={"rows": 2}))
+    notes = forms.CharField(
+        label=_("What is new"), required=False, max_length=5000, widget=forms.Textarea(attrs={"rows": 2})
+    )
 
 
 class AskForm(forms.Form):
@@ -35,6 +37,7 @@ class AskForm(forms.Form):
     stage = forms.ChoiceField(label=_("To"), choices=())
     why = forms.CharField(
         label=_("Why"),
+        max_length=5000,
         widget=forms.Textarea(attrs={"rows": 2}),
         help_text=_("Reviewers and auditors read this."),
     )

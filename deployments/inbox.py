@@ -88,7 +88,7 @@ def _starts(person: Person, request: DeploymentRequest, judged: Judged, held: fr
         judged.verdict.met
         and Right.PROMOTE.value in held
         and not request.held
-        and not why_not_promoter(person, request, judged.case)
+        and not why_not_promoter(person, judged)
     )
 
 

@@ -80,15 +80,22 @@ def judge_many(requests: Sequence[DeploymentRequest]) -> dict[int, Judged | Refu
     }
 
 
-def why_not_promoter(person: Person, request: DeploymentRequest, case: Case) -> str:
-    """The sentence for somebody who signed for what this would deploy and so cannot start it, or an empty text."""
-    parts = request.bundle.parts
-    for fact in case.signoffs:
-        about = all(parts.get(part, "") == digest for part, digest in fact.covered.items())
-        if fact.person == str(person.pk) and not fact.withdrawn and about:
-            return _(
-                "You signed for this bundle, so somebody else has to start its promotion. Your signature stands."
-            )
+def signature_counts(person: Person, judged: Judged) -> bool:
+    """Whether a signature of this person is among those that the verdict counts."""
+    return any(
+        word["person"] == str(person.pk)
+        for finding in judged.verdict.findings
+        if finding.kind == "sign_off"
+        for word in finding.params["given"]
+    )
+
+
+def why_not_promoter(person: Person, judged: Judged) -> str:
+    """The sentence for somebody whose signature counts here and who so cannot start the promotion, or an empty text."""
+    if signature_counts(person, judged):
+        return _(
+            "You signed for this bundle, so somebody else has to start its promotion. Your signature stands."
+        )
     return ""
 
 

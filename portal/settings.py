@@ -276,6 +276,9 @@ DSS_KEY_DIR: str = env.str("DSS_KEY_DIR", default="")
 DSS_KEY_PREFIX = "COUNTERSIGN_DSS_KEY_"
 DSS_CONNECT_SECONDS: float = env.float("DSS_CONNECT_SECONDS", default=5.0)
 DSS_READ_SECONDS: float = env.float("DSS_READ_SECONDS", default=60.0)
+# The most that is taken of one stream: a bundle's archive, which is kept in a temporary file meanwhile, or a dataset.
+DSS_STREAM_MB: float = env.float("DSS_STREAM_MB", default=8192.0)
+DSS_STREAM_SECONDS: float = env.float("DSS_STREAM_SECONDS", default=3600.0)
 
 # --- proof --------------------------------------------------------------------------------------------------
 # The Ed25519 key that signs checkpoints and statements: a PEM file, made on first use in the demo only.

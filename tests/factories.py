@@ -130,7 +130,7 @@ class _Stream:
 def answering(module: Any, dss: Dss) -> Iterator[None]:
     """Let an action's module reach `dss` instead of a node."""
 
-    def connect(_node: Node) -> Dss:
+    def connect(_node: Node, **_options: Any) -> Dss:
         return dss
 
     with patch.object(module, "connect", connect):

@@ -30,6 +30,9 @@ def stop(request: HttpRequest, key: str, number: int) -> HttpResponse:
     """Say what stopping will do, ask why (and, once something live changed, what then), and stop."""
     person = person_of(request)
     promotion = _found(person, key, number)
+    if request.method == "GET" and promotion.is_over:
+        messages.info(request, _("This promotion is over, so there is nothing to stop."))
+        return redirect("request", key, promotion.request_id)
     form = StopForm(request.POST or None, live=promotion.live_at is not None)
     if request.method == "POST" and form.is_valid():
         with told_by(form):
@@ -53,6 +56,11 @@ def release(request: HttpRequest, key: str, number: int) -> HttpResponse:
     """Say what letting go of the lane means, ask why, and do it."""
     person = person_of(request)
     promotion = _found(person, key, number)
+    if request.method == "GET" and not (promotion.is_over and promotion.holds_lane):
+        messages.info(
+            request, _("This promotion does not hold %(stage)s.") % {"stage": promotion.lane.stage.name}
+        )
+        return redirect("request", key, promotion.request_id)
     form = ReasonForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         with told_by(form):

@@ -123,6 +123,12 @@ def _told(error: exceptions.APIException) -> Response:
     sentences = {
         exceptions.NotAuthenticated: _("Sign in, or send an API token: “Authorization: Bearer csn_…”."),
         exceptions.NotFound: rights.absent().sentence,
+        exceptions.MethodNotAllowed: _(
+            "This address does not take that method. The schema says which it takes."
+        ),
+        exceptions.NotAcceptable: _("Answers here are JSON; ask for application/json."),
+        exceptions.UnsupportedMediaType: _("Send JSON, with “Content-Type: application/json”."),
+        exceptions.ParseError: _("What was sent is not readable JSON. Check quotes, commas and brackets."),
     }
     codes = error.get_codes()
     sentence = sentences.get(type(error), str(error.detail))

@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from portal.canonical import NotCanonical, canonical, loads_strict
 from portal.dss.archive import CHUNK, Entry, ManifestError, entries, unpack
+from portal.dss.texts import keepable
 
 __all__ = [
     "PARTS",
@@ -286,7 +287,7 @@ def _digest(source: IO[bytes], entry: Entry) -> tuple[str, Any]:
 def _fact(value: Any) -> str | int | None:
     # A manifest is as hostile as the rest: only what fits a table cell, or a short note, is shown.
     if isinstance(value, str):
-        return value[:2000]
+        return keepable(value)[:2000]
     return value if isinstance(value, int) else None
 
 

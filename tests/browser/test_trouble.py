@@ -7,8 +7,9 @@ import re
 
 from playwright.sync_api import expect
 
-from portal.demo.cast import DEV, FAY, MONA, OLGA, PROJECT
-from portal.demo.story import Story
+from portal.demo.cast import ADA, DEV, FAY, MONA, OLGA, PROJECT
+from portal.demo.processes import Demo
+from portal.demo.story import Story, play
 from tests.browser.conftest import Desk, look_until, sign_in
 from tests.browser.test_journey import fill_signature, write_intended_use
 
@@ -52,3 +53,23 @@ def test_what_changed_since_the_page_was_opened_is_not_signed(told: Story, desk:
     fill_signature(fay)
     expect(fay.get_by_role("status").first).to_contain_text("Signed: ")
     assert len(list(told.by(DEV).every(f"projects/{PROJECT}/bundles/v3/signoffs/"))) == before + 1
+
+
+def test_a_second_demo_leaves_what_people_did_and_goes_on(told: Story, demo: Demo) -> None:
+    play(demo, lambda _line: None)  # writes down that every chapter was played
+    ada, dev, number = told.by(ADA), told.by(DEV), told.asked("v3", "prod")
+    dev.post(f"requests/{number}/withdraw/", why="Not any more.")
+    (grant,) = [
+        one
+        for one in ada.every("grants/", project=PROJECT)
+        if one["right"] == "promote" and one["stage"] == "prod" and one["person"]
+    ]
+    ada.post(f"grants/{grant['id']}/revoke/", why="Another job.")
+    said: list[str] = []
+    report = play(demo, said.append)
+    assert report.read_bytes().startswith(b"%PDF")
+    assert "since then somebody changed it" in "".join(said)
+    assert dev.get(f"requests/{number}/")["status"] == "withdrawn"
+    assert grant["id"] not in [one["id"] for one in ada.every("grants/", project=PROJECT)]
+    held = [one["right"] for one in ada.every("grants/", project=PROJECT) if one["stage"] == "prod"]
+    assert "promote" not in held

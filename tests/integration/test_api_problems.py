@@ -172,4 +172,15 @@ def test_a_database_that_is_away_is_503(cast: Cast, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_cursor_that_is_made_up(cast: Cast) -> None:
-    assert session(cast.olga).refused(404, "get", "projects/?cursor=made-up")["status"] == 404
+    found = session(cast.olga).refused(400, "get", "projects/?cursor=made-up")
+    assert (found["code"], found["field"]) == ("cursor_invalid", "cursor")
+    assert "first page" in found["detail"]
+
+
+@pytest.mark.parametrize("size", ["0", "-1", "abc", "²", "", "9999999"])
+def test_a_page_of_no_size(cast: Cast, size: str) -> None:
+    assert session(cast.olga).refused(400, "get", f"projects/?page_size={size}")["field"] == "page_size"
+
+
+def test_more_than_a_page_holds_gives_a_full_one(cast: Cast) -> None:
+    assert len(session(cast.olga).rows("projects/?page_size=100000")) == 1

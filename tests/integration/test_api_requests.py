@@ -74,6 +74,14 @@ def test_a_bundle_not_registered_cannot_be_asked_for(cast: Cast) -> None:
     assert found["detail"] == "Bundle v1 is being registered, so nothing can be asked for it yet."
 
 
+def test_a_bundle_that_runs_there_already_cannot_be_asked_for(cast: Cast) -> None:
+    runs_in(cast, bundle_registered(cast), cast.qa)
+    found = session(cast.dev).refused(409, "post", "requests/", WISH)
+    assert found["code"] == "bundle_runs_already"
+    assert found["detail"].startswith("Bundle v1 runs in QA already and completed its watch there")
+    assert told("access.refused").subject == Bundle.objects.get().subject
+
+
 def test_a_double_click_asks_once(cast: Cast) -> None:
     bundle_registered(cast)
     made = session(cast.dev).post("requests/", **WISH)
@@ -229,7 +237,7 @@ def test_another_promotion_holds_the_lane(cast: Cast) -> None:
     second = request_at(cast, bundle=bundle_registered(cast, "v2"))
     found = session(cast.mona).refused(409, "post", f"requests/{second.pk}/promote/")
     assert found["code"] == "lane_busy"
-    assert f"({promotion_of(first).pk})" in found["detail"]
+    assert found["detail"].startswith(f"Promotion {promotion_of(first).pk} runs and holds ")
     assert DeploymentRequest.objects.get(pk=second.pk).status == "open"
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from portal import content, ledger
+from portal import content, lease, ledger
 from portal.actions import bundles
 from portal.dss.client import Dss
 from portal.event_kinds import EventKind
@@ -101,6 +101,23 @@ def test_an_archive_that_is_always_damaged(world: World) -> None:
     world.control.fault("truncate", keep=0.5, path="/archive$", honest=True, times=None)
     assert register(asked).status == "asked"
     assert register(asked, times=bundles.ATTEMPTS).status == "failed"
+
+
+def test_an_archive_without_end_is_given_up_at_once(world: World, settings: Any) -> None:
+    asked = ask(world, "endless")
+    settings.DSS_STREAM_MB = 0.001
+    failed = register(asked)
+    assert (failed.status, failed.attempts) == ("failed", 1)
+    assert "more than the limit of 0.001 MB" in failed.problem
+
+
+def test_who_lost_the_lease_leaves_it_to_the_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = ask(world, "taken")
+    with monkeypatch.context() as patch:
+        patch.setattr(lease, "_renew", lambda held, _over: setattr(held, "lost", True))
+        left = register(asked)
+    assert (left.status, left.problem) == ("asked", "")
+    assert register(asked).is_registered
 
 
 def test_somebody_elses_export_is_not_taken_for_ours(world: World) -> None:

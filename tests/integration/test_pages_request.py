@@ -1,8 +1,12 @@
 """A request's page: the gate as a checklist, promoting, following, stopping, releasing, withdrawing."""
 
+import pytest
+
+from deployments.actions import promotions
 from deployments.models import DeploymentRequest, Promotion
 from governance.models import Report
 from portal import ledger
+from portal.errors import Stale
 from portal.event_kinds import EventKind
 from tests.cast import Cast
 from tests.factories import (
@@ -166,7 +170,7 @@ def test_a_promotion_is_stopped_with_a_reason(cast: Cast) -> None:
     assert "Stopped." in words(client.post(path, {"why": "Wrong day."}, follow=True))
     promotion.refresh_from_db()
     assert (promotion.status, promotion.reason) == ("stopped", "Wrong day.")
-    refused(client.post(path, {"why": "Again."}), 409, "so it cannot be changed that way")
+    refused(client.post(path, {"why": "Again."}), 409, "so there is nothing to stop")
 
 
 def test_stopping_after_the_live_change_asks_what_then(cast: Cast) -> None:
@@ -185,6 +189,19 @@ def test_stopping_after_the_live_change_asks_what_then(cast: Cast) -> None:
     refused(
         client.post(release, {"why": "It is fine."}), 409, "This promotion does not hold the lane any more."
     )
+
+
+def test_what_is_over_is_neither_stopped_nor_let_go_of(cast: Cast) -> None:
+    promotion = promotion_of(request_at(cast, "promoting"))
+    went_live(promotion)
+    succeeded(promotion)
+    for verb, sentence in (("stop", "nothing to stop"), ("release", "does not hold")):
+        path = f"/projects/CHURN/promotions/{promotion.pk}/{verb}/"
+        answer = signed_in(cast.mona).get(path, follow=True)
+        assert answer.redirect_chain == [(f"/projects/CHURN/requests/{promotion.request_id}/", 302)]
+        assert sentence in words(answer)
+    with pytest.raises(Stale, match="is over"):
+        promotions.stop(by=cast.mona, promotion=promotion, why="Wrong day.")
 
 
 def test_stopping_needs_the_right(cast: Cast) -> None:
