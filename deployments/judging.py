@@ -13,11 +13,11 @@ from deployments.models import Deployment, DeploymentRequest
 from governance import queries
 from governance.gate import Case, RunningFact, Verdict, case_to_json, instant, judge, verdict_to_json
 from governance.sentences import sentence, title
-from portal import content, ledger
+from portal import content, ledger, rights
 from portal.canonical import digest
 from portal.errors import Refused
 from portal.event_kinds import EventKind
-from portal.models import Bundle, Lane, Person
+from portal.models import Bundle, Lane, Person, Right
 from portal.names import names
 
 CASE_TYPE = "application/vnd.countersign.case+json"
@@ -97,6 +97,15 @@ def why_not_promoter(person: Person, judged: Judged) -> str:
             "You signed for this bundle, so somebody else has to start its promotion. Your signature stands."
         )
     return ""
+
+
+def why_not_asked(request: DeploymentRequest) -> str:
+    """The sentence where whoever asked may not ask for this lane any more, or an empty text: a wish needs its right."""
+    if rights.can(request.requested_by, Right.REQUEST, request.lane):
+        return ""
+    return _(
+        "Whoever asked for this no longer has the right to. Somebody who has it can ask for the bundle again."
+    )
 
 
 def findings_in_words(judged: Judged) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from deployments import attempts
-from deployments.judging import judge_now, record_verdict, why_not_promoter
+from deployments.judging import judge_now, record_verdict, why_not_asked, why_not_promoter
 from deployments.models import PROMOTION_MOVES, REQUEST_MOVES, DeploymentRequest, Promotion, Step
 from governance.gate import Verdict
 from governance.sentences import sentence
@@ -38,6 +38,9 @@ def promote(*, by: Person, request: DeploymentRequest, why: str = "") -> Promoti
             code="why_missing",
             field="why",
         )
+    reason = why_not_asked(request)
+    if reason:
+        refuse(by=by, request=request, action="promote", code="requester_lost_right", reason=reason)
     judged = judge_now(request)
     reason = why_not_promoter(by, judged)
     if reason:

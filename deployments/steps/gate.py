@@ -9,6 +9,7 @@ from deployments.judging import (
     missing_titles,
     record_verdict,
     signature_counts,
+    why_not_asked,
 )
 from deployments.models import Deployment
 from deployments.steps.outcome import Answer, Done, StepFailed, Work
@@ -32,6 +33,9 @@ def pass_gate_again(work: Work) -> Answer:
             ),
             code="starter_lost_right",
         )
+    lost = why_not_asked(work.promotion.request)
+    if lost:
+        raise StepFailed(lost, code="requester_lost_right")
     judged = judge_now(work.promotion.request)
     return _answer(work, "before_live", judged, signed_by_starter=signature_counts(starter, judged))
 

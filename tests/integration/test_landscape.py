@@ -155,7 +155,8 @@ def test_a_team_takes_a_pipeline_only_with_its_own_projects(cast: Cast) -> None:
         ),
         (
             (
-                "nodes: {}\npipelines:\n  p:\n    name: P\n    stages:\n    - stage: qa\n      name: QA\n      places:\n"
+                "nodes: {}\npipelines:\n  p:\n    name: P\n    stages:\n    - stage: qa\n      name: QA\n"
+                "      places:\n"
                 "      - {place: a, deployer: d, infra_id: I, automation: x}\n"
             ),
             9,
