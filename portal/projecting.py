@@ -61,7 +61,7 @@ def project_grants(projects: Iterable[Project], *, stage: str = "") -> None:
 
 
 def _project(ids: list[int]) -> None:
-    locked = Lane.objects.select_for_update(no_key=True, of=("self",)).select_related("stage")
+    locked = Lane.objects.select_for_update(no_key=True, of=("self",)).select_related("stage", "project")
     lanes = list(locked.filter(pk__in=ids).order_by("pk"))
     people, teams = _wanted(lanes)
     _bring("user_id", LaneUserObjectPermission, lanes, people)
@@ -107,7 +107,7 @@ def _wanted(lanes: Collection[Lane]) -> tuple[Wanted, Wanted]:
 
 def _bring(holder: str, model: Any, lanes: Collection[Lane], wanted: Wanted) -> None:
     """Make the rows of these lanes what is wanted, touching only those that differ."""
-    projects = {lane.pk: lane.project_id for lane in lanes}
+    projects = {lane.pk: lane.project for lane in lanes}
     stale: list[int] = []
     moved: list[Any] = []
     missing = {lane: dict(held) for lane, held in wanted.items()}
@@ -129,7 +129,8 @@ def _bring(holder: str, model: Any, lanes: Collection[Lane], wanted: Wanted) -> 
                 **{holder: who},
                 permission_id=held,
                 content_object_id=lane,
-                project_id=projects[lane],
+                project=projects[lane],
+                project_key=projects[lane].key,
                 until=until,
             )
             for lane, some in missing.items()

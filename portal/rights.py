@@ -1,7 +1,7 @@
 """May this person? The one place that answers, default deny.
 
-What is held is portal/held.py's arithmetic; here it becomes answers and refusals. Not in charge of who else holds
-something (portal/holders.py) nor of making the rows (portal/projecting.py).
+What is held is portal/held.py's arithmetic, what is seen portal/seen.py's; here it becomes answers and refusals. Not in
+charge of who else holds something (portal/holders.py) nor of making the rows (portal/projecting.py).
 """
 
 from collections.abc import Collection, Iterable
@@ -13,23 +13,17 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from portal.errors import Absent, Forbidden
-from portal.held import Held, acts, held_by, held_on_estate, principals
+from portal.held import Held, acts, held_by, held_on_estate
 from portal.holders import grantors
-from portal.models import (
-    Grant,
-    Lane,
-    LaneGroupObjectPermission,
-    LaneUserObjectPermission,
-    Person,
-    Portfolio,
-    Project,
-    Right,
-)
-from portal.models.grant import DELEGABLE, SIGN_PREFIX, codename, in_force
+from portal.models import Grant, Lane, Person, Portfolio, Project, Right
+from portal.models.grant import codename
+from portal.reach import Window
+from portal.seen import lanes_with, projects_in, visible_projects
 
 __all__ = [
     "Held",
     "Right",
+    "Window",
     "absent",
     "can",
     "check",
@@ -40,6 +34,7 @@ __all__ = [
     "lanes_with",
     "manages",
     "on_estate",
+    "projects_in",
     "see",
     "see_portfolio",
     "standing_in_for",
@@ -70,7 +65,7 @@ def standing_in_for(person: Person, right: Right, lane: Lane, *, role: str = "")
 
 
 def can(person: Person, right: Right, lane: Lane, *, role: str = "") -> bool:
-    """Whether `check` would let it pass; two queries."""
+    """Whether `check` would let it pass; one query, two where the lane's stage was not read yet."""
     return codename(right, role) in held_on(person, [lane])[lane.pk]
 
 
@@ -157,83 +152,5 @@ def see_portfolio(person: Person, portfolio: Portfolio) -> None:
         raise absent()
 
 
-def visible_projects(person: Person) -> QuerySet[Project]:
-    """Projects the person has any right on; an estate right is one on every project that has its stage."""
-    found = _reached(person, None)
-    if found is None:
-        return Project.objects.none()
-    rows, stages = found
-    projects = Project.objects.all()
-    if "" not in stages:
-        ids = rows[0].values("project_id").union(*(some.values("project_id") for some in rows[1:]))
-        if stages:
-            ids = ids.union(Lane.objects.filter(stage__slug__in=stages).values("project_id"))
-        projects = projects.filter(pk__in=ids)
-    only = _only(person)
-    return projects if only is None else projects.filter(pk__in=only)
-
-
-def lanes_with(person: Person, wanted: Collection[Right]) -> QuerySet[Lane]:
-    """The lanes on which the person holds one of these rights; signing in any role counts as the right to sign."""
-    if person.scope is not None:
-        wanted = [right for right in wanted if right == Right.VIEW or right.value in person.scope.rights]
-    found = _reached(person, frozenset(wanted))
-    if found is None:
-        return Lane.objects.none()
-    rows, stages = found
-    lanes = Lane.objects.all()
-    if "" not in stages:
-        reached = Q(stage__slug__in=stages)
-        for some in rows:
-            reached |= Q(pk__in=some.values("content_object_id"))
-        lanes = lanes.filter(reached)
-    only = _only(person)
-    return lanes if only is None else lanes.filter(project__in=only)
-
-
-def _reached(person: Person, wanted: frozenset[Right] | None) -> tuple[list[QuerySet[Any]], set[str]] | None:
-    """Rows on lanes (own and lent, of people and teams) and stages of estate grants; None: nothing at all.
-
-    `wanted` None is any right. Two queries now; the rows are read by whoever uses them.
-    """
-    if not acts(person) or (wanted is not None and not wanted):
-        return None
-    now = timezone.now()
-    parties: list[tuple[list[UUID], frozenset[Right] | None]] = [([person.pk], wanted)]
-    if whom := principals([person], now)[person.pk]:
-        parties.append((list(whom), DELEGABLE if wanted is None else DELEGABLE & wanted))
-    rows: list[QuerySet[Any]] = []
-    reach = Q(pk__in=())
-    for holders, some in parties:
-        named, granted = _named(person, some)
-        rows += [
-            LaneUserObjectPermission.objects.filter(in_force(now), named, user__in=holders),
-            LaneGroupObjectPermission.objects.filter(in_force(now), named, group__in=_groups(holders)),
-        ]
-        reach |= granted & (Q(person__in=holders) | Q(team__group__in=_groups(holders)))
-    stages = set(
-        Grant.objects.in_force(now).on_estate().filter(reach).values_list("stage", flat=True).distinct()
-    )
-    return rows, stages
-
-
-def _named(person: Person, wanted: frozenset[Right] | None) -> tuple[Q, Q]:
-    """The conditions on rows of lanes and on grants for these rights, as far as they count for the person."""
-    signs = person.kind == Person.Kind.PERSON
-    if wanted is None:
-        if signs:
-            return Q(), Q()
-        return ~Q(permission__codename__startswith=SIGN_PREFIX), ~Q(right=Right.SIGN)
-    values = [right.value for right in wanted if signs or right != Right.SIGN]
-    named = Q(permission__codename__in=values)
-    if Right.SIGN.value in values:
-        named |= Q(permission__codename__startswith=SIGN_PREFIX)
-    return named, Q(right__in=values)
-
-
 def _groups(holders: Collection[UUID]) -> QuerySet[Any, Any]:
     return Person.groups.through.objects.filter(person__in=holders).values("group_id")
-
-
-def _only(person: Person) -> frozenset[int] | None:
-    return None if person.scope is None else person.scope.projects

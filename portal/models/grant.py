@@ -147,17 +147,36 @@ def codename(right: Right, role: str = "") -> str:
     return f"{SIGN_PREFIX}{role}" if right == Right.SIGN else right.value
 
 
+def _listed(holder: str) -> tuple[tuple[models.Index, ...], tuple[models.CheckConstraint, ...]]:
+    """For lists by key: an index that answers alone (hence `until` in it), and no row without its key."""
+    return (
+        (models.Index(fields=(holder, "project_key", "until"), name=f"lane_{holder}_by_key"),),
+        (models.CheckConstraint(condition=~Q(project_key=""), name=f"lane_{holder}_says_key"),),
+    )
+
+
 class LaneUserObjectPermission(UserObjectPermissionBase):
-    """A person's right on a lane until an instant (empty: for good): a projection of grants."""
+    """A person's right on a lane until an instant (empty: for good): a projection of grants.
+
+    The project and its key stand here too, so that what somebody sees is listed from these rows alone.
+    """
 
     content_object = models.ForeignKey(Lane, on_delete=models.CASCADE)
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
+    project_key = models.CharField(max_length=100)
     until = models.DateTimeField(null=True, blank=True)
+
+    class Meta(UserObjectPermissionBase.Meta):
+        indexes, constraints = _listed("user")
 
 
 class LaneGroupObjectPermission(GroupObjectPermissionBase):
-    """A team's right on a lane until an instant (empty: for good): a projection of grants."""
+    """A team's right on a lane until an instant (empty: for good): a projection of grants; as those of people."""
 
     content_object = models.ForeignKey(Lane, on_delete=models.CASCADE)
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
+    project_key = models.CharField(max_length=100)
     until = models.DateTimeField(null=True, blank=True)
+
+    class Meta(GroupObjectPermissionBase.Meta):
+        indexes, constraints = _listed("group")

@@ -169,14 +169,22 @@ def _grow(cast: Cast, first: int, last: int) -> None:
     }
     LaneGroupObjectPermission.objects.bulk_create(
         LaneGroupObjectPermission(
-            group=cast.team.group, permission=permissions[name], content_object=lane, project=lane.project
+            group=cast.team.group,
+            permission=permissions[name],
+            content_object=lane,
+            project=lane.project,
+            project_key=lane.project.key,
         )
         for lane in lanes.values()
         for name in ("request", "promote")
     )
     LaneUserObjectPermission.objects.bulk_create(
         LaneUserObjectPermission(
-            user=cast.fay, permission=permissions["sign_fairness"], content_object=lane, project=lane.project
+            user=cast.fay,
+            permission=permissions["sign_fairness"],
+            content_object=lane,
+            project=lane.project,
+            project_key=lane.project.key,
         )
         for lane in prod
     )
