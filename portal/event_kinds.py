@@ -129,8 +129,12 @@ SHAPES: dict[EventKind, Shape] = {
         "asked_by",
     ),
     K.PORTFOLIO_ADDED: _shape("Portfolio {name} was added", "portfolio", "name"),
-    K.PORTFOLIO_GAINED: _shape("{actor} put {name} into portfolio {portfolio}", "portfolio", "name"),
-    K.PORTFOLIO_LOST: _shape("{actor} took {name} out of portfolio {portfolio}", "portfolio", "name"),
+    K.PORTFOLIO_GAINED: _shape(
+        "{actor} put {name} into portfolio {portfolio}", "portfolio", "name", "change"
+    ),
+    K.PORTFOLIO_LOST: _shape(
+        "{actor} took {name} out of portfolio {portfolio}", "portfolio", "name", "change"
+    ),
     K.OWNER_ADDED: _shape("{name} became an owner", "person", "name*"),
     K.GRANT_GIVEN: _shape(
         "{actor} gave {holder} the right to {right} on {where}{until}",

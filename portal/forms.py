@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from portal.event_kinds import EventKind
-from portal.models import Person, Project, Right, Stage, Team
+from portal.models import Person, Portfolio, Project, Right, Stage, Team
 from portal.models.grant import IN_USE
 from portal.projecting import sign_roles
 
@@ -33,15 +33,9 @@ class WhyForm(forms.Form):
     why = forms.CharField(label=_("Why"), max_length=500, widget=forms.Textarea(attrs={"rows": 2}))
 
 
-class GrantForm(forms.Form):
-    """A right for a person or a team; `holder` is `person:<uuid>` or `team:<slug>`."""
+class UntilForm(forms.Form):
+    """An end, in the reader's zone, and a reason."""
 
-    holder = forms.ChoiceField(label=_("Who"), help_text=_("A person, or a team with all its members."))
-    right = forms.ChoiceField(label=_("May"), choices=())
-    role = forms.ChoiceField(
-        label=_("As"), required=False, help_text=_("Only for the right to sign: in which role.")
-    )
-    stage = forms.ChoiceField(label=_("Where"), required=False)
     until = forms.DateTimeField(
         label=_("Until"),
         required=False,
@@ -52,6 +46,34 @@ class GrantForm(forms.Form):
     why = forms.CharField(
         label=_("Why"), max_length=500, help_text=_("Whoever reviews rights later reads this.")
     )
+
+    def clean_until(self) -> datetime | None:
+        """An aware time, in the reader's zone."""
+        until: datetime | None = self.cleaned_data["until"]
+        return timezone.make_aware(until) if until is not None and timezone.is_naive(until) else until
+
+
+class EditForm(UntilForm):
+    """What goes with the boxes of the matrix: one end and one reason, and which grants its author saw."""
+
+    seen = forms.CharField(required=False, widget=forms.HiddenInput)
+    newest = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["until"].help_text = _("Of what you give, in your time zone; empty: until revoked.")
+
+
+class GrantForm(UntilForm):
+    """A right for a person or a team; `holder` is `person:<uuid>` or `team:<slug>`."""
+
+    holder = forms.ChoiceField(label=_("Who"), help_text=_("A person, or a team with all its members."))
+    right = forms.ChoiceField(label=_("May"), choices=())
+    role = forms.ChoiceField(
+        label=_("As"), required=False, help_text=_("Only for the right to sign: in which role.")
+    )
+    stage = forms.ChoiceField(label=_("Where"), required=False)
+    field_order = ("holder", "right", "role", "stage", "until", "why")
 
     def __init__(self, *args: Any, project: Project | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -94,11 +116,6 @@ class GrantForm(forms.Form):
         kind, _colon, which = self.cleaned_data["holder"].partition(":")
         return Team.objects.get(slug=which) if kind == "team" else None
 
-    def clean_until(self) -> datetime | None:
-        """An aware time, in the reader's zone."""
-        until: datetime | None = self.cleaned_data["until"]
-        return timezone.make_aware(until) if until is not None and timezone.is_naive(until) else until
-
 
 class TokenForm(forms.Form):
     """A name and a life for an API token."""
@@ -130,3 +147,65 @@ class LedgerForm(forms.Form):
         field = self.fields["project"]
         assert isinstance(field, forms.ChoiceField)
         field.choices = [("", _("All") if estate else _("All I may audit")), *projects]
+
+
+class PortfolioForm(forms.Form):
+    """A portfolio to be added; its short name is made of the name where it is left empty."""
+
+    name = forms.CharField(label=_("Name"), max_length=150)
+    slug = forms.SlugField(
+        label=_("Short name"), required=False, max_length=50, help_text=_("In addresses and files.")
+    )
+
+
+class PutForm(forms.Form):
+    """A project to be put into a portfolio."""
+
+    key = forms.ChoiceField(label=_("Project"))
+    why = forms.CharField(
+        label=_("Why"), max_length=500, help_text=_("Whoever reviews rights later reads this.")
+    )
+
+    def __init__(self, *args: Any, portfolio: Portfolio, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["key"]
+        assert isinstance(field, forms.ChoiceField)
+        others = Project.objects.exclude(portfolios=portfolio).order_by("name").values_list("key", "name")
+        field.choices = [("", _("Choose…")), *others]
+
+    @property
+    def project(self) -> Project:
+        """The project chosen."""
+        return Project.objects.get(key=self.cleaned_data["key"])
+
+
+class AskForm(forms.Form):
+    """Somebody and a stage, to see what they can do there."""
+
+    person = forms.ChoiceField(label=_("Who"))
+    stage = forms.ChoiceField(label=_("Where"))
+
+    def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        people = Person.objects.exclude(kind=Person.Kind.SYSTEM).order_by("name").values_list("login", "name")
+        stages = Stage.objects.filter(pipeline=project.pipeline_id).order_by("position")
+        choices: list[tuple[str, Choices]] = [
+            ("person", [("", _("Choose…")), *people]),
+            ("stage", list(stages.values_list("slug", "name"))),
+        ]
+        for name, some in choices:
+            field = self.fields[name]
+            assert isinstance(field, forms.ChoiceField)
+            field.choices = some
+
+
+class FileForm(forms.Form):
+    """A file of rights, chosen or pasted, and why."""
+
+    upload = forms.FileField(label=_("File"), required=False, help_text=_("YAML or CSV."))
+    text = forms.CharField(
+        label=_("Or its text"), required=False, widget=forms.Textarea(attrs={"rows": 6}), strip=False
+    )
+    why = forms.CharField(
+        label=_("Why"), max_length=500, help_text=_("For what is revoked; what is given says its own.")
+    )

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from portal import rights
 from portal.errors import Invalid
-from portal.models import Bundle, Lane, Person, Project
+from portal.models import Bundle, Lane, Person, Portfolio, Project
 from portal.models.person import spelled
 
 
@@ -17,6 +17,14 @@ def project_for(person: Person, key: str) -> Project:
     if project is None:
         raise rights.absent()
     return project
+
+
+def portfolio_for(person: Person, slug: str) -> Portfolio:
+    """The portfolio of this slug; raises Absent where the person may not see it."""
+    portfolio = rights.visible_portfolios(person).filter(slug=slug).first()
+    if portfolio is None:
+        raise rights.absent()
+    return portfolio
 
 
 def bundle_for(person: Person, key: str, bundle_id: str) -> Bundle:

@@ -90,11 +90,13 @@ def _entries(request: HttpRequest) -> list[dict[str, Any]]:
     person = getattr(request, "user", None)
     if not isinstance(person, Person):
         return []
-    held = rights.on_estate(person)
+    held, somewhere = oversight(request)
     shown = [(_("Inbox"), "inbox"), (_("Projects"), "projects")]
     if Right.MANAGE.value in held or Right.AUDIT.value in held:
-        shown.append((_("Rights"), "estate-rights"))
-    if Right.AUDIT.value in held or rights.lanes_with(person, [Right.AUDIT]).exists():
+        shown += [(_("Portfolios"), "portfolios"), (_("Rights"), "estate-rights")]
+    if somewhere:
+        shown.append((_("Changes"), "changes"))
+    if Right.AUDIT.value in somewhere:
         shown.append((_("Ledger"), "ledger"))
     return [
         {
@@ -109,12 +111,21 @@ def _entries(request: HttpRequest) -> list[dict[str, Any]]:
     ]
 
 
+def oversight(request: HttpRequest) -> tuple[frozenset[str], frozenset[str]]:
+    """`rights.oversight` of the reader, asked once a request: for what to offer on the page."""
+    if _OVERSIGHT not in request.META:
+        request.META[_OVERSIGHT] = rights.oversight(person_of(request))
+    found: tuple[frozenset[str], frozenset[str]] = request.META[_OVERSIGHT]
+    return found
+
+
 def counts(request: HttpRequest, **known: str) -> None:
     """Tell the navigation a count that this page worked out anyway, by the name of its entry."""
     request.META.setdefault(_COUNTS, {}).update(known)
 
 
 _COUNTS = "countersign.counts"
+_OVERSIGHT = "countersign.oversight"
 
 
 def _count(request: HttpRequest, name: str, person: Person) -> str:

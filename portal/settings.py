@@ -122,7 +122,7 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "inbox"
 LOGOUT_REDIRECT_URL = "login"
 # Numbers beside entries of the navigation, by URL name: functions of a person, named because the portal imports nobody.
-NAV_COUNTS = {"inbox": "deployments.inbox.count"}
+NAV_COUNTS = {"inbox": "deployments.inbox.count", "changes": "portal.queries.count_changes"}
 SESSION_COOKIE_AGE = env.int("SESSION_SECONDS", default=8 * 3600)
 SESSION_COOKIE_NAME = "countersign_session"
 CSRF_COOKIE_NAME = "countersign_csrf"
@@ -202,6 +202,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     # Several nouns have a status or a kind of their own.
     "ENUM_NAME_OVERRIDES": {
+        "ChangeStatus": "portal.models.change.Change.Status",
         "BundleStatus": "portal.models.bundle.Bundle.Status",
         "CollectionStatus": "governance.models.evidence.Collection.Status",
         "ReportStatus": "governance.models.report.Report.Status",
@@ -257,6 +258,8 @@ EVENT_TASKS: dict[str, list[str]] = {
 # Giving rights, publishing policies and changing the estate wait for a second administrator; a tier always does.
 
 SECOND_ADMIN: bool = env.bool("SECOND_ADMIN", default=not DEMO)
+# Whether the review of the repository that files come from is the second pair of eyes (manage.py ... apply).
+REPOSITORY_REVIEWED: bool = env.bool("REPOSITORY_REVIEWED", default=False)
 # Who changed the rights or the policy that a request depends on within this time does not sign for it.
 COOLING_OFF_SECONDS: float = env.float("COOLING_OFF_SECONDS", default=0.0 if DEMO else 7 * 86400.0)
 # Who knows what a kind of change does: instances of portal.actions.changes.Kind, named because nobody imports upward.

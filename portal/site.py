@@ -1,9 +1,23 @@
 """The portal's own pages."""
 
 from django.contrib.auth.views import LogoutView
-from django.urls import path
+from django.urls import URLPattern, path
 
-from portal import views
+from portal import change_pages, portfolio_pages, rights_pages, simulator_pages, views
+
+
+def _rights(under: str, prefix: str) -> list[URLPattern]:
+    """The pages of rights of the estate, a project, a portfolio or a team."""
+    base = f"{under}rights/"
+    return [
+        path(base, rights_pages.show, name=f"{prefix}rights"),
+        path(f"{base}edit/", rights_pages.edit, name=f"{prefix}rights-edit"),
+        path(f"{base}preview/<str:draft>/", rights_pages.preview, name=f"{prefix}rights-preview"),
+        path(f"{base}each/", rights_pages.each, name=f"{prefix}rights-each"),
+        path(f"{base}file/", rights_pages.show, name=f"{prefix}rights-file"),
+        path(f"{base}<int:pk>/revoke/", rights_pages.revoke, name=f"{prefix}right-revoke"),
+    ]
+
 
 urlpatterns = [
     path("login/", views.SignIn.as_view(), name="login"),
@@ -11,10 +25,20 @@ urlpatterns = [
     path("health/", views.health, name="health"),
     path("account/", views.account, name="account"),
     path("account/tokens/<int:pk>/revoke/", views.revoke_token, name="token-revoke"),
-    path("rights/", views.estate_rights, name="estate-rights"),
-    path("rights/<int:pk>/revoke/", views.revoke_grant, name="estate-right-revoke"),
-    path("projects/<str:key>/rights/", views.project_rights, name="rights"),
-    path("projects/<str:key>/rights/<int:pk>/revoke/", views.revoke_grant, name="right-revoke"),
+    *_rights("", "estate-"),
+    *_rights("projects/<str:key>/", ""),
+    *_rights("portfolios/<str:portfolio>/", "portfolio-"),
+    *_rights("teams/<str:team>/", "team-"),
+    path("projects/<str:key>/rights/who/", simulator_pages.simulate, name="rights-who"),
+    path("changes/", change_pages.listed, name="changes"),
+    path("changes/<int:pk>/", change_pages.one, name="change"),
+    path("changes/<int:pk>/apply/", change_pages.apply, name="change-apply"),
+    path("changes/<int:pk>/refuse/", change_pages.refuse, name="change-refuse"),
+    path("changes/<int:pk>/withdraw/", change_pages.withdraw, name="change-withdraw"),
+    path("portfolios/", portfolio_pages.listed, name="portfolios"),
+    path("portfolios/<str:slug>/", portfolio_pages.one, name="portfolio"),
+    path("portfolios/<str:slug>/put/", portfolio_pages.put, name="portfolio-put"),
+    path("portfolios/<str:slug>/take-out/<str:key>/", portfolio_pages.take_out, name="portfolio-take-out"),
     path("ledger/", views.ledger_page, name="ledger"),
     path("ledger/<int:seq>/", views.ledger_entry, name="ledger-entry"),
 ]

@@ -1,4 +1,4 @@
-"""Pages of the portal: signing in, the account, rights, the ledger, health. One action or query each."""
+"""Pages of the portal: signing in, the account, the ledger, health. One action or query each."""
 
 import json
 from typing import Any
@@ -17,16 +17,12 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from portal import ledger, rights
-from portal.actions import grants, people
-from portal.errors import Forbidden
-from portal.forms import GrantForm, LedgerForm, SignInForm, TokenForm, WhyForm
-from portal.granted import granted_on, in_force, matrix, own
-from portal.holders import grantors
-from portal.lookups import project_for
+from portal.actions import people
+from portal.forms import LedgerForm, SignInForm, TokenForm
+from portal.granted import own
 from portal.models import Checkpoint, Event, Person, Project, Right, Token
 from portal.names import names
-from portal.pages import PAGE, page_of, person_of, told_by
-from portal.queries import grants_for, looks_over_estate
+from portal.pages import PAGE, person_of, told_by
 
 # --- signing in -------------------------------------------------------------------------------------------------------
 
@@ -105,88 +101,6 @@ def revoke_token(request: HttpRequest, pk: int) -> HttpResponse:
         request, _("“%(name)s” is revoked; nothing gets in with it any more.") % {"name": token.name}
     )
     return redirect("account")
-
-
-# --- rights -----------------------------------------------------------------------------------------------------------
-
-
-@require_http_methods(["GET", "POST"])
-def project_rights(request: HttpRequest, key: str) -> HttpResponse:
-    """Who may do what on a project, through what; granting for whoever manages it."""
-    return _rights(request, project_for(person_of(request), key))
-
-
-@require_http_methods(["GET", "POST"])
-def estate_rights(request: HttpRequest) -> HttpResponse:
-    """Rights on the whole estate: for those who manage or audit it."""
-    person = person_of(request)
-    if Right.AUDIT.value not in rights.on_estate(person):
-        rights.check_estate(person, Right.MANAGE)
-    return _rights(request, None)
-
-
-def _rights(request: HttpRequest, project: Project | None) -> HttpResponse:
-    person = person_of(request)
-    may = grants.may_grant(person, project)
-    if request.method == "POST":
-        grants.check_grantor(person, project)  # the form names everybody here, so nobody else gets one
-    form = GrantForm(request.POST or None, project=project) if may else None
-    if request.method == "POST" and form is not None and form.is_valid():
-        asked = form.cleaned_data
-        with told_by(form):
-            given = grants.grant(
-                by=person,
-                person=form.person,
-                team=form.team,
-                right=Right(asked["right"]),
-                role=asked["role"],
-                project=project,
-                stage=asked["stage"],
-                until=asked["until"],
-                why=asked["why"],
-            )
-            messages.success(
-                request, _("%(holder)s has this right now.") % {"holder": given.person or given.team}
-            )
-            return redirect(request.path)
-    held = granted_on(project, among=grants_for(person))
-    return render(
-        request,
-        "portal/rights.html",
-        {
-            "project": project,
-            "matrix": matrix(project, held),
-            "page": page_of(request, held),
-            "form": form,
-            "may": may,
-            "over": looks_over_estate(person),
-            "grantors": grantors(),
-        },
-    )
-
-
-@require_http_methods(["GET", "POST"])
-def revoke_grant(request: HttpRequest, pk: int, key: str | None = None) -> HttpResponse:
-    """Say what revoking a right will do, ask why, and do it."""
-    person = person_of(request)
-    project = project_for(person, key) if key else None
-    if project is None:
-        rights.check_estate(person, Right.MANAGE)
-    grant = in_force().filter(pk=pk, project=project).first()
-    if grant is None:
-        raise rights.absent()
-    if not grants.may_grant(person, project):
-        raise Forbidden(
-            _("Only who manages rights here can revoke one. Ask %(names)s.") % {"names": grantors()},
-            code="right_missing",
-        )
-    form = WhyForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        with told_by(form):
-            grants.revoke(by=person, grant=grant, why=form.cleaned_data["why"])
-            messages.success(request, _("The right is revoked; it ended at once."))
-            return redirect("rights", key) if key else redirect("estate-rights")
-    return render(request, "portal/revoke.html", {"grant": grant, "project": project, "form": form})
 
 
 # --- ledger -----------------------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from portal import charts
+from portal.ways import right_word
 
 register = Library()
 
@@ -99,6 +100,8 @@ STATES: Final[Mapping[str, Look]] = {
     # rights and changes
     "active": _look(gettext_lazy("Active"), "check", "met"),
     "proposed": _look(gettext_lazy("Proposed"), "ring", "busy"),
+    "refused": _look(gettext_lazy("Refused"), "cross", "not"),
+    "outdated": _look(gettext_lazy("Outdated"), "diamond", "idle"),
     "applied": _look(gettext_lazy("Applied"), "check", "met"),
     "ended": _look(gettext_lazy("Ended"), "dash", "idle"),
     "revoked": _look(gettext_lazy("Revoked"), "dash", "idle"),
@@ -146,6 +149,12 @@ def state(value: object, label: str = "", pill: bool = False) -> dict[str, Any]:
 def spaced(value: object) -> str:
     """A name such as `model-risk` as words; upper and lower case stay."""
     return str(value).replace("-", " ").replace("_", " ")
+
+
+@register.filter
+def right_of(grant: Any) -> str:
+    """The right of a grant in a word or two: "promote", "sign for model risk"."""
+    return right_word(grant.right, grant.role)
 
 
 @register.filter

@@ -33,6 +33,13 @@ PAGES: dict[str, tuple[Player | None, str]] = {
     "sign barred": (DEV, f"{BOX}/requests/{{v3}}/sign/sign_off:fairness/"),
     "statement": (NORA, "/signoffs/1/"),
     "rights": (ADA, f"{BOX}/rights/"),
+    "rights, each": (ADA, f"{BOX}/rights/each/"),
+    "rights, edited": (ADA, f"{BOX}/rights/edit/"),
+    "rights, asked": (ADA, f"{BOX}/rights/who/?person=dev&stage=prod"),
+    "rights of a team": (ADA, "/teams/churn-team/rights/"),
+    "changes": (ADA, "/changes/?show=all"),
+    "change": (ADA, "/changes/1/"),
+    "portfolios": (ADA, "/portfolios/"),
     "rights on the estate": (ADA, "/rights/"),
     "ledger": (NORA, "/ledger/"),
     "ledger entry": (NORA, "/ledger/60/"),
@@ -91,7 +98,7 @@ def test_a_page_is_readable_at_every_size_in_light_and_dark(told: Story, desk: D
     [
         ("request held", "Promote to Production now"),
         ("sign", "Sign"),
-        ("rights", "Grant this right"),
+        ("rights, each", "Grant this right"),
     ],
 )
 def test_the_keyboard_reaches_what_the_page_is_for(told: Story, desk: Desk, name: str, button: str) -> None:
