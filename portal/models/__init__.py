@@ -9,6 +9,7 @@ from portal.models.event import Checkpoint, Disclosure, Event, LedgerHead
 from portal.models.grant import Grant, LaneGroupObjectPermission, LaneUserObjectPermission, Right
 from portal.models.person import Person, Team, Token
 from portal.models.project import Lane, Portfolio, Project
+from portal.models.session import PasswordReset, Session, Tries
 
 __all__ = [
     "Bundle",
@@ -24,13 +25,16 @@ __all__ = [
     "LaneUserObjectPermission",
     "LedgerHead",
     "Node",
+    "PasswordReset",
     "Person",
     "Pipeline",
     "Place",
     "Portfolio",
     "Project",
     "Right",
+    "Session",
     "Stage",
     "Team",
     "Token",
+    "Tries",
 ]
