@@ -21,14 +21,17 @@ from portal.models import (
     LaneGroupObjectPermission,
     LaneUserObjectPermission,
     Node,
+    PasswordReset,
     Person,
     Pipeline,
     Place,
     Portfolio,
     Project,
+    Session,
     Stage,
     Team,
     Token,
+    Tries,
 )
 
 if TYPE_CHECKING:  # generic for the type checker only
@@ -80,6 +83,24 @@ class TokenLook(Look):
     """API tokens, without their hash."""
 
     list_display = ("prefix", "person", "name", "made_at", "expires_at", "revoked_at")
+    exclude = ("hashed",)
+
+
+@admin.register(Session)
+class SessionLook(Look):
+    """Where people are signed in, without what lets anybody in."""
+
+    list_display = ("person", "method", "browser", "begun_at", "seen_at", "expires_at")
+    list_select_related = ("person",)
+    exclude = ("hashed", "data")
+
+
+@admin.register(PasswordReset)
+class PasswordResetLook(Look):
+    """Codes for new passwords, without their hash."""
+
+    list_display = ("person", "made_by", "made_at", "expires_at", "used_at")
+    list_select_related = ("person", "made_by")
     exclude = ("hashed",)
 
 
@@ -154,6 +175,7 @@ for model in (
     Project,
     Stage,
     Team,
+    Tries,
 ):
     admin.site.register(model, Look)
 admin.site.unregister(Group)

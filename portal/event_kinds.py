@@ -19,6 +19,13 @@ class EventKind(models.TextChoices):
     TEAM_JOINED = "team.joined", _("Team joined")
     TEAM_LEFT = "team.left", _("Team left")
     SIGNED_IN = "person.signed_in", _("Signed in")
+    SIGNED_OUT = "person.signed_out", _("Signed out")
+    SIGN_IN_REFUSED = "person.sign_in_refused", _("Not let in")
+    SESSION_ENDED = "session.ended", _("Session ended")
+    PASSWORD_CHANGED = "person.password_changed", _("Password changed")
+    PASSWORD_RESET = "person.password_reset", _("Password reset")
+    PERSON_DISABLED = "person.disabled", _("Account disabled")
+    PERSON_ENABLED = "person.enabled", _("Account enabled")
     TOKEN_MADE = "token.made", _("Token made")
     TOKEN_REVOKED = "token.revoked", _("Token revoked")
     NODE_ADDED = "node.added", _("Node added")
@@ -100,7 +107,18 @@ SHAPES: dict[EventKind, Shape] = {
     K.TEAM_ADDED: _shape("Team {name} was added", "team", "name"),
     K.TEAM_JOINED: _shape("{name} joined team {team}", "team", "person", "name*"),
     K.TEAM_LEFT: _shape("{name} left team {team}", "team", "person", "name*"),
-    K.SIGNED_IN: _shape("{actor} signed in", "method"),
+    K.SIGNED_IN: _shape("{actor} signed in by {method}", "method", "address*"),
+    K.SIGNED_OUT: _shape("{actor} signed out"),
+    K.SIGN_IN_REFUSED: _shape(
+        "{name} was not let in", "person", "name*", "method", "provider", "code", "address*", "waits"
+    ),
+    K.SESSION_ENDED: _shape("{count} sessions of {name} were ended", "person", "name*", "count", "why"),
+    K.PASSWORD_CHANGED: _shape("{actor} set a new password", "how"),
+    K.PASSWORD_RESET: _shape(
+        "{actor} gave {name} a code to set a new password{until}", "person", "name*", "until"
+    ),
+    K.PERSON_DISABLED: _shape("{actor} disabled the account of {name}", "person", "name*", "why*"),
+    K.PERSON_ENABLED: _shape("{actor} enabled the account of {name} again", "person", "name*", "why*"),
     K.TOKEN_MADE: _shape("{actor} made the API token {prefix}…", "prefix", "name*", "expires_at"),
     K.TOKEN_REVOKED: _shape("{actor} revoked the API token {prefix}…", "prefix"),
     K.NODE_ADDED: _shape("Node {node} ({kind}) was added", "node", "kind", "url"),

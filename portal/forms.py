@@ -5,12 +5,16 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm
+from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from portal import authentication
+from portal.errors import Refused
 from portal.event_kinds import EventKind
 from portal.models import Person, Portfolio, Project, Right, Stage, Team
 from portal.models.grant import IN_USE
+from portal.pages import address_of
 from portal.projecting import sign_roles
 
 Choices = list[tuple[Any, Any]]
@@ -19,12 +23,75 @@ Choices = list[tuple[Any, Any]]
 class SignInForm(AuthenticationForm):
     """Login and password; what is wrong is said without telling which of the two."""
 
-    error_messages = {  # noqa: RUF012
-        "invalid_login": _(
-            "This login and password do not go together. Check both; passwords are case-sensitive."
-        ),
-        "inactive": _("This account is disabled. Ask an administrator."),
-    }
+    def clean(self) -> dict[str, Any]:
+        """Find out who it is."""
+        assert self.request is not None
+        try:
+            self.user_cache = authentication.by_password(
+                self.cleaned_data.get("username", ""),
+                self.cleaned_data.get("password", ""),
+                address=address_of(self.request),
+            )
+        except Refused as refusal:
+            raise ValidationError(refusal.sentence, code=refusal.code) from None
+        return self.cleaned_data
+
+
+def _new_password(label: Any) -> forms.CharField:
+    return forms.CharField(
+        label=label,
+        strip=False,
+        max_length=500,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+
+class _TwiceForm(forms.Form):
+    """A new password, typed twice."""
+
+    def clean(self) -> dict[str, Any]:
+        """Both have to be the same."""
+        new, again = self.cleaned_data.get("new"), self.cleaned_data.get("again")
+        if new and again and new != again:
+            self.add_error("again", _("This is not what you typed above. Type the new password twice."))
+        return self.cleaned_data
+
+
+class PasswordForm(_TwiceForm):
+    """One's present password, and the new one."""
+
+    current = forms.CharField(
+        label=_("Your present password"),
+        strip=False,
+        max_length=500,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+    new = _new_password(_("The new one"))
+    again = _new_password(_("The new one, again"))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["new"].help_text = _("At least 12 characters, and none of the usual ones.")
+
+
+class ResetForm(_TwiceForm):
+    """A login, the code an administrator gave, and the new password."""
+
+    login = forms.CharField(
+        label=_("Login"), max_length=150, widget=forms.TextInput(attrs={"autocomplete": "username"})
+    )
+    code = forms.CharField(
+        label=_("Code"),
+        max_length=60,
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "spellcheck": "false"}),
+        help_text=_("From an administrator; it works once."),
+    )
+    new = _new_password(_("Your new password"))
+    again = _new_password(_("The same, again"))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["new"].help_text = _("At least 12 characters, and none of the usual ones.")
 
 
 class WhyForm(forms.Form):

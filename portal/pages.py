@@ -64,6 +64,27 @@ def page_of(request: HttpRequest, found: "QuerySet[Any, Any]", size: int = PAGE)
     return Paginator(found, size).get_page(request.GET.get("page"))
 
 
+def address_of(request: HttpRequest) -> str:
+    """Where a request comes from: behind a proxy, the last address it added, which is the one it saw itself."""
+    if settings.BEHIND_PROXY:
+        told: str = request.headers.get("X-Forwarded-For", "").rpartition(",")[2]
+        return told.strip()[:45]
+    return str(request.META.get("REMOTE_ADDR") or "")[:45]
+
+
+# First what others also claim to be.
+_BROWSERS = ("Edg", "OPR", "Firefox", "Chrome", "Safari", "curl", "python-requests")
+_NAMES = {"Edg": "Edge", "OPR": "Opera"}
+_SYSTEMS = ("Windows", "Android", "iPhone", "iPad", "Mac OS", "Linux")
+
+
+def browser_of(request: HttpRequest) -> str:
+    """What a request says it comes from, coarsely: "Firefox, Linux". Anybody can say anything."""
+    told = request.headers.get("User-Agent", "")
+    found = [next((one for one in some if one in told), "") for some in (_BROWSERS, _SYSTEMS)]
+    return ", ".join(_NAMES.get(one, one) for one in found if one)
+
+
 def is_fragment(request: HttpRequest) -> bool:
     """Whether htmx asks for a part of a page."""
     return bool(getattr(request, "htmx", False))
@@ -94,6 +115,8 @@ def _entries(request: HttpRequest) -> list[dict[str, Any]]:
     shown = [(_("Inbox"), "inbox"), (_("Projects"), "projects")]
     if Right.MANAGE.value in held or Right.AUDIT.value in held:
         shown += [(_("Portfolios"), "portfolios"), (_("Rights"), "estate-rights")]
+    if Right.MANAGE.value in held:
+        shown.append((_("Accounts"), "accounts"))
     if somewhere:
         shown.append((_("Changes"), "changes"))
     if Right.AUDIT.value in somewhere:

@@ -222,7 +222,8 @@ def _read(
         text += " " + _filled(end, given or {}, values)
     with connection.cursor() as cursor:
         cursor.execute(text, values)
-        return cursor.fetchall()
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+        return found
 
 
 def _filled(text: str, given: dict[str, Any], values: list[Any]) -> str:

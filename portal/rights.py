@@ -15,8 +15,17 @@ from django.utils.translation import gettext as _
 from portal.errors import Absent, Forbidden
 from portal.held import Held, acts, held_by, held_on_estate
 from portal.holders import grantors
-from portal.models import Grant, Lane, Person, Portfolio, Project, Right
-from portal.models.grant import codename
+from portal.models import (
+    Grant,
+    Lane,
+    LaneGroupObjectPermission,
+    LaneUserObjectPermission,
+    Person,
+    Portfolio,
+    Project,
+    Right,
+)
+from portal.models.grant import codename, in_force
 from portal.reach import Window
 from portal.seen import lanes_with, projects_in, visible_projects
 

@@ -34,7 +34,7 @@ def visible_projects(person: Person) -> QuerySet[Project]:
     reach = _reach(person)
     projects = Project.objects.all()
     if "" not in reach.stages():
-        ids = [rows.values("project_id") for rows in reach.rows()]
+        ids: list[QuerySet[Any, Any]] = [rows.values("project_id") for rows in reach.rows()]
         if stages := reach.stages():
             ids.append(Lane.objects.filter(stage__slug__in=stages).values("project_id"))
         projects = projects.filter(pk__in=_together(ids))
@@ -164,7 +164,7 @@ def _lent_signing(reach: _Reach) -> QuerySet[Any, Any]:
         )
         for name, slugs in sorted(stages.items())
     ]
-    roles = Lane.objects.annotate(roles=reduce(add, held))  # type: ignore[arg-type]
+    roles = Lane.objects.annotate(roles=reduce(add, held))
     return roles.filter(roles=1, pk__in=_together(there)).values("pk")
 
 

@@ -1,9 +1,8 @@
 """The portal's own pages."""
 
-from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, path
 
-from portal import change_pages, portfolio_pages, rights_pages, simulator_pages, views
+from portal import change_pages, doors, portfolio_pages, rights_pages, simulator_pages, views
 
 
 def _rights(under: str, prefix: str) -> list[URLPattern]:
@@ -20,8 +19,9 @@ def _rights(under: str, prefix: str) -> list[URLPattern]:
 
 
 urlpatterns = [
-    path("login/", views.SignIn.as_view(), name="login"),
-    path("logout/", LogoutView.as_view(), name="logout"),
+    path("login/", doors.SignIn.as_view(), name="login"),
+    path("logout/", doors.SignOut.as_view(), name="logout"),
+    path("set-password/", doors.set_password, name="set-password"),
     path("health/", views.health, name="health"),
     path("account/", views.account, name="account"),
     path("account/tokens/<int:pk>/revoke/", views.revoke_token, name="token-revoke"),
@@ -39,6 +39,14 @@ urlpatterns = [
     path("portfolios/<str:slug>/", portfolio_pages.one, name="portfolio"),
     path("portfolios/<str:slug>/put/", portfolio_pages.put, name="portfolio-put"),
     path("portfolios/<str:slug>/take-out/<str:key>/", portfolio_pages.take_out, name="portfolio-take-out"),
+    path("account/password/", doors.change_password, name="password"),
+    path("account/sessions/<int:pk>/end/", doors.end_session, name="session-end"),
+    path("account/sessions/end-others/", doors.end_other_sessions, name="sessions-end-others"),
+    path("accounts/", doors.accounts_page, name="accounts"),
+    path("accounts/<str:login>/", doors.account_of, name="account-of"),
+    path("accounts/<str:login>/reset-password/", doors.reset_password, name="account-reset"),
+    path("accounts/<str:login>/end-sessions/", doors.end_sessions_of, name="account-end-sessions"),
+    path("accounts/<str:login>/disable/", doors.disable_account, name="account-disable"),
     path("ledger/", views.ledger_page, name="ledger"),
     path("ledger/<int:seq>/", views.ledger_entry, name="ledger-entry"),
 ]

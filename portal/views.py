@@ -1,46 +1,27 @@
-"""Pages of the portal: signing in, the account, the ledger, health. One action or query each."""
+"""Pages of the portal: the account, the ledger, health. One action or query each."""
 
 import json
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
-from django.contrib.auth.forms import AuthenticationForm
-from django.contrib.auth.views import LoginView
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
-from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from portal import ledger, rights
-from portal.actions import people
-from portal.forms import LedgerForm, SignInForm, TokenForm
+from portal.actions import accounts, people
+from portal.forms import LedgerForm, TokenForm
 from portal.granted import own
 from portal.models import Checkpoint, Event, Person, Project, Right, Token
 from portal.names import names
 from portal.pages import PAGE, person_of, told_by
 
-# --- signing in -------------------------------------------------------------------------------------------------------
-
-
-@method_decorator(login_not_required, name="dispatch")
-class SignIn(LoginView):
-    """Signs in with login and password, and writes it down."""
-
-    authentication_form = SignInForm
-    template_name = "registration/login.html"
-
-    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
-        """Sign in, then record it: the event stands for a sign-in that happened."""
-        answer = super().form_valid(form)
-        person = form.get_user()
-        assert isinstance(person, Person)
-        people.signed_in(by=person)
-        return answer
+# --- health ----------------------------------------------------------------------------------------------------------
 
 
 @require_GET
@@ -85,6 +66,9 @@ def account(request: HttpRequest) -> HttpResponse:
             "tokens": person.tokens.all(),
             "grants": own(person),
             "new": new,
+            "sessions": accounts.live_sessions(person),
+            "here": getattr(request.session, "hashed", ""),
+            "has_password": person.has_usable_password(),
             "teams": [group.team for group in person.groups.select_related("team") if hasattr(group, "team")],
         },
     )

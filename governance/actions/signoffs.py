@@ -27,7 +27,7 @@ from governance.statement import (
     sign_off_statement,
     statement_bytes,
 )
-from portal import content, ledger, rights, signing
+from portal import content, ledger, reauthentication, rights, signing
 from portal.canonical import digest
 from portal.errors import Forbidden, Invalid, Refused, Stale
 from portal.event_kinds import EventKind
@@ -142,7 +142,7 @@ def sign(
             code="statement_stale",
             field="bound",
         )
-    signing.reauthenticate(by, password)
+    reauthentication.prove(by, reauthentication.Password(password))
     now = timezone.now()
     comment = comment.strip()
     said = meaning(

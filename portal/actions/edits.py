@@ -471,14 +471,12 @@ class _Known:
 
     def touched(self) -> Touched:
         """See `known`; of a membership the holders are those of the portfolio's grants."""
-        people: set[UUID] = set()
-        teams: set[int] = set()
         places: set[tuple[int | None, int | None]] = set()
         handed = {op["portfolio"] for op in self._ops if op["op"] in MEMBERSHIP}
         carried = [pk for slug in handed for pk in self._carried.get(slug, ())]
-        for one, group in Grant.objects.filter(pk__in=carried).values_list("person_id", "team_id"):
-            people |= {one} if one is not None else set()
-            teams |= {group} if group else set()
+        handing = Grant.objects.filter(pk__in=carried)
+        people = set(handing.filter(person__isnull=False).values_list("person_id", flat=True))
+        teams = set(handing.filter(team__isnull=False).values_list("team_id", flat=True))
         for op in self._ops:
             if op["op"] in MEMBERSHIP:
                 places.add((self.membership(op)[1].pk, None))

@@ -196,12 +196,6 @@ def _member(kind: EventKind, by: Person, team: Team, person: Person) -> None:
     )
 
 
-def signed_in(*, by: Person, method: str = "password") -> None:
-    """Write down that somebody signed in."""
-    with ledger.business():
-        ledger.record(EventKind.SIGNED_IN, by=by, project="", subject=f"person:{by.pk}", method=method)
-
-
 def make_token(*, by: Person, name: str, days: int | None = 90) -> tuple[Token, str]:
     """Make an API token for oneself. Returns the row and the token, which is shown once and kept only hashed."""
     if not name.strip():

@@ -12,6 +12,17 @@ from portal.api.people import People
 from portal.api.pipelines import Pipelines
 from portal.api.portfolios import OnePortfolio, PortfolioProjects, Portfolios, TakeOut
 from portal.api.rights import EstateRights, PortfolioRights, ProjectRights, RightsOf, TeamRights
+from portal.api.sessions import (
+    DisablePerson,
+    EnablePerson,
+    EndOtherSessions,
+    EndSession,
+    EndSessionsOfPerson,
+    Password,
+    ResetPassword,
+    Sessions,
+    SessionsOfPerson,
+)
 from portal.api.teams import TeamMember, TeamMembers, Teams
 from portal.api.tokens import RevokeToken, Tokens
 from portal.api.viewer import SchemaView, SchemaViewer
@@ -20,7 +31,16 @@ urlpatterns = [
     path("schema/", SchemaView.as_view(), name="schema"),
     path("docs/", SchemaViewer.as_view(), name="api-docs"),
     path("me/", Me.as_view()),
+    path("me/password/", Password.as_view()),
+    path("sessions/", Sessions.as_view()),
+    path("sessions/<int:number>/end/", EndSession.as_view()),
+    path("sessions/end-others/", EndOtherSessions.as_view()),
     path("people/", People.as_view()),
+    path("people/<str:login>/sessions/", SessionsOfPerson.as_view()),
+    path("people/<str:login>/sessions/end/", EndSessionsOfPerson.as_view()),
+    path("people/<str:login>/reset-password/", ResetPassword.as_view()),
+    path("people/<str:login>/disable/", DisablePerson.as_view()),
+    path("people/<str:login>/enable/", EnablePerson.as_view()),
     path("teams/", Teams.as_view()),
     path("teams/<str:slug>/members/", TeamMembers.as_view()),
     path("teams/<str:slug>/members/<str:login>/", TeamMember.as_view()),

@@ -10,6 +10,7 @@ from portal.models.grant import Grant, LaneGroupObjectPermission, LaneUserObject
 from portal.models.person import Person, Team, Token
 from portal.models.project import Lane, Portfolio, Project
 from portal.models.right import Right
+from portal.models.session import PasswordReset, Session, Tries
 
 __all__ = [
     "Bundle",
@@ -25,13 +26,16 @@ __all__ = [
     "LaneUserObjectPermission",
     "LedgerHead",
     "Node",
+    "PasswordReset",
     "Person",
     "Pipeline",
     "Place",
     "Portfolio",
     "Project",
     "Right",
+    "Session",
     "Stage",
     "Team",
     "Token",
+    "Tries",
 ]
