@@ -96,8 +96,17 @@ SHAPES: dict[EventKind, Shape] = {
     K.TEAM_JOINED: _shape("{name} joined team {team}", "team", "person", "name*"),
     K.TEAM_LEFT: _shape("{name} left team {team}", "team", "person", "name*"),
     K.SIGNED_IN: _shape("{actor} signed in", "method"),
-    K.TOKEN_MADE: _shape("{actor} made the API token {prefix}…", "prefix", "name*", "expires_at"),
-    K.TOKEN_REVOKED: _shape("{actor} revoked the API token {prefix}…", "prefix"),
+    K.TOKEN_MADE: _shape(
+        "{actor} made the API token {prefix}… of {holder}",
+        "person",
+        "holder*",
+        "prefix",
+        "name*",
+        "rights",
+        "projects",
+        "expires_at",
+    ),
+    K.TOKEN_REVOKED: _shape("{actor} revoked the API token {prefix}…", "person", "prefix"),
     K.NODE_ADDED: _shape("Node {node} ({kind}) was added", "node", "kind", "url"),
     K.PIPELINE_ADDED: _shape(
         "Pipeline {pipeline} was added with stages {stages}", "pipeline", "stages", "places"

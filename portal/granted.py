@@ -28,7 +28,7 @@ def in_force() -> QuerySet[Grant]:
     named = Stage.objects.filter(slug=OuterRef("stage")).order_by("pk").values("name")
     return (
         Grant.objects.filter(Q(until__isnull=True) | Q(until__gt=now), revoked_at__isnull=True)
-        .select_related("person", "team", "project", "given_by")
+        .select_related("person", "team", "project", "portfolio", "given_by")
         .annotate(
             stage_name=Coalesce(
                 Subquery(named.filter(pipeline=OuterRef("project__pipeline"))[:1]),

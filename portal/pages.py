@@ -94,6 +94,8 @@ def _entries(request: HttpRequest) -> list[dict[str, Any]]:
     shown = [(_("Inbox"), "inbox"), (_("Projects"), "projects")]
     if Right.MANAGE.value in held or Right.AUDIT.value in held:
         shown.append((_("Rights"), "estate-rights"))
+    if Right.MANAGE.value in held:
+        shown.append((_("People"), "people"))
     if Right.AUDIT.value in held or rights.lanes_with(person, [Right.AUDIT]).exists():
         shown.append((_("Ledger"), "ledger"))
     return [

@@ -4,6 +4,7 @@ Not in charge of finding the one thing an address names (`portal.lookups`) nor o
 """
 
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from portal import rights
@@ -62,9 +63,19 @@ def grants_for(person: Person, project: Project | None = None) -> QuerySet[Grant
 
 
 def teams_for(person: Person) -> QuerySet[Team]:
-    """The person's own teams; all of them for who looks over the estate."""
+    """The person's own teams; all of them for who looks over the estate.
+
+    A token narrowed to projects knows of those that own one of these or hold a right there.
+    """
     found = Team.objects.select_related("group")
-    return found if looks_over_estate(person) else found.filter(group__in=person.groups.values("pk"))
+    if looks_over_estate(person):
+        return found
+    own = found.filter(group__in=person.groups.values("pk"))
+    if person.scope is None or person.scope.projects is None:
+        return own
+    there = rights.visible_projects(person)
+    granted = Grant.objects.in_force(timezone.now()).filter(project__in=there, team__isnull=False)
+    return own.filter(Q(projects__in=there) | Q(pk__in=granted.values("team"))).distinct()
 
 
 def pipelines_for(person: Person) -> QuerySet[Pipeline]:
@@ -83,4 +94,5 @@ def changes_for(person: Person) -> QuerySet[Change]:
     if looks_over_estate(person):
         return found
     managed = rights.lanes_with(person, [Right.MANAGE, Right.AUDIT]).values("project")
-    return found.filter(Q(asked_by=person) | Q(project__in=managed))
+    own = Q(asked_by=person) if person.scope is None else Q(pk__in=())
+    return found.filter(own | Q(project__in=managed))

@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from portal import views
+from portal import roster, views
 
 urlpatterns = [
     path("login/", views.SignIn.as_view(), name="login"),
@@ -11,6 +11,10 @@ urlpatterns = [
     path("health/", views.health, name="health"),
     path("account/", views.account, name="account"),
     path("account/tokens/<int:pk>/revoke/", views.revoke_token, name="token-revoke"),
+    path("people/", roster.everybody, name="people"),
+    path("people/add/", roster.add_person, name="person-add"),
+    path("people/<uuid:pk>/", roster.person, name="person"),
+    path("people/<uuid:pk>/tokens/<int:number>/revoke/", roster.revoke_token, name="person-token-revoke"),
     path("rights/", views.estate_rights, name="estate-rights"),
     path("rights/<int:pk>/revoke/", views.revoke_grant, name="estate-right-revoke"),
     path("projects/<str:key>/rights/", views.project_rights, name="rights"),

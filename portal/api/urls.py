@@ -10,7 +10,7 @@ from portal.api.nodes import Nodes
 from portal.api.people import People
 from portal.api.pipelines import Pipelines
 from portal.api.teams import TeamMember, TeamMembers, Teams
-from portal.api.tokens import RevokeToken, Tokens
+from portal.api.tokens import RevokeToken, Tokens, TokensOfPerson
 from portal.api.viewer import SchemaView, SchemaViewer
 
 urlpatterns = [
@@ -18,6 +18,7 @@ urlpatterns = [
     path("docs/", SchemaViewer.as_view(), name="api-docs"),
     path("me/", Me.as_view()),
     path("people/", People.as_view()),
+    path("people/<str:login>/tokens/", TokensOfPerson.as_view()),
     path("teams/", Teams.as_view()),
     path("teams/<str:slug>/members/", TeamMembers.as_view()),
     path("teams/<str:slug>/members/<str:login>/", TeamMember.as_view()),

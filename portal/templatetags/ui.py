@@ -100,6 +100,8 @@ STATES: Final[Mapping[str, Look]] = {
     "active": _look(gettext_lazy("Active"), "check", "met"),
     "proposed": _look(gettext_lazy("Proposed"), "ring", "busy"),
     "applied": _look(gettext_lazy("Applied"), "check", "met"),
+    "enabled": _look(gettext_lazy("Enabled"), "check", "met"),
+    "disabled": _look(gettext_lazy("Disabled"), "dash", "idle"),
     "ended": _look(gettext_lazy("Ended"), "dash", "idle"),
     "revoked": _look(gettext_lazy("Revoked"), "dash", "idle"),
     # proof
