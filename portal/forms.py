@@ -9,15 +9,16 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from portal import authentication
+from portal import authentication, rights
 from portal.errors import Refused
 from portal.event_kinds import EventKind
 from portal.models import Person, Portfolio, Project, Right, Stage, Team
-from portal.models.grant import IN_USE
+from portal.models.grant import CARRIED, IN_USE
 from portal.pages import address_of
 from portal.projecting import sign_roles
 
 Choices = list[tuple[Any, Any]]
+TOKEN_DAYS = 366
 
 
 class SignInForm(AuthenticationForm):
@@ -185,10 +186,87 @@ class GrantForm(UntilForm):
 
 
 class TokenForm(forms.Form):
-    """A name and a life for an API token."""
+    """A name, a life and a scope for an API token. `projects` becomes a list of projects, or None for all."""
 
     name = forms.CharField(label=_("What it is for"), max_length=100)
-    days = forms.IntegerField(label=_("Days it lasts"), initial=90, min_value=1, max_value=366)
+    days = forms.IntegerField(label=_("Days it lasts"), initial=90, min_value=1, max_value=TOKEN_DAYS)
+    projects = forms.CharField(
+        label=_("Projects"),
+        required=False,
+        max_length=2_000,
+        help_text=_("Their keys, separated by commas; empty: all that the account may see."),
+    )
+    rights = forms.MultipleChoiceField(
+        label=_("May, besides seeing"),
+        required=False,
+        choices=lambda: [(right.value, right.label) for right in Right if right.value in CARRIED],
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("As far as the account itself may. A token never signs, and makes no tokens."),
+    )
+
+    def __init__(self, *args: Any, by: Person, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._by = by
+
+    def clean_projects(self) -> list[Project] | None:
+        """The projects of these keys, as far as whoever makes the token sees them."""
+        keys = {key.strip() for key in self.cleaned_data["projects"].split(",") if key.strip()}
+        if not keys:
+            return None
+        found = {one.key: one for one in rights.visible_projects(self._by).filter(key__in=keys)}
+        unknown = sorted(keys - set(found))
+        if unknown:
+            raise forms.ValidationError(
+                _("There is no project “%(key)s” that you see."), params={"key": unknown[0]}
+            )
+        return list(found.values())
+
+
+KINDS: Choices = [
+    (Person.Kind.PERSON.value, _("a person")),
+    (Person.Kind.SERVICE.value, _("a service account")),
+]
+
+
+class PersonForm(forms.Form):
+    """An account to be added."""
+
+    kind = forms.ChoiceField(
+        label=_("Add"),
+        choices=KINDS,
+        initial=Person.Kind.PERSON,
+        help_text=_(
+            "A service account is a program: it uses the API with tokens, and never signs in or signs."
+        ),
+    )
+    name = forms.CharField(
+        label=_("Name"), max_length=200, help_text=_("As it is printed beside signatures.")
+    )
+    login = forms.CharField(label=_("Login"), max_length=150)
+    email = forms.EmailField(label=_("E-mail"), required=False)
+    zone = forms.CharField(
+        label=_("Time zone"), max_length=64, initial="UTC", help_text=_("Such as Europe/Paris.")
+    )
+    password = forms.CharField(
+        label=_("First password"),
+        required=False,
+        max_length=500,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text=_("Empty for a service account, and for whoever signs in another way."),
+    )
+
+
+class PeopleForm(forms.Form):
+    """Which people to show."""
+
+    q = forms.CharField(label=_("Name, login or e-mail"), required=False, max_length=200)
+    kind = forms.ChoiceField(label=_("What"), required=False, choices=[("", _("Everybody")), *KINDS])
+    state = forms.ChoiceField(
+        label=_("Account"),
+        required=False,
+        choices=[("", _("Any")), ("enabled", _("enabled")), ("disabled", _("disabled"))],
+    )
 
 
 def _kinds() -> Choices:

@@ -116,7 +116,7 @@ def _entries(request: HttpRequest) -> list[dict[str, Any]]:
     if Right.MANAGE.value in held or Right.AUDIT.value in held:
         shown += [(_("Portfolios"), "portfolios"), (_("Rights"), "estate-rights")]
     if Right.MANAGE.value in held:
-        shown.append((_("Accounts"), "accounts"))
+        shown.append((_("People"), "people"))
     if somewhere:
         shown.append((_("Changes"), "changes"))
     if Right.AUDIT.value in somewhere:

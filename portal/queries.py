@@ -67,9 +67,19 @@ def grants_for(person: Person, project: Project | None = None) -> QuerySet[Grant
 
 
 def teams_for(person: Person) -> QuerySet[Team]:
-    """The person's own teams; all of them for who looks over the estate."""
+    """The person's own teams; all of them for who looks over the estate.
+
+    A token narrowed to projects knows of those that own one of these or hold a right there.
+    """
     found = Team.objects.select_related("group")
-    return found if looks_over_estate(person) else found.filter(group__in=person.groups.values("pk"))
+    if looks_over_estate(person):
+        return found
+    own = found.filter(group__in=person.groups.values("pk"))
+    if person.scope is None or person.scope.projects is None:
+        return own
+    there = rights.visible_projects(person)
+    granted = Grant.objects.in_force(timezone.now()).filter(project__in=there, team__isnull=False)
+    return own.filter(Q(projects__in=there) | Q(pk__in=granted.values("team"))).distinct()
 
 
 def pipelines_for(person: Person) -> QuerySet[Pipeline]:
@@ -109,8 +119,9 @@ def _theirs(person: Person) -> Q:
     portfolios = Grant.objects.in_force(timezone.now()).filter(
         Q(person=person) | Q(team__group__in=person.groups.values("pk")), right=Right.MANAGE, stage=""
     )
+    own = Q(asked_by=person) if person.scope is None else Q(pk__in=())
     return (
-        Q(asked_by=person)
+        own
         | Q(project__in=managed)
         | Q(portfolio__in=portfolios.filter(portfolio__isnull=False).values("portfolio"))
     )

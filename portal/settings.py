@@ -218,6 +218,7 @@ SPECTACULAR_SETTINGS = {
         "RequestStatus": "deployments.models.request.DeploymentRequest.Status",
         "PromotionStatus": "deployments.models.promotion.Promotion.Status",
         "StepStatus": "deployments.models.promotion.Step.Status",
+        "TokenStatus": "portal.models.person.Token.Status",
         "NodeKind": "portal.models.estate.Node.Kind",
         "EvidenceKind": "governance.models.evidence.Evidence.Kind",
         "PromotionKind": "deployments.models.promotion.Promotion.Kind",

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from portal import change_pages, doors, portfolio_pages, rights_pages, simulator_pages, views
+from portal import change_pages, doors, portfolio_pages, rights_pages, roster, simulator_pages, views
 
 
 def _rights(under: str, prefix: str) -> list[URLPattern]:
@@ -47,6 +47,10 @@ urlpatterns = [
     path("accounts/<str:login>/reset-password/", doors.reset_password, name="account-reset"),
     path("accounts/<str:login>/end-sessions/", doors.end_sessions_of, name="account-end-sessions"),
     path("accounts/<str:login>/disable/", doors.disable_account, name="account-disable"),
+    path("people/", roster.everybody, name="people"),
+    path("people/add/", roster.add_person, name="person-add"),
+    path("people/<uuid:pk>/", roster.person, name="person"),
+    path("people/<uuid:pk>/tokens/<int:number>/revoke/", roster.revoke_token, name="person-token-revoke"),
     path("ledger/", views.ledger_page, name="ledger"),
     path("ledger/<int:seq>/", views.ledger_entry, name="ledger-entry"),
 ]

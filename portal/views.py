@@ -20,6 +20,7 @@ from portal.granted import own
 from portal.models import Checkpoint, Event, Person, Project, Right, Token
 from portal.names import names
 from portal.pages import PAGE, person_of, told_by
+from portal.roster import made_token
 
 # --- health ----------------------------------------------------------------------------------------------------------
 
@@ -49,21 +50,18 @@ def account(request: HttpRequest) -> HttpResponse:
     A new token is shown in the answer to the form itself: nothing keeps it, so there is no page to redirect to.
     """
     person = person_of(request)
-    form = TokenForm(request.POST or None)
+    form = TokenForm(request.POST or None, by=person)
     new: dict[str, str] | None = None
     if request.method == "POST" and form.is_valid():
         with told_by(form):
-            token, secret = people.make_token(
-                by=person, name=form.cleaned_data["name"], days=form.cleaned_data["days"]
-            )
-            new = {"name": token.name, "secret": secret}
-            form = TokenForm()
+            new = made_token(person, person, form)
+            form = TokenForm(by=person)
     return render(
         request,
         "portal/account.html",
         {
             "form": form,
-            "tokens": person.tokens.all(),
+            "tokens": person.tokens.prefetch_related("projects"),
             "grants": own(person),
             "new": new,
             "sessions": accounts.live_sessions(person),

@@ -261,6 +261,11 @@ def withdraw(*, by: Person, signoff: SignOff, why: str) -> Withdrawal:
             _("Only %(name)s can withdraw this signature.") % {"name": signoff.person.name},
             code="not_your_signature",
         )
+    if by.scope is not None:
+        raise Forbidden(
+            _("A token neither signs nor takes a signature back. Sign in and withdraw it there."),
+            code="token_never_signs",
+        )
     if not why.strip():
         raise Invalid(_("Say why you withdraw your signature."), code="why_missing", field="why")
     with ledger.business():

@@ -17,7 +17,7 @@ BY_TOKEN = "token"  # noqa: S105 - what request.auth says then
 
 
 class TokenAuthentication(authentication.BaseAuthentication):
-    """`Authorization: Bearer csn_…`. It acts for its person in everything but signing."""
+    """`Authorization: Bearer csn_…`. It acts for its person within its scope, which is set on this one instance."""
 
     def authenticate(self, request: Request) -> tuple[Person, str] | None:
         scheme, _space, secret = request.headers.get("Authorization", "").partition(" ")

@@ -24,7 +24,7 @@ from portal.api.sessions import (
     SessionsOfPerson,
 )
 from portal.api.teams import TeamMember, TeamMembers, Teams
-from portal.api.tokens import RevokeToken, Tokens
+from portal.api.tokens import RevokeToken, Tokens, TokensOfPerson
 from portal.api.viewer import SchemaView, SchemaViewer
 
 urlpatterns = [
@@ -41,6 +41,7 @@ urlpatterns = [
     path("people/<str:login>/reset-password/", ResetPassword.as_view()),
     path("people/<str:login>/disable/", DisablePerson.as_view()),
     path("people/<str:login>/enable/", EnablePerson.as_view()),
+    path("people/<str:login>/tokens/", TokensOfPerson.as_view()),
     path("teams/", Teams.as_view()),
     path("teams/<str:slug>/members/", TeamMembers.as_view()),
     path("teams/<str:slug>/members/<str:login>/", TeamMember.as_view()),

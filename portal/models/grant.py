@@ -19,6 +19,8 @@ SIGN_PREFIX = "sign_"
 # Rights that something asks for in this version; the others wait for what they are about, and are not given yet.
 IN_USE = frozenset({Right.VIEW, Right.REQUEST, Right.PROMOTE, Right.SIGN, Right.MANAGE, Right.AUDIT})
 
+# What a token may carry besides seeing: never signing, which is a person's own.
+CARRIED = frozenset(right.value for right in IN_USE - {Right.VIEW, Right.SIGN})
 
 # What somebody away may leave to a delegate: work that would wait for them, never power over rights or the record.
 DELEGABLE = frozenset({Right.REQUEST, Right.PROMOTE, Right.SIGN})

@@ -103,6 +103,7 @@ STATES: Final[Mapping[str, Look]] = {
     "refused": _look(gettext_lazy("Refused"), "cross", "not"),
     "outdated": _look(gettext_lazy("Outdated"), "diamond", "idle"),
     "applied": _look(gettext_lazy("Applied"), "check", "met"),
+    "enabled": _look(gettext_lazy("Enabled"), "check", "met"),
     "disabled": _look(gettext_lazy("Disabled"), "dash", "idle"),
     "ended": _look(gettext_lazy("Ended"), "dash", "idle"),
     "revoked": _look(gettext_lazy("Revoked"), "dash", "idle"),
