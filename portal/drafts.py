@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Collection, MutableMapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from django.db.models import Q
 from django.utils import timezone
@@ -17,6 +17,7 @@ from portal.actions.edits import Op
 from portal.matrix import holder_key
 from portal.models import Grant
 from portal.places import place_of
+from portal.rights_files import wanted, with_why
 
 SESSION = "rights-drafts"
 KEPT = 5
@@ -37,7 +38,7 @@ class Draft:
     newest: int = 0
     seen: list[int] = field(default_factory=list)
     file: str = ""
-    file_name: str = ""
+    file_form: Literal["yaml", "csv"] = "yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,13 @@ def drafted(
 
 
 def settled(draft: Draft, shown: Q) -> Settled:
-    """What is left to do of a draft; what somebody else gave or revoked meanwhile is theirs, and stays."""
+    """What is left to do of a draft; what somebody else gave or revoked meanwhile is theirs, and stays.
+
+    A file states a place wholly, so that all of it is compared; raises Invalid where it cannot be used any more.
+    """
+    if draft.file:
+        found = wanted(draft.file, draft.file_form)
+        return Settled([op for one in found for op in with_why(one, draft.why)], [], [], 0)
     standing = list(_whole().in_force(timezone.now()).filter(shown))
     there = {cell_of(grant) for grant in standing}
     alive = {grant.pk for grant in standing}

@@ -354,3 +354,21 @@ class FileForm(forms.Form):
     why = forms.CharField(
         label=_("Why"), max_length=500, help_text=_("For what is revoked; what is given says its own.")
     )
+
+    def clean(self) -> dict[str, Any]:
+        """One of the two, not both, not too large."""
+        found: dict[str, Any] = super().clean() or self.cleaned_data
+        sent = found.get("upload")
+        if bool(sent) == bool((found.get("text") or "").strip()):
+            raise forms.ValidationError(_("Choose a file or paste its text, one of them."))
+        if sent and sent.size > 1024 * 1024:
+            raise forms.ValidationError(_("The file is larger than 1 MiB. Split it by place."))
+        return found
+
+    @property
+    def sent(self) -> tuple[str, str]:
+        """The text and the file's name; bytes that are no UTF-8 come through marked, and are refused when read."""
+        sent = self.cleaned_data["upload"]
+        if not sent:
+            return str(self.cleaned_data["text"]), ""
+        return sent.read().decode("utf-8", "replace"), str(sent.name)

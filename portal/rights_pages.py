@@ -221,9 +221,13 @@ def preview(request: HttpRequest, draft: str, **which: str) -> HttpResponse:
             request, _("This edit was applied already, or your session ended since. Look, and edit again.")
         )
         return redirect(here.url())
-    left = drafts.settled(found, here.own)
     refusal: str = ""
     told = None
+    left = drafts.Settled([], [], [], 0)
+    try:
+        left = drafts.settled(found, here.own)
+    except Invalid as wrong:  # a file that was usable when it was sent
+        refusal = wrong.sentence
     if left.ops:
         try:
             told = effects(by=person, ops=left.ops)

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from portal import change_pages, doors, portfolio_pages, rights_pages, roster, simulator_pages, views
+from portal import change_pages, doors, file_pages, portfolio_pages, rights_pages, roster, simulator_pages, views
 
 
 def _rights(under: str, prefix: str) -> list[URLPattern]:
@@ -13,7 +13,7 @@ def _rights(under: str, prefix: str) -> list[URLPattern]:
         path(f"{base}edit/", rights_pages.edit, name=f"{prefix}rights-edit"),
         path(f"{base}preview/<str:draft>/", rights_pages.preview, name=f"{prefix}rights-preview"),
         path(f"{base}each/", rights_pages.each, name=f"{prefix}rights-each"),
-        path(f"{base}file/", rights_pages.show, name=f"{prefix}rights-file"),
+        path(f"{base}file/", file_pages.file, name=f"{prefix}rights-file"),
         path(f"{base}<int:pk>/revoke/", rights_pages.revoke, name=f"{prefix}right-revoke"),
     ]
 

@@ -45,40 +45,17 @@ def grant(
     Raises Invalid naming the field, Absent/Forbidden for who may grant.
     """
     check_grantor(by, project, portfolio)
-    if project is not None and portfolio is not None:
-        raise Invalid(_("Name a project or a portfolio, one of them."), code="grant_place", field="portfolio")
-    if (person is None) == (team is None):
-        raise Invalid(_("Name a person or a team, one of them."), code="grant_holder", field="holder")
-    if person is not None and (not person.is_active or person.is_system):
-        raise Invalid(
-            _("%(name)s is disabled and can hold no right.") % {"name": person.name},
-            code="person_disabled",
-            field="holder",
-        )
-    if right not in IN_USE:
-        raise Invalid(
-            _("Nothing asks for this right in this version, so it is not given."),
-            code="right_unused",
-            field="right",
-        )
-    _check_role(right, role)
-    if right == Right.SIGN and person is not None and person.kind != Person.Kind.PERSON:
-        raise Invalid(
-            _("A service account never signs; name a person."), code="service_never_signs", field="holder"
-        )
-    if stage and not _stages(project).filter(slug=stage).exists():
-        raise Invalid(
-            _("There is no stage “%(stage)s” there.") % {"stage": stage}, code="stage_unknown", field="stage"
-        )
-    if team is not None and right in ACTING:
-        check_pipeline_team(team, _projects(project, portfolio))
-    if until is not None and until <= timezone.now():
-        raise Invalid(
-            _("“Until” lies in the past; choose a later time or leave it empty."),
-            code="until_past",
-            field="until",
-        )
-    _check_why(why)
+    check_gift(
+        right=right,
+        why=why,
+        person=person,
+        team=team,
+        role=role,
+        project=project,
+        portfolio=portfolio,
+        stage=stage,
+        until=until,
+    )
     with ledger.business():
         _lock(portfolio)
         # One that ran out still stands in the way of the unique constraint; it is closed by the system first.
@@ -127,6 +104,55 @@ def grant(
             **_facts(given),
         )
         return given
+
+
+def check_gift(
+    *,
+    right: Right,
+    why: str,
+    person: Person | None,
+    team: Team | None,
+    role: str,
+    project: Project | None,
+    portfolio: Portfolio | None,
+    stage: str,
+    until: datetime | None,
+) -> None:
+    """Raise Invalid naming the field where such a right can be given to nobody, or not to them, whoever gives it."""
+    if project is not None and portfolio is not None:
+        raise Invalid(_("Name a project or a portfolio, one of them."), code="grant_place", field="portfolio")
+    if (person is None) == (team is None):
+        raise Invalid(_("Name a person or a team, one of them."), code="grant_holder", field="holder")
+    if person is not None and (not person.is_active or person.is_system):
+        raise Invalid(
+            _("%(name)s is disabled and can hold no right.") % {"name": person.name},
+            code="person_disabled",
+            field="holder",
+        )
+    if right not in IN_USE:
+        raise Invalid(
+            _("Nothing asks for this right in this version, so it is not given."),
+            code="right_unused",
+            field="right",
+        )
+    _check_role(right, role)
+    if right == Right.SIGN and person is not None and person.kind != Person.Kind.PERSON:
+        raise Invalid(
+            _("A service account never signs; name a person."), code="service_never_signs", field="holder"
+        )
+    if stage and not _stages(project).filter(slug=stage).exists():
+        raise Invalid(
+            _("There is no stage “%(stage)s” there.") % {"stage": stage}, code="stage_unknown", field="stage"
+        )
+    if team is not None and right in ACTING:
+        check_pipeline_team(team, _projects(project, portfolio))
+    if until is not None and until <= timezone.now():
+        raise Invalid(
+            _("“Until” lies in the past; choose a later time or leave it empty."),
+            code="until_past",
+            field="until",
+        )
+    _check_why(why)
 
 
 def first_grant(*, by: Person, person: Person) -> Grant:

@@ -5,6 +5,7 @@ from django.urls import path
 from portal.api.bundles import Bundles, ManifestOfBundle, OneBundle
 from portal.api.changes import ApplyChange, Changes, OneChange, PreviewChange, RefuseChange, WithdrawChange
 from portal.api.events import Events
+from portal.api.files import RightsFile
 from portal.api.grants import Grants, RevokeGrant
 from portal.api.me import Me
 from portal.api.nodes import Nodes
@@ -50,6 +51,7 @@ urlpatterns = [
     path("grants/", Grants.as_view()),
     path("grants/<int:number>/revoke/", RevokeGrant.as_view()),
     path("rights/", EstateRights.as_view()),
+    path("rights/file/", RightsFile.as_view()),
     path("projects/<str:key>/rights/", ProjectRights.as_view()),
     path("projects/<str:key>/rights/of/<str:login>/", RightsOf.as_view()),
     path("portfolios/<str:slug>/rights/", PortfolioRights.as_view()),
