@@ -37,7 +37,10 @@ class DocumentForm(forms.Form):
 
 
 class SignForm(forms.Form):
-    """A decision on what was shown; `bound` is the digest of it, so that nothing else is signed."""
+    """A decision on what was shown; `bound` is the digest of it, so that nothing else is signed.
+
+    `way` says what shows who signs: "password", "code" of an app, or empty where that was shown a moment ago.
+    """
 
     decision = forms.ChoiceField(
         label=_("My decision"),
@@ -56,7 +59,19 @@ class SignForm(forms.Form):
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
         help_text=_("It binds the signature to you."),
     )
+    code = forms.CharField(
+        label=_("A code of your authenticator app"),
+        max_length=40,
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric"}),
+        help_text=_("It binds the signature to you."),
+    )
     bound = forms.CharField(widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, way: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.way = way
+        for name in {"password", "code"} - {way}:
+            del self.fields[name]
 
 
 class WithdrawForm(forms.Form):

@@ -16,6 +16,7 @@ from portal.models import (
     Delegation,
     Disclosure,
     Event,
+    Factor,
     Grant,
     Lane,
     LaneGroupObjectPermission,
@@ -27,6 +28,7 @@ from portal.models import (
     Place,
     Portfolio,
     Project,
+    RecoveryCode,
     Session,
     Stage,
     Team,
@@ -101,6 +103,24 @@ class PasswordResetLook(Look):
 
     list_display = ("person", "made_by", "made_at", "expires_at", "used_at")
     list_select_related = ("person", "made_by")
+    exclude = ("hashed",)
+
+
+@admin.register(Factor)
+class FactorLook(Look):
+    """Second factors, without their secrets."""
+
+    list_display = ("person", "kind", "name", "made_at", "used_at")
+    list_select_related = ("person",)
+    exclude = ("secret", "credential", "credential_id", "counter")
+
+
+@admin.register(RecoveryCode)
+class RecoveryCodeLook(Look):
+    """Recovery codes, without their digests."""
+
+    list_display = ("person", "made_at", "used_at")
+    list_select_related = ("person",)
     exclude = ("hashed",)
 
 

@@ -1,6 +1,7 @@
 """Pages of getting in and of the account's safety: signing in and out, passwords, sessions, and accounts for admins."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.contrib import messages
@@ -11,6 +12,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -18,13 +20,24 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from portal import authentication, rights
+from portal import authentication, factors, rights
 from portal.actions import accounts
 from portal.errors import Refused
 from portal.forms import PasswordForm, ResetForm, SignInForm, WhyForm
 from portal.models import Person, Right
 from portal.pages import address_of, browser_of, page_of, person_of, told_by
 from portal.sessions import SessionStore
+
+PENDING = "pending"  # where in a session stands who came through the first of two steps
+
+_View = TypeVar("_View", bound=Callable[..., Any])
+
+
+def without_factor(view: _View) -> _View:
+    """A page that is open also to who has to set up a second factor first."""
+    view.without_factor = True  # type: ignore[attr-defined]
+    return view
+
 
 # --- in and out -------------------------------------------------------------------------------------------------------
 
@@ -35,14 +48,31 @@ def store_of(request: HttpRequest) -> SessionStore:
     return request.session
 
 
-def enter(request: HttpRequest, person: Person, method: str) -> None:
+def come_in(request: HttpRequest, person: Person, method: str, onward: str) -> HttpResponse:
+    """Let somebody in who passed the first step: at once, or by way of their second factor."""
+    if not factors.has_one(person):
+        enter(request, person, method)
+        return HttpResponseRedirect(onward)
+    request.session.flush()
+    request.session[PENDING] = {
+        "person": str(person.pk),
+        "method": method,
+        "next": onward,
+        "at": timezone.now().isoformat(),
+    }
+    return redirect("second-factor")
+
+
+def enter(request: HttpRequest, person: Person, method: str, *, factor: str = "") -> None:
     """Sign somebody in whose identity is established: the one way in, whichever door they came by."""
+    request.session.pop(PENDING, None)
     login(request, person, backend=settings.AUTHENTICATION_BACKENDS[0])
     try:
         accounts.begin(
             by=person,
             store=store_of(request),
             method=method,
+            factor=factor,
             address=address_of(request),
             browser=browser_of(request),
         )
@@ -62,8 +92,7 @@ class SignIn(LoginView):
         """Sign in and go on."""
         person = form.get_user()
         assert isinstance(person, Person)
-        enter(self.request, person, "password")
-        return HttpResponseRedirect(self.get_success_url())
+        return come_in(self.request, person, "password", self.get_success_url())
 
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
         """The form again; 429 where it is too early to try."""
@@ -220,6 +249,7 @@ def _account(request: HttpRequest, person: Person, **more: Any) -> HttpResponse:
             "myself": person.pk == person_of(request).pk,
             "sessions": accounts.live_sessions(person),
             "has_password": person.has_usable_password(),
+            "factors": person.factors.all(),
             "tokens": person.tokens.filter(revoked_at__isnull=True).count(),
             **more,
         },

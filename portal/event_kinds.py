@@ -26,6 +26,10 @@ class EventKind(models.TextChoices):
     PASSWORD_RESET = "person.password_reset", _("Password reset")
     PERSON_DISABLED = "person.disabled", _("Account disabled")
     PERSON_ENABLED = "person.enabled", _("Account enabled")
+    FACTOR_ADDED = "factor.added", _("Second factor added")
+    FACTOR_REMOVED = "factor.removed", _("Second factor removed")
+    CODES_MADE = "factor.codes_made", _("Recovery codes made")
+    TEAM_FACTOR = "team.second_factor", _("Second factor of a team")
     TOKEN_MADE = "token.made", _("Token made")
     TOKEN_REVOKED = "token.revoked", _("Token revoked")
     NODE_ADDED = "node.added", _("Node added")
@@ -107,7 +111,7 @@ SHAPES: dict[EventKind, Shape] = {
     K.TEAM_ADDED: _shape("Team {name} was added", "team", "name"),
     K.TEAM_JOINED: _shape("{name} joined team {team}", "team", "person", "name*"),
     K.TEAM_LEFT: _shape("{name} left team {team}", "team", "person", "name*"),
-    K.SIGNED_IN: _shape("{actor} signed in by {method}", "method", "address*"),
+    K.SIGNED_IN: _shape("{actor} signed in by {method}", "method", "factor", "address*"),
     K.SIGNED_OUT: _shape("{actor} signed out"),
     K.SIGN_IN_REFUSED: _shape(
         "{name} was not let in", "person", "name*", "method", "provider", "code", "address*", "waits"
@@ -119,6 +123,12 @@ SHAPES: dict[EventKind, Shape] = {
     ),
     K.PERSON_DISABLED: _shape("{actor} disabled the account of {name}", "person", "name*", "why*"),
     K.PERSON_ENABLED: _shape("{actor} enabled the account of {name} again", "person", "name*", "why*"),
+    K.FACTOR_ADDED: _shape("{actor} added a second factor ({kind})", "factor", "kind", "name*"),
+    K.FACTOR_REMOVED: _shape(
+        "{actor} removed a second factor ({kind}) of {name}", "person", "name*", "factor", "kind", "why*"
+    ),
+    K.CODES_MADE: _shape("{actor} made {count} recovery codes", "count"),
+    K.TEAM_FACTOR: _shape("{actor} said that {name} {required} a second factor", "team", "name", "required"),
     K.TOKEN_MADE: _shape(
         "{actor} made the API token {prefix}… of {holder}",
         "person",
@@ -281,6 +291,7 @@ SHAPES: dict[EventKind, Shape] = {
         "statement",
         "envelope",
         "key_id",
+        "proved_by",
         "name*",
         "comment*",
     ),

@@ -16,6 +16,7 @@ from portal.models import Person, Portfolio, Project, Right, Stage, Team
 from portal.models.grant import CARRIED, IN_USE
 from portal.pages import address_of
 from portal.projecting import sign_roles
+from portal.reauthentication import Code, Password, Proof
 
 Choices = list[tuple[Any, Any]]
 TOKEN_DAYS = 366
@@ -93,6 +94,81 @@ class ResetForm(_TwiceForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["new"].help_text = _("At least 12 characters, and none of the usual ones.")
+
+
+def _code() -> forms.CharField:
+    return forms.CharField(
+        label=_("Code"),
+        max_length=40,
+        widget=forms.TextInput(
+            attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "spellcheck": "false"}
+        ),
+    )
+
+
+class CodeForm(forms.Form):
+    """A code of an authenticator app, or a recovery code."""
+
+    code = forms.CharField(
+        label=_("Code"),
+        max_length=40,
+        widget=forms.TextInput(
+            attrs={"autocomplete": "one-time-code", "spellcheck": "false", "autofocus": True}
+        ),
+        help_text=_("Six digits from your authenticator app, or one of your recovery codes."),
+    )
+
+
+class AppForm(forms.Form):
+    """The code that an authenticator app shows, and what to call it."""
+
+    code = _code()
+    name = forms.CharField(
+        label=_("What to call it"), max_length=100, initial=_("Phone"), help_text=_("Such as Phone.")
+    )
+
+
+class PasskeyForm(forms.Form):
+    """What the browser answers when it is asked for a passkey."""
+
+    answer = forms.CharField(widget=forms.HiddenInput, max_length=20_000)
+    name = forms.CharField(label=_("What to call it"), max_length=100, initial=_("This device"))
+
+    def __init__(self, *args: Any, named: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not named:
+            del self.fields["name"]
+
+
+class ProveForm(forms.Form):
+    """The password once more, or a code where the account has none; `way` says which, or empty for neither."""
+
+    password = forms.CharField(
+        label=_("Your password, once more"),
+        strip=False,
+        max_length=500,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+        help_text=_("It binds the signature to you."),
+    )
+    code = _code()
+
+    def __init__(self, *args: Any, way: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.way = way
+        for name in ("password", "code"):
+            if name != way:
+                del self.fields[name]
+        if way == "code":
+            self.fields["code"].help_text = _("From your authenticator app.")
+        elif way == "password":
+            self.fields["password"].help_text = ""
+
+    @property
+    def proof(self) -> Proof:
+        """What was typed, as a proof."""
+        if self.way == "password":
+            return Password(self.cleaned_data["password"])
+        return Code(self.cleaned_data["code"])
 
 
 class WhyForm(forms.Form):

@@ -6,6 +6,7 @@ Not in charge of the API's answers: portal/api is.
 import zoneinfo
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render, resolve_url
 from django.urls import reverse
 from django.utils import timezone
@@ -28,6 +30,7 @@ from portal import rights
 from portal.dss.errors import DssError
 from portal.errors import Refused, Stale, Unavailable
 from portal.models import Person, Right
+from portal.reauthentication import FRESH, Shown
 
 PAGE = 50
 
@@ -35,6 +38,22 @@ Answer = Callable[[HttpRequest], HttpResponse]
 
 
 # --- for views --------------------------------------------------------------------------------------------------------
+
+
+# Where in a session stands how and when the person showed again who they are.
+SHOWN = "shown"
+
+
+def take_shown(request: HttpRequest) -> Shown | None:
+    """That the person showed who they are a moment ago, for one act: it is forgotten here."""
+    told = request.session.pop(SHOWN, None)
+    return Shown(told["how"], datetime.fromisoformat(told["at"])) if told else None
+
+
+def is_shown(request: HttpRequest) -> bool:
+    """Whether `take_shown` would do."""
+    told = request.session.get(SHOWN)
+    return told is not None and timezone.now() - datetime.fromisoformat(told["at"]) <= FRESH
 
 
 def person_of(request: HttpRequest) -> Person:
@@ -177,7 +196,22 @@ class PersonZoneMiddleware:
 
 
 class SignInMiddleware(LoginRequiredMiddleware):
-    """Every page asks for a sign-in. Whoever was signed out over a form is told so, and comes back to its page."""
+    """Every page asks for a sign-in, and, of whose team requires it, for a second factor before anything else.
+
+    Whoever was signed out over a form is told so, and comes back to its page.
+    """
+
+    def process_view(self, request: HttpRequest, view_func: Any, *args: Any) -> HttpResponseBase | None:
+        """On to the view, or to where the way to it begins. The API refuses by itself."""
+        answer = super().process_view(request, view_func, *args)
+        if answer is None and getattr(view_func, "login_required", True):
+            lacks = getattr(request.user, "lacks_factor", False)
+            if lacks and not getattr(view_func, "without_factor", False):
+                address = reverse("factors")
+                if is_fragment(request):
+                    return HttpResponse(headers={"HX-Redirect": address})
+                return HttpResponseRedirect(address)
+        return answer
 
     def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponse:  # type: ignore[override]
         """To the sign-in page, with the way back."""

@@ -54,6 +54,12 @@ class SessionStore(SessionBase):
         return hashed(self.session_key) if self.session_key else ""
 
     @property
+    def begun_at(self) -> datetime:
+        """When it began, which for whoever signed in is when they did."""
+        self.is_empty()  # reads it, if it was not read yet
+        return self._times.begun_at if self._times else timezone.now()
+
+    @property
     def is_stale(self) -> bool:
         """Whether it is time to write down that somebody is there."""
         return self._times is not None and timezone.now() - self._times.seen_at > SEEN_EVERY

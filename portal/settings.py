@@ -105,7 +105,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # --- people -------------------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "portal.Person"
-AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = ["portal.backends.PersonBackend"]
 SILENCED_SYSTEM_CHECKS = [
     "guardian.W001"
 ]  # rights are asked of portal.rights, never of an authentication backend
@@ -220,6 +220,7 @@ SPECTACULAR_SETTINGS = {
         "StepStatus": "deployments.models.promotion.Step.Status",
         "TokenStatus": "portal.models.person.Token.Status",
         "NodeKind": "portal.models.estate.Node.Kind",
+        "FactorKind": "portal.models.factor.Factor.Kind",
         "EvidenceKind": "governance.models.evidence.Evidence.Kind",
         "PromotionKind": "deployments.models.promotion.Promotion.Kind",
     },

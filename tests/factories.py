@@ -28,6 +28,7 @@ from portal.dss.sandbox import docx
 from portal.dss.values import Build, BundleInfo, Column, FutureState, ModelVersion
 from portal.event_kinds import EventKind
 from portal.models import Bundle, Lane, Node, Person
+from portal.reauthentication import Password
 from tests.cast import Cast
 
 Members = Mapping[str, Any]
@@ -212,7 +213,7 @@ def signed(
     shown = signing.draft(by=by, request=request, requirement=requirement)
     return signing.sign(
         by=by,
-        password=PASSWORD,
+        proof=Password(PASSWORD),
         request=request,
         requirement=requirement,
         decision=decision,

@@ -20,11 +20,13 @@ from governance.exhibits import documents, exhibits
 from governance.forms import DECISIONS, SignForm
 from governance.sentences import meaning, title
 from portal.errors import Stale
-from portal.pages import person_of, told_by
+from portal.pages import is_shown, person_of, take_shown, told_by
+from portal.reauthentication import Code, Password, Proof
+from portal.reauthentication import ways as ways_of
 from portal.refusals import audited
 
 
-@sensitive_post_parameters("password")
+@sensitive_post_parameters("password", "code")
 @require_http_methods(["GET", "POST"])
 def page(request: HttpRequest, key: str, number: int, requirement: str) -> HttpResponse:
     """What would be signed, and the signature itself. What changed since the page was opened is never signed."""
@@ -38,7 +40,12 @@ def page(request: HttpRequest, key: str, number: int, requirement: str) -> HttpR
     ):
         draft = signing.draft(by=person, request=wish, requirement=requirement)
     barred = why_barred(person, signing.barred(wish))
-    form = SignForm(request.POST or None, initial={"bound": draft.bound})
+    ways = [] if is_shown(request) else ways_of(person)
+    form = SignForm(
+        request.POST or None,
+        initial={"bound": draft.bound},
+        way=next((way for way in ways if way in ("password", "code")), ""),
+    )
     stale = ""
     if request.method == "POST" and form.is_valid():
         said = form.cleaned_data
@@ -46,7 +53,7 @@ def page(request: HttpRequest, key: str, number: int, requirement: str) -> HttpR
             with told_by(form), audited(person, wish.lane.project, wish.subject, "sign"):
                 signoff = signing.sign(
                     by=person,
-                    password=said["password"],
+                    proof=_proof(request, said),
                     request=wish,
                     requirement=requirement,
                     decision=said["decision"],
@@ -65,6 +72,15 @@ def page(request: HttpRequest, key: str, number: int, requirement: str) -> HttpR
             stale = refusal.sentence
     status = 409 if stale else 400 if form.errors else 200
     return _page(request, wish, draft, form, barred, stale, status)
+
+
+def _proof(request: HttpRequest, said: dict[str, str]) -> Proof:
+    """What shows that it is still the same person."""
+    if "password" in said:
+        return Password(said["password"])
+    if "code" in said:
+        return Code(said["code"])
+    return take_shown(request) or Password("")
 
 
 def _page(
@@ -109,6 +125,7 @@ def _page(
             ],
             "covered": sorted(draft.covered.items()),
             "form": form,
+            "shown": is_shown(request),
             "barred": barred,
             "stale": stale,
             "exhibits": [

@@ -1,7 +1,7 @@
 """Signs requirements and withdraws signatures.
 
 What is signed is exactly what was shown: the page carries the digest of what it bound, and signing anything else is
-refused as stale. Signing repeats the password; tokens never sign.
+refused as stale. Who signs shows once more who they are; tokens never sign.
 """
 
 import hmac
@@ -111,7 +111,7 @@ def why_barred(person: Person, barred: Sequence[Barred]) -> str:
 def sign(
     *,
     by: Person,
-    password: str,
+    proof: reauthentication.Proof,
     bundle: Bundle,
     lane: Lane,
     requirement: str,
@@ -142,7 +142,7 @@ def sign(
             code="statement_stale",
             field="bound",
         )
-    reauthentication.prove(by, reauthentication.Password(password))
+    proved_by = reauthentication.prove(by, proof)
     now = timezone.now()
     comment = comment.strip()
     said = meaning(
@@ -172,11 +172,18 @@ def sign(
         zone=by.zone,
         comment=ledger.commitment(salt, comment) if comment else None,
     )
-    return _keep(by, bundle, lane, shown, word, comment, salt if comment else "")
+    return _keep(by, bundle, lane, shown, word, comment, salt if comment else "", proved_by)
 
 
 def _keep(
-    by: Person, bundle: Bundle, lane: Lane, shown: Draft, word: Word, comment: str, salt: str
+    by: Person,
+    bundle: Bundle,
+    lane: Lane,
+    shown: Draft,
+    word: Word,
+    comment: str,
+    salt: str,
+    proved_by: str,
 ) -> SignOff:
     payload = statement_bytes(sign_off_statement(word))
     envelope = envelope_bytes(seal(payload, lambda data: (signing.key_id(), signing.sign(data))))
@@ -222,6 +229,7 @@ def _keep(
             statement=statement.digest,
             envelope=sealed.digest,
             key_id=signoff.key_id,
+            proved_by=proved_by,
             name=by.name,
             comment=comment,
         )

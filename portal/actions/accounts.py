@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from portal import authentication, ledger, reauthentication, rights
 from portal.errors import Forbidden, Invalid, Refused
 from portal.event_kinds import EventKind
-from portal.models import PasswordReset, Person, Right, Session, Token
+from portal.models import Event, PasswordReset, Person, Right, Session, Token
 from portal.sessions import ENTRY, SessionStore
 
 WHY_LIMIT = 500
@@ -25,10 +25,16 @@ CODE_GROUPS = 5
 # Without what is mistaken for something else when it is read out.
 CODE_LETTERS = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
 
+# Who reset somebody's password within this time does not also take their second factors, nor the other way round:
+# whoever does both can sign in as them.
+APART = timedelta(days=7)
+
 # --- sessions ---------------------------------------------------------------------------------------------------------
 
 
-def begin(*, by: Person, store: SessionStore, method: str, address: str = "", browser: str = "") -> None:
+def begin(
+    *, by: Person, store: SessionStore, method: str, factor: str = "", address: str = "", browser: str = ""
+) -> None:
     """Keep a session that Django has just signed `by` in to, write it down, and end the oldest beyond the most allowed.
 
     Raises Forbidden, keeping nothing, for an account that may not sign in.
@@ -47,6 +53,7 @@ def begin(*, by: Person, store: SessionStore, method: str, address: str = "", br
             project="",
             subject=f"person:{by.pk}",
             method=method,
+            factor=factor,
             address=address,
         )
         others = live_sessions(by).exclude(hashed=store.hashed).order_by("-seen_at", "-pk")
@@ -159,6 +166,7 @@ def give_reset(*, by: Person, person: Person) -> tuple[PasswordReset, str]:
             code="person_unfit",
             field="person",
         )
+    check_apart(by, person)
     code = "-".join(
         "".join(secrets.choice(CODE_LETTERS) for _letter in range(5)) for _group in range(CODE_GROUPS)
     )
@@ -186,6 +194,29 @@ def give_reset(*, by: Person, person: Person) -> tuple[PasswordReset, str]:
         )
         _end(by, current, live_sessions(current), "password")
         return reset, code
+
+
+def check_apart(by: Person, person: Person) -> None:
+    """Raise Forbidden for who took the person's second factors off lately and now would reset their password."""
+    taken = Event.objects.filter(
+        subject=f"person:{person.pk}",
+        kind=EventKind.FACTOR_REMOVED.value,
+        actor=by.pk,
+        at__gte=timezone.now() - APART,
+    )
+    if taken.exists():
+        raise apart()
+
+
+def apart() -> Forbidden:
+    """The refusal of both at once."""
+    return Forbidden(
+        _(
+            "Whoever resets both a password and the second factors could sign in as that person."
+            " Another administrator has to do one of the two."
+        ),
+        code="reset_both",
+    )
 
 
 def use_reset(*, by: Person, reset: PasswordReset, new: str) -> None:

@@ -5,6 +5,7 @@ from django.urls import path
 from portal.api.bundles import Bundles, ManifestOfBundle, OneBundle
 from portal.api.changes import ApplyChange, Changes, OneChange, PreviewChange, RefuseChange, WithdrawChange
 from portal.api.events import Events
+from portal.api.factors import Factors, RemoveFactor, RemoveFactorsOfPerson, TeamSecondFactor
 from portal.api.files import RightsFile
 from portal.api.grants import Grants, RevokeGrant
 from portal.api.me import Me
@@ -33,6 +34,8 @@ urlpatterns = [
     path("docs/", SchemaViewer.as_view(), name="api-docs"),
     path("me/", Me.as_view()),
     path("me/password/", Password.as_view()),
+    path("factors/", Factors.as_view()),
+    path("factors/<int:number>/remove/", RemoveFactor.as_view()),
     path("sessions/", Sessions.as_view()),
     path("sessions/<int:number>/end/", EndSession.as_view()),
     path("sessions/end-others/", EndOtherSessions.as_view()),
@@ -40,12 +43,14 @@ urlpatterns = [
     path("people/<str:login>/sessions/", SessionsOfPerson.as_view()),
     path("people/<str:login>/sessions/end/", EndSessionsOfPerson.as_view()),
     path("people/<str:login>/reset-password/", ResetPassword.as_view()),
+    path("people/<str:login>/remove-factors/", RemoveFactorsOfPerson.as_view()),
     path("people/<str:login>/disable/", DisablePerson.as_view()),
     path("people/<str:login>/enable/", EnablePerson.as_view()),
     path("people/<str:login>/tokens/", TokensOfPerson.as_view()),
     path("teams/", Teams.as_view()),
     path("teams/<str:slug>/members/", TeamMembers.as_view()),
     path("teams/<str:slug>/members/<str:login>/", TeamMember.as_view()),
+    path("teams/<str:slug>/second-factor/", TeamSecondFactor.as_view()),
     path("tokens/", Tokens.as_view()),
     path("tokens/<int:number>/revoke/", RevokeToken.as_view()),
     path("grants/", Grants.as_view()),

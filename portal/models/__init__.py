@@ -6,6 +6,7 @@ from portal.models.content import Content
 from portal.models.delegation import Delegation
 from portal.models.estate import Node, Pipeline, Place, Stage
 from portal.models.event import Checkpoint, Disclosure, Event, LedgerHead
+from portal.models.factor import Factor, RecoveryCode
 from portal.models.grant import Grant, LaneGroupObjectPermission, LaneUserObjectPermission
 from portal.models.person import Person, Team, Token
 from portal.models.project import Lane, Portfolio, Project
@@ -20,6 +21,7 @@ __all__ = [
     "Delegation",
     "Disclosure",
     "Event",
+    "Factor",
     "Grant",
     "Lane",
     "LaneGroupObjectPermission",
@@ -32,6 +34,7 @@ __all__ = [
     "Place",
     "Portfolio",
     "Project",
+    "RecoveryCode",
     "Right",
     "Session",
     "Stage",

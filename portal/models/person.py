@@ -77,6 +77,8 @@ class Person(AbstractBaseUser, PermissionsMixin):
 
     # Set on the one instance that acts through a token; portal/rights.py looks at it.
     scope: Scope | None = None
+    # Set on the instance a session acts as: a team requires a second factor, and there is none.
+    lacks_factor = False
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     login = models.CharField(_("login"), max_length=150, unique=True)
@@ -118,6 +120,7 @@ class Team(models.Model):
     group = models.OneToOneField(Group, on_delete=models.CASCADE, related_name="team")
     slug = models.SlugField(unique=True)
     name = models.CharField(max_length=150)
+    requires_second_factor = models.BooleanField(default=False)
 
     class Meta:
         verbose_name = _("team")

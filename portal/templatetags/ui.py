@@ -4,6 +4,8 @@ In charge of how a value looks. Not in charge of what it is: nothing here asks t
 The module is a template builtin (see settings), so pages use it without `load`.
 """
 
+import base64
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -162,6 +164,19 @@ def right_of(grant: Any) -> str:
 @register.filter
 def step_shape(value: object) -> str:
     return STEP_SHAPES.get(str(getattr(value, "value", value)), "ring")
+
+
+@register.filter
+def as_json(value: object) -> str:
+    """A value as JSON, for an attribute that a script reads; bytes as web-safe base64."""
+    return json.dumps(
+        value, default=lambda held: websafe(bytes(held)) if isinstance(held, bytes) else dict(held)
+    )
+
+
+def websafe(value: bytes) -> str:
+    """Web-safe base64 without padding."""
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
 
 
 # --- digests ------------------------------------------------------------------------------------------------

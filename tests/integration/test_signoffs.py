@@ -24,6 +24,7 @@ from portal.demo.cast import PASSWORD
 from portal.errors import Absent, Forbidden, Invalid, Refused, Stale
 from portal.event_kinds import EventKind
 from portal.models import Bundle, Content, Person, Right
+from portal.reauthentication import Password
 from tests import factories
 from tests.cast import POLICY, Cast, make_cast
 from tests.conftest import Database
@@ -164,7 +165,7 @@ def test_requester_and_author_are_kept_from_signing_and_the_ledger_keeps_that(ca
     # Signed from the bundle, where nobody knows who asked, it is kept; the gate does not count it.
     shown = signoffs.draft(by=cast.olga, bundle=bundle, lane=cast.prod, requirement=FAIRNESS)
     signoffs.sign(
-        by=cast.olga, password=PASSWORD, bundle=bundle, lane=cast.prod, requirement=FAIRNESS, decision="approve",
+        by=cast.olga, proof=Password(PASSWORD), bundle=bundle, lane=cast.prod, requirement=FAIRNESS, decision="approve",
         bound=shown.bound,
     )  # fmt: skip
     found = finding(request)
