@@ -220,11 +220,11 @@ def _read_yaml(text: str) -> Stated:
                 remedy = _("Write `- team: name` with the right below.")
                 problems.append(_problem(_spot(item), _("This is no grant."), remedy))
                 continue
-            said = _mapping(item, GRANT_KEYS, problems)
+            held = _mapping(item, GRANT_KEYS, problems)
             entries.append(
                 Entry(
-                    {key: _scalar(node, key, problems) for key, node in said.items()},
-                    {"": _spot(item), **{key: _spot(node) for key, node in said.items()}},
+                    {key: _scalar(node, key, problems) for key, node in held.items()},
+                    {"": _spot(item), **{key: _spot(node) for key, node in held.items()}},
                 )
             )
     projects = None
@@ -386,7 +386,7 @@ def _wanted(stated: Stated, problems: list[Problem]) -> Wanted:
 
 def with_why(found: Wanted, why: str) -> list[Op]:
     """The operations, those without a reason of their own with this one."""
-    return [Op(**{**op, "why": op.get("why") or why}) for op in found.ops]  # type: ignore[typeddict-item]
+    return [Op(**{**op, "why": op.get("why") or why}) for op in found.ops]
 
 
 def _unknown(entry: Entry, people: Mapping[str, Person], teams: Mapping[str, Team]) -> Iterator[Problem]:

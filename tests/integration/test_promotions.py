@@ -119,7 +119,7 @@ def sign(world: World, request: DeploymentRequest) -> None:
     draft = signing.draft(by=world.mona, request=request, requirement="sign_off:fairness")
     signing.sign(
         by=world.mona,
-        password=PASSWORD,
+        proof=Password(PASSWORD),
         request=request,
         requirement="sign_off:fairness",
         decision="approve",
