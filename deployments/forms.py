@@ -5,10 +5,11 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from portal.forms import Form
 from portal.models import Bundle, Lane
 
 
-class BundleForm(forms.Form):
+class BundleForm(Form):
     """A bundle to export from the project as it is now, or one to pick that was exported already."""
 
     how = forms.ChoiceField(
@@ -28,7 +29,7 @@ class BundleForm(forms.Form):
     )
 
 
-class AskForm(forms.Form):
+class AskForm(Form):
     """A wish: this bundle to this stage, and why."""
 
     bundle = forms.ModelChoiceField(
@@ -52,7 +53,7 @@ class AskForm(forms.Form):
         self.lanes = {lane.stage.slug: lane for lane in lanes}
 
 
-class ReasonForm(forms.Form):
+class ReasonForm(Form):
     """A reason that stands in the record."""
 
     why = forms.CharField(label=_("Why"), max_length=2000, widget=forms.Textarea(attrs={"rows": 2}))

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from governance.actions.documents import LIMIT
 from governance.models import SignOff
+from portal.forms import Form
 
 DECISIONS = (
     (SignOff.Decision.APPROVE.value, _("Approve")),
@@ -15,7 +16,7 @@ DECISIONS = (
 )
 
 
-class DocumentForm(forms.Form):
+class DocumentForm(Form):
     """A document written in Markdown; the kinds offered are those the policy asks for."""
 
     kind = forms.ChoiceField(label=_("Which document"), choices=())
@@ -36,7 +37,7 @@ class DocumentForm(forms.Form):
         field.choices = kinds
 
 
-class SignForm(forms.Form):
+class SignForm(Form):
     """A decision on what was shown; `bound` is the digest of it, so that nothing else is signed.
 
     `way` says what shows who signs: "password", "code" of an app, or empty where that was shown a moment ago.
@@ -74,7 +75,7 @@ class SignForm(forms.Form):
             del self.fields[name]
 
 
-class WithdrawForm(forms.Form):
+class WithdrawForm(Form):
     """Why a signature is taken back."""
 
     why = forms.CharField(label=_("Why"), max_length=2000, widget=forms.Textarea(attrs={"rows": 2}))

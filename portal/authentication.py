@@ -6,7 +6,9 @@ Not in charge of sessions (portal/actions/accounts.py begins them) nor of provin
 
 import hashlib
 
+from django.conf import settings
 from django.contrib.auth import authenticate
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -95,3 +97,11 @@ def refused(
             address=address,
             waits=waits,
         )
+
+
+def address_of(request: HttpRequest) -> str:
+    """Where a request comes from: behind a proxy, the last address it added, which is the one it saw itself."""
+    if settings.BEHIND_PROXY:
+        told: str = request.headers.get("X-Forwarded-For", "").rpartition(",")[2]
+        return told.strip()[:45]
+    return str(request.META.get("REMOTE_ADDR") or "")[:45]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib import messages
@@ -20,12 +21,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from portal import authentication, factors, rights
+from portal import authentication, factors, rights, typed
 from portal.actions import accounts
+from portal.authentication import address_of
 from portal.errors import Refused
 from portal.forms import PasswordForm, ResetForm, SignInForm, WhyForm
 from portal.models import Person, Right
-from portal.pages import address_of, browser_of, page_of, person_of, told_by
+from portal.pages import browser_of, page_of, person_of, told_by
 from portal.sessions import SessionStore
 
 PENDING = "pending"  # where in a session stands who came through the first of two steps
@@ -50,8 +52,10 @@ def store_of(request: HttpRequest) -> SessionStore:
 
 def come_in(request: HttpRequest, person: Person, method: str, onward: str) -> HttpResponse:
     """Let somebody in who passed the first step: at once, or by way of their second factor."""
+    page = urlsplit(onward).path
     if not factors.has_one(person):
         enter(request, person, method)
+        typed.keep(request, page)
         return HttpResponseRedirect(onward)
     request.session.flush()
     request.session[PENDING] = {
@@ -60,6 +64,7 @@ def come_in(request: HttpRequest, person: Person, method: str, onward: str) -> H
         "next": onward,
         "at": timezone.now().isoformat(),
     }
+    typed.keep(request, page)
     return redirect("second-factor")
 
 
@@ -88,6 +93,10 @@ class SignIn(LoginView):
     authentication_form = SignInForm
     template_name = "registration/login.html"
 
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        """With what a form held over which somebody was signed out."""
+        return super().get_context_data(**context, typed=typed.on_its_way(self.request.POST))
+
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         """Sign in and go on."""
         person = form.get_user()
@@ -102,8 +111,15 @@ class SignIn(LoginView):
         return answer
 
 
+@method_decorator(login_not_required, name="dispatch")
 class SignOut(LogoutView):
-    """Signs out, and writes it down."""
+    """Signs out when the form is sent, and writes it down; opened as an address it changes nothing."""
+
+    http_method_names = ["get", "head", "post", "options"]  # noqa: RUF012 - as Django declares it
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """To the inbox, or from there to the sign-in page."""
+        return redirect("home")
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Sign out. Whoever is not signed in goes the same way."""

@@ -1,5 +1,7 @@
 """Every kind of event: its name (`subject.happened`), the facts it must state, and the sentence it reads as.
 
+Personal (`*`) is who somebody is, and whatever people typed. What DSS answered stands plain: it is what is proved.
+
 The sentence is an English template over facts and `actor`; personal facts are filled in from their disclosures. The
 same sentence stands on the ledger page, in the API and in the report. A fact missing here is a fact not proved.
 """
@@ -267,11 +269,11 @@ SHAPES: dict[EventKind, Shape] = {
         "Document “{title}” ({document}) was recorded for {bundle}",
         "document",
         "bundle",
-        "title",
+        "title*",
         "digest",
         "content",
         "media_type",
-        "sections",
+        "sections*",
         "parts",
         "origin",
     ),

@@ -14,12 +14,24 @@ from portal.errors import Refused
 from portal.event_kinds import EventKind
 from portal.models import Person, Portfolio, Project, Right, Stage, Team
 from portal.models.grant import CARRIED, IN_USE
-from portal.pages import address_of
 from portal.projecting import sign_roles
 from portal.reauthentication import Code, Password, Proof
+from portal.texts import plain
 
 Choices = list[tuple[Any, Any]]
 TOKEN_DAYS = 366
+
+
+class Form(forms.Form):
+    """A form of ours: what is typed loses what cannot be seen in it; a password stays as it is."""
+
+    def clean(self) -> dict[str, Any]:
+        """The texts as people will read them."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        for name, value in cleaned.items():
+            if isinstance(value, str) and not isinstance(self.fields[name].widget, forms.PasswordInput):
+                cleaned[name] = plain(value)
+        return cleaned
 
 
 class SignInForm(AuthenticationForm):
@@ -32,7 +44,7 @@ class SignInForm(AuthenticationForm):
             self.user_cache = authentication.by_password(
                 self.cleaned_data.get("username", ""),
                 self.cleaned_data.get("password", ""),
-                address=address_of(self.request),
+                address=authentication.address_of(self.request),
             )
         except Refused as refusal:
             raise ValidationError(refusal.sentence, code=refusal.code) from None
@@ -171,13 +183,13 @@ class ProveForm(forms.Form):
         return Code(self.cleaned_data["code"])
 
 
-class WhyForm(forms.Form):
+class WhyForm(Form):
     """A reason, where an auditor would want one."""
 
     why = forms.CharField(label=_("Why"), max_length=500, widget=forms.Textarea(attrs={"rows": 2}))
 
 
-class UntilForm(forms.Form):
+class UntilForm(Form):
     """An end, in the reader's zone, and a reason."""
 
     until = forms.DateTimeField(
@@ -261,7 +273,7 @@ class GrantForm(UntilForm):
         return Team.objects.get(slug=which) if kind == "team" else None
 
 
-class TokenForm(forms.Form):
+class TokenForm(Form):
     """A name, a life and a scope for an API token. `projects` becomes a list of projects, or None for all."""
 
     name = forms.CharField(label=_("What it is for"), max_length=100)
@@ -304,7 +316,7 @@ KINDS: Choices = [
 ]
 
 
-class PersonForm(forms.Form):
+class PersonForm(Form):
     """An account to be added."""
 
     kind = forms.ChoiceField(
@@ -349,7 +361,7 @@ def _kinds() -> Choices:
     return sorted(EventKind.choices, key=lambda held: str(held[1]))
 
 
-class LedgerForm(forms.Form):
+class LedgerForm(Form):
     """What to show of the ledger."""
 
     project = forms.ChoiceField(label=_("Project"), required=False)

@@ -7,6 +7,7 @@ import zoneinfo
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import wraps
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,25 +17,28 @@ from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
 from django.forms import BaseForm
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render, resolve_url
-from django.urls import reverse
+from django.urls import Resolver404, get_script_prefix, resolve, reverse
 from django.utils import timezone
+from django.utils.cache import add_never_cache_headers
 from django.utils.functional import SimpleLazyObject
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
-from portal import rights
+from portal import rights, typed
 from portal.dss.errors import DssError
 from portal.errors import Refused, Stale, Unavailable
+from portal.forms import SignInForm
 from portal.models import Person, Right
 from portal.reauthentication import FRESH, Shown
 
 PAGE = 50
 
 Answer = Callable[[HttpRequest], HttpResponse]
+View = Callable[..., HttpResponse]
 
 
 # --- for views --------------------------------------------------------------------------------------------------------
@@ -78,17 +82,41 @@ def told_by(form: BaseForm) -> Iterator[None]:
             raise
 
 
+def status_of(form: BaseForm | None) -> int:
+    """The status of a page that shows this form: 400 where something in it needs another look."""
+    return 400 if form is not None and form.errors else 200
+
+
+def posted_on(page: str, see: Callable[..., object] | None = None) -> Callable[[View], View]:
+    """A view that takes a form which stands on another page; whoever opens its address is led to that page.
+
+    `see` finds what the address names, so that nobody is led to what they may not see, and `page` is named by the same
+    arguments; without it the page needs none.
+    """
+
+    def made(view: View) -> View:
+        @wraps(view)
+        def answer(request: HttpRequest, **where: Any) -> HttpResponse:
+            if request.method == "POST":
+                return view(request, **where)
+            if request.method not in ("GET", "HEAD"):
+                return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
+            if see is not None:
+                see(person_of(request), *where.values())
+            return redirect(_page_of_form(where))
+
+        def _page_of_form(where: dict[str, Any]) -> str:
+            return reverse(page, args=[*where.values()] if see is not None else [])
+
+        answer.page_of_form = _page_of_form  # type: ignore[attr-defined]
+        return answer
+
+    return made
+
+
 def page_of(request: HttpRequest, found: "QuerySet[Any, Any]", size: int = PAGE) -> Page[Any]:
     """The page of a list that the address asks for; anything odd gives the nearest there is."""
     return Paginator(found, size).get_page(request.GET.get("page"))
-
-
-def address_of(request: HttpRequest) -> str:
-    """Where a request comes from: behind a proxy, the last address it added, which is the one it saw itself."""
-    if settings.BEHIND_PROXY:
-        told: str = request.headers.get("X-Forwarded-For", "").rpartition(",")[2]
-        return told.strip()[:45]
-    return str(request.META.get("REMOTE_ADDR") or "")[:45]
 
 
 # First what others also claim to be.
@@ -214,22 +242,34 @@ class SignInMiddleware(LoginRequiredMiddleware):
         return answer
 
     def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponse:  # type: ignore[override]
-        """To the sign-in page, with the way back."""
+        """To the sign-in page, with the way back; a form sent is answered by it, and keeps what was typed."""
         if request.method in ("GET", "HEAD") and not is_fragment(request):
             return super().handle_no_permission(request, view_func)
         back = _page_before(request) or "/"
-        if request.method not in ("GET", "HEAD"):
-            messages.warning(
-                request,
-                _(
-                    "You were signed out meanwhile, so nothing was saved. Sign in and do it once more;"
-                    " nothing else was lost."
-                ),
-            )
-        address = f"{resolve_url(settings.LOGIN_URL)}?{urlencode({'next': back})}"
         if is_fragment(request):
+            address = f"{resolve_url(settings.LOGIN_URL)}?{urlencode({'next': back})}"
             return HttpResponse(headers={"HX-Redirect": address})
-        return HttpResponseRedirect(address)
+        held = typed.of_form(request.POST)
+        messages.warning(
+            request,
+            _(
+                "You were signed out meanwhile, so nothing was saved. Sign in, and you come back to the page with what"
+                " you typed, except for passwords; then send it again."
+            )
+            if held
+            else _(
+                "You were signed out meanwhile, so nothing was saved. Sign in, and you come back to the page; then do"
+                " it once more."
+            ),
+        )
+        answer = render(
+            request,
+            "registration/login.html",
+            {"form": SignInForm(request), "next": back, "typed": held},
+            status=403,
+        )
+        add_never_cache_headers(answer)
+        return answer
 
 
 class RefusalMiddleware:
@@ -239,8 +279,9 @@ class RefusalMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Nothing to do unless a view refuses."""
-        return self.get_response(request)
+        """Nothing to do unless a view refuses, or takes another method than the one it was asked by."""
+        answer = self.get_response(request)
+        return _another_way(request, answer) if isinstance(answer, HttpResponseNotAllowed) else answer
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Refusals and DSS's errors as pages; anything else is a mistake of ours and goes on."""
@@ -248,8 +289,9 @@ class RefusalMiddleware:
             error = Unavailable(error.sentence, code="dss", node=error.node)
         if not isinstance(error, Refused):
             return None
-        before = _page_before(request)
-        if request.method == "POST" and before and error.status != 404 and not is_fragment(request):
+        before = _came_from(request)
+        elsewhere = before and urlsplit(before).path != request.path  # the form's own page may refuse again
+        if request.method == "POST" and elsewhere and error.status != 404 and not is_fragment(request):
             messages.error(request, error.sentence)
             return redirect(before)
         return refused(request, error)
@@ -262,6 +304,8 @@ def refused(request: HttpRequest, refusal: Refused) -> HttpResponse:
     if refusal.status == 404:
         return not_found(request)
     before = _page_before(request)
+    if request.method != "POST" and urlsplit(before).path == request.path:
+        before = ""  # it would refuse again
     return render(request, "portal/refusal.html", {"refusal": refusal, "back": before}, status=refusal.status)
 
 
@@ -270,12 +314,26 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     return render(request, "404.html", {"refusal": rights.absent()}, status=404)
 
 
+def _another_way(request: HttpRequest, answer: HttpResponseNotAllowed) -> HttpResponse:
+    """The page for an address that cannot be used in the way it was; what it allows stands in the header as before."""
+    refusal = Refused(
+        _(
+            "This address cannot be used in this way, so nothing was changed. Go back and use the page's own buttons."
+        ),
+        code="method_not_allowed",
+    )
+    refusal.status, refusal.title = answer.status_code, _("Not possible here")
+    page = refused(request, refusal)
+    page.headers["Allow"] = answer.headers["Allow"]
+    return page
+
+
 def stale_page(request: HttpRequest, reason: str = "") -> HttpResponse:
     """What a form gets whose page is no longer good for sending (its CSRF token does not fit)."""
     refusal = Refused(
         _(
             "The page you sent was opened before you last signed in, or your browser refuses cookies. Nothing was"
-            " saved. Open it again and repeat."
+            " saved. Your browser's Back shows what you typed, to copy it; then open the page again and repeat."
         ),
         code="page_stale",
     )
@@ -287,13 +345,30 @@ def stale_page(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def _page_before(request: HttpRequest) -> str:
-    """The path of the page this came from, when it is one of ours; otherwise an empty text."""
+    """The page to go back to: the one this came from or, where a browser does not say, the one its form stands on."""
+    return _came_from(request) or (_page_at(request.path) if request.method == "POST" else "")
+
+
+def _came_from(request: HttpRequest) -> str:
+    """The page this came from, when it is one of ours; otherwise an empty text."""
     told = request.headers.get("HX-Current-URL") or request.headers.get("Referer") or ""
     if not told or not url_has_allowed_host_and_scheme(
         told, {request.get_host()}, require_https=request.is_secure()
     ):
         return ""
     parts = urlsplit(told)
-    if parts.path == request.path and request.method == "POST" and request.resolver_match is not None:
-        return ""  # a form that posts to its own address: the page itself may refuse again
-    return parts.path + (f"?{parts.query}" if parts.query else "")
+    page = _page_at(parts.path)
+    return f"{page}?{parts.query}" if page == parts.path and parts.query else page
+
+
+def _page_at(path: str) -> str:
+    """The path as a page that can be opened: itself, or the one with its form where it only takes that; else empty."""
+    try:
+        found = resolve("/" + path.removeprefix(get_script_prefix()))
+    except Resolver404:
+        return ""
+    page_of_form = getattr(found.func, "page_of_form", None)
+    if page_of_form is not None:
+        return str(page_of_form(found.kwargs))
+    view = getattr(found.func, "view_class", None)
+    return path if view is None or "get" in view.http_method_names else ""

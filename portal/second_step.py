@@ -26,11 +26,12 @@ from qrcode.image.svg import SvgPathImage
 from portal import authentication, factors, passkeys, reauthentication, rights
 from portal.actions import accounts
 from portal.actions import factors as actions
+from portal.authentication import address_of
 from portal.doors import PENDING, enter, store_of, without_factor
 from portal.errors import Forbidden, Refused
 from portal.forms import AppForm, CodeForm, PasskeyForm, ProveForm, WhyForm
 from portal.models import Factor, Person, Right, Team
-from portal.pages import SHOWN, address_of, page_of, person_of, told_by
+from portal.pages import SHOWN, page_of, person_of, told_by
 
 # How long the second step may take after the first, and how long after signing in factors can be changed.
 STEP_TIME = timedelta(minutes=5)

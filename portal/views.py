@@ -11,15 +11,15 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods
 
-from portal import ledger, rights
+from portal import ledger, rights, typed
 from portal.actions import accounts, people
 from portal.forms import LedgerForm, TokenForm
 from portal.granted import own
 from portal.models import Checkpoint, Event, Person, Project, Right, Token
 from portal.names import names
-from portal.pages import PAGE, person_of, told_by
+from portal.pages import PAGE, person_of, posted_on, status_of, told_by
 from portal.roster import made_token
 
 # --- health ----------------------------------------------------------------------------------------------------------
@@ -56,6 +56,7 @@ def account(request: HttpRequest) -> HttpResponse:
         with told_by(form):
             new = made_token(person, person, form)
             form = TokenForm(by=person)
+    typed.give_back(request, form)
     return render(
         request,
         "portal/account.html",
@@ -69,10 +70,11 @@ def account(request: HttpRequest) -> HttpResponse:
             "has_password": person.has_usable_password(),
             "teams": [group.team for group in person.groups.select_related("team") if hasattr(group, "team")],
         },
+        status=status_of(form),
     )
 
 
-@require_POST
+@posted_on("account")
 def revoke_token(request: HttpRequest, pk: int) -> HttpResponse:
     """Revoke one of my tokens."""
     token = Token.objects.filter(pk=pk, person=person_of(request)).first()

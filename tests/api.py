@@ -75,7 +75,7 @@ def session(person: Person) -> Api:
 
 def token(person: Person, **scope: Any) -> Api:
     """A program with a token of the person's: all a token may carry, or `carrying` and `projects` as told."""
-    _row, secret = make_token(by=person, name="for a test", **scope)
+    _row, secret = make_token(by=person, name=f"for a test, {person.tokens.count()}", **scope)
     return Api(headers={"Authorization": f"Bearer {secret}"})
 
 

@@ -38,7 +38,8 @@ class ShownSerializer(serializers.Serializer[Any]):
 class DraftSerializer(serializers.Serializer[Any]):
     """What would be signed now. `bound` is its digest and goes back with the signature.
 
-    `meanings` are the words of each decision; `barred` says why this person may not sign, or is empty.
+    `meanings` are the words of each decision; `barred` says why this person may not sign, `incomplete` why nobody can
+    approve yet; both are empty where nothing stands against it.
     """
 
     request = serializers.IntegerField()
@@ -53,6 +54,7 @@ class DraftSerializer(serializers.Serializer[Any]):
     documents = ShownSerializer(many=True)
     meanings = Digests(help_text="the words of each decision")
     barred = serializers.CharField()
+    incomplete = serializers.CharField()
     bound = serializers.CharField()
 
 
@@ -156,5 +158,6 @@ def _said(by: Person, wish: DeploymentRequest, draft: Draft) -> dict[str, Any]:
             said: meaning(said, draft.role, covers=scope, **where) for said in SignOff.Decision.values
         },
         "barred": why_barred(by, action.barred(wish)),
+        "incomplete": draft.incomplete,
         "bound": draft.bound,
     }

@@ -11,9 +11,9 @@ from deployments.forms import ReasonForm, StopForm
 from deployments.models import Promotion
 from deployments.queries import promotion_for
 from deployments.words import story
-from portal import rights
+from portal import rights, typed
 from portal.models import Person, Right
-from portal.pages import person_of, told_by
+from portal.pages import person_of, status_of, told_by
 
 
 def _found(person: Person, key: str, number: int) -> Promotion:
@@ -44,10 +44,12 @@ def stop(request: HttpRequest, key: str, number: int) -> HttpResponse:
             )
             messages.success(request, _("Stopped, and rolling back.") if rollback else _("Stopped."))
             return redirect("request", key, promotion.request_id)
+    typed.give_back(request, form)
     return render(
         request,
         "deployments/stop.html",
         {"project": promotion.lane.project, "promotion": promotion, "form": form},
+        status=status_of(form),
     )
 
 
@@ -67,6 +69,7 @@ def release(request: HttpRequest, key: str, number: int) -> HttpResponse:
             promotion_actions.release_lane(by=person, promotion=promotion, why=form.cleaned_data["why"])
             messages.success(request, _("%(stage)s is free again.") % {"stage": promotion.lane.stage.name})
             return redirect("request", key, promotion.request_id)
+    typed.give_back(request, form)
     return render(
         request,
         "deployments/release.html",
@@ -76,4 +79,5 @@ def release(request: HttpRequest, key: str, number: int) -> HttpResponse:
             "form": form,
             "story": story(promotion),
         },
+        status=status_of(form),
     )

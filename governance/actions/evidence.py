@@ -570,7 +570,8 @@ def record_document(*, by: Person, document: Document) -> None:
         digest=document.digest,
         content=document.content_id,
         media_type=document.content.media_type,
-        sections=document.sections,
+        # Headings are people's words like the title. Whatever is asked of them is in the content, which is pinned.
+        sections="\n".join(document.sections),
         parts=document.parts,
         origin=document.origin,
     )

@@ -195,6 +195,8 @@ def _keep(by: Person, bundle: Bundle, manifest: Manifest) -> None:
         author = (
             Person.objects.filter(login=in_dss.lower(), kind=Person.Kind.PERSON).first() or bundle.asked_by
         )
+    # Whoever wrote the archive chose this text; the column is as wide as a login may be.
+    in_dss = " ".join(in_dss.split())[: Bundle.AUTHOR_LIMIT]
     with ledger.business():
         kept = content.put_json(manifest_to_json(manifest), MANIFEST_TYPE)
         done = Bundle.objects.filter(pk=bundle.pk, status=Bundle.Status.ASKED).update(

@@ -221,17 +221,29 @@ def make_token(
 
     `carrying` are the rights it may use besides seeing (None: every one a token may carry), `projects` those it
     reaches (None: all of its person's). Returns the row and the token, which is shown once and kept only hashed.
+    Raises Invalid naming the field, also for the name of a token that is in force.
     """
     person = person or by
     _check_maker(by, person)
     _check_token(name, days)
     carried = CARRIED if carrying is None else _carried(carrying)
+    name = name.strip()
     secret = TOKEN_START + secrets.token_urlsafe(32)
     now = timezone.now()
     with ledger.business():
+        # A page sent twice makes one token: who makes two at once waits here for the first.
+        Person.objects.select_for_update(no_key=True).get(pk=person.pk)
+        same = Token.objects.filter(person=person, name__iexact=name, revoked_at__isnull=True)
+        if same.exclude(expires_at__lte=now).exists():
+            raise Invalid(
+                _("There is a token named “%(name)s” in force. Revoke it first, or choose another name.")
+                % {"name": name},
+                code="token_name_taken",
+                field="name",
+            )
         token = Token.objects.create(
             person=person,
-            name=name.strip(),
+            name=name,
             prefix=secret[:8],
             hashed=hashlib.sha256(secret.encode()).hexdigest(),
             rights=sorted(carried),

@@ -8,10 +8,14 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from portal.errors import Invalid
+from portal.texts import plain
 
 
 class Input(serializers.Serializer[Any]):
-    """The shape of what is sent. A field it does not know is refused: a misspelt one must not pass unseen."""
+    """The shape of what is sent. A field it does not know is refused: a misspelt one must not pass unseen.
+
+    Texts lose what cannot be seen in them; a password stays as it is.
+    """
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):
@@ -25,7 +29,11 @@ class Input(serializers.Serializer[Any]):
                     },
                     code="unknown_field",
                 )
-        return super().to_internal_value(data)
+        values = super().to_internal_value(data)
+        return {
+            name: plain(value) if isinstance(value, str) and name != "password" else value
+            for name, value in values.items()
+        }
 
 
 class Why(Input):

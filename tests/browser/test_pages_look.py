@@ -130,6 +130,30 @@ FOCUS = """() => {
 }"""
 
 
+def test_on_a_phone_a_cards_header_is_in_line_with_what_it_heads(told: Story, desk: Desk) -> None:
+    page = opened(told, desk, "request held")
+    page.set_viewport_size(SMALL)
+    inset = "part => part.map(one => getComputedStyle(one).paddingLeft)"
+    found = page.locator(".card > header, .card > .pad, .card > footer").evaluate_all(inset)
+    assert set(found) == {"16px"}
+
+
+def test_what_is_signed_stands_before_the_button_and_follows_the_decision(told: Story, desk: Desk) -> None:
+    page = opened(told, desk, "sign")
+    page.set_viewport_size(SMALL)
+    statement, button = page.locator(".statement"), page.get_by_role("button", name="Sign", exact=True)
+    above, below = statement.bounding_box(), button.bounding_box()
+    assert above is not None
+    assert below is not None
+    assert above["y"] < below["y"]
+    expect(statement).to_contain_text("I reject it for fairness.")
+    choice = page.get_by_role("radio", name="Approve")
+    choice.check()
+    said = page.locator("label", has=choice).locator(".serif").inner_text()
+    assert said.endswith("I approve it for fairness.")
+    assert statement.inner_text().strip() == said
+
+
 def test_a_digest_shows_its_whole_on_focus(told: Story, desk: Desk) -> None:
     page = opened(told, desk, "bundle")
     digest = page.locator(".digest").first

@@ -7,7 +7,7 @@ import re
 
 from playwright.sync_api import expect
 
-from portal.demo.cast import ADA, DEV, FAY, MONA, OLGA, PROJECT
+from portal.demo.cast import ADA, DEV, FAY, MONA, OLGA, PASSWORD, PROJECT
 from portal.demo.processes import Demo
 from portal.demo.story import Story, play
 from tests.browser.conftest import Desk, look_until, sign_in
@@ -37,6 +37,34 @@ def test_a_session_that_ended_loses_nothing_and_a_double_click_starts_once(told:
     look_until(mona, lambda: done.count() > 0)
     assert len(told.by(DEV).get(f"requests/{number}/")["promotions"]) == 1
     expect(mona.get_by_role("region", name="What happened").get_by_role("listitem")).to_have_count(1)
+
+
+def test_a_word_typed_when_the_session_ended_is_given_back(told: Story, desk: Desk) -> None:
+    address = f"{BOX}/requests/{told.asked('v3', 'prod')}/sign/sign_off:fairness/"
+    fay = desk.open(FAY, scripts=False)
+    fay.goto(address)
+    fay.get_by_role("radio", name="Reject").check()
+    fay.get_by_label("Comment").fill("The groups are too small.")
+    fay.get_by_label("Your password, once more").fill(PASSWORD)
+    fay.context.clear_cookies(name="countersign_session")
+    fay.get_by_role("button", name="Sign", exact=True).click()
+    expect(fay.get_by_role("status")).to_contain_text("what you typed, except for passwords")
+    sign_in(fay, FAY)
+    expect(fay).to_have_url(re.compile(f"{re.escape(address)}$"))
+    expect(fay.get_by_role("radio", name="Reject")).to_be_checked()
+    expect(fay.get_by_label("Comment")).to_have_value("The groups are too small.")
+    expect(fay.get_by_label("Your password, once more")).to_have_value("")
+
+
+def test_what_is_wrong_with_a_form_is_in_sight_where_the_answer_opens(told: Story, desk: Desk) -> None:
+    dev = desk.open(DEV, scripts=False)
+    dev.goto(f"{BOX}/")
+    dev.get_by_label("Bundle id").fill("no such id!")
+    dev.get_by_role("button", name="Register it").click()
+    wrong = dev.get_by_role("alert")
+    expect(wrong).to_contain_text("Nothing was saved: one thing needs another look.")
+    expect(wrong).to_be_in_viewport()
+    expect(wrong).to_be_focused()
 
 
 def test_what_changed_since_the_page_was_opened_is_not_signed(told: Story, desk: Desk) -> None:

@@ -170,6 +170,16 @@ def test_a_token_makes_no_tokens(cast: Cast) -> None:
     assert program.refused(403, "post", "tokens/", {"name": "another"})["code"] == "token_makes_no_token"
 
 
+def test_a_name_in_force_is_refused(cast: Cast) -> None:
+    session(cast.dev).post("tokens/", name="pipeline")
+    told = session(cast.dev).refused(400, "post", "tokens/", {"name": "pipeline"})
+    assert (told["code"], told["field"]) == ("token_name_taken", "name")
+    assert (
+        told["detail"]
+        == "There is a token named “pipeline” in force. Revoke it first, or choose another name."
+    )
+
+
 @pytest.mark.parametrize(
     "body, field",
     [({"name": "a", "days": 0}, "days"), ({"name": "a", "days": 367}, "days"), ({"name": " "}, "name")],

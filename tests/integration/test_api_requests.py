@@ -24,6 +24,7 @@ from tests.factories import (
     runs_in,
     signed,
     succeeded,
+    to_read,
     went_live,
 )
 
@@ -224,6 +225,7 @@ def test_a_held_request_is_started_again_with_a_reason(cast: Cast) -> None:
 
 def test_a_signer_does_not_start_the_promotion(cast: Cast) -> None:
     bundle = bundle_registered(cast)
+    to_read(cast, bundle)
     session(cast.ada).post("grants/", person="fay", right="promote", project="CHURN", why="For the test.")
     wish = request_at(cast, bundle=bundle, lane=cast.prod)
     signed(cast.fay, wish, "fairness")

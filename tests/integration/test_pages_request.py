@@ -54,6 +54,18 @@ def test_the_gate_says_what_is_met_and_who_can_do_the_rest(cast: Cast) -> None:
     assert answer.content.decode().count("Review and sign") == 1  # Fay's own, and nobody else's
 
 
+def test_changed_parts_are_said_with_the_bundle_they_are_compared_with(cast: Cast) -> None:
+    signed(cast.fay, to_production(cast), "fairness")
+    more = {"project_config/recipes/more.py": "1"}
+    runs_in(cast, bundle_registered(cast, "v2", more), cast.qa)
+    bundle = bundle_registered(cast, "v3", {**more, "project_config/recipes/score.py": "score(customers, 3)"})
+    page = words(signed_in(cast.fay).get(path_of(request_at(cast, "open", bundle, cast.prod))))
+    assert "Asked again because the part flow changed." in page
+    assert "Compared with v1, which was signed." in page
+    page = words(signed_in(cast.fay).get(path_of(request_at(cast, "open", bundle, cast.qa))))
+    assert "Runs there now v2 Changed against v2 flow" in page
+
+
 def test_nobody_promotes_past_a_closed_gate(cast: Cast) -> None:
     wish = to_production(cast)
     page = signed_in(cast.mona).get(path_of(wish)).content.decode()
@@ -140,6 +152,15 @@ def test_the_steps_look_again_by_themselves_and_stop(cast: Cast) -> None:
     part = client.get(path_of(wish, f"gate/?promotion={promotion.pk}"), headers=HTMX)
     assert "Going there now" in words(part)
     assert "<html" not in part.content.decode()
+    assert 'id="lanes"' in part.content.decode()  # who does not say what they have seen gets all of it
+    seen = part.context["seen"]
+    same = client.get(path_of(wish, f"gate/?promotion={promotion.pk}&seen={seen}"), headers=HTMX)
+    assert "hx-swap-oob" not in same.content.decode()
+    now_runs(promotion)
+    live = client.get(path_of(wish, f"gate/?promotion={promotion.pk}&seen={seen}"), headers=HTMX)
+    assert live.content.decode().count('hx-swap-oob="true"') == 2
+    assert "QA v1 Being checked" in words(live) or "QA v1 being checked" in words(live)
+    assert "Runs there now v1" in words(live)
     succeeded(promotion)
     over = client.get(path_of(wish, f"gate/?promotion={promotion.pk}"), headers=HTMX)
     assert (over.headers["HX-Refresh"], over.content) == ("true", b"")

@@ -71,7 +71,7 @@ def test_what_is_wrong_is_named_on_its_field(
     cast: Cast, other: dict[str, str], field: str, sentence: str
 ) -> None:
     answer = signed_in(cast.ada).post(EACH, wish(cast, **other))
-    assert answer.context["form"].errors == {field: [sentence]}
+    assert (answer.status_code, answer.context["form"].errors) == (400, {field: [sentence]})
     assert "Nothing was saved: one thing needs another look." in words(answer)
     assert not Grant.objects.filter(person=cast.eli, right="promote").exists()
 

@@ -209,6 +209,19 @@ def test_tokens_that_cannot_be_are_refused_by_field(cast: Cast) -> None:
     assert not Token.objects.exists()
 
 
+def test_a_name_in_force_makes_no_second_token(cast: Cast) -> None:
+    first, _secret = people.make_token(by=cast.dev, name="Pipeline")
+    with pytest.raises(Invalid) as refused:
+        people.make_token(by=cast.dev, name=" pipeline ")
+    assert (refused.value.field, refused.value.code) == ("name", "token_name_taken")
+    people.make_token(by=cast.fay, name="Pipeline")
+    people.revoke_token(by=cast.dev, token=first)
+    second, _secret = people.make_token(by=cast.dev, name="Pipeline", days=1)
+    Token.objects.filter(pk=second.pk).update(expires_at=timezone.now())
+    people.make_token(by=cast.dev, name="Pipeline")
+    assert Token.objects.filter(person=cast.dev).count() == 3
+
+
 def test_the_last_use_of_a_token_is_noted_once_a_minute(cast: Cast) -> None:
     token, secret = people.make_token(by=cast.dev, name="Used")
     people.person_of_token(secret)

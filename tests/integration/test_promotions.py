@@ -17,6 +17,7 @@ from portal.demo.cast import PASSWORD
 from portal.errors import Forbidden, Invalid, Refused, Stale
 from portal.event_kinds import EventKind
 from portal.models import Grant, Project, Right
+from portal.reauthentication import Password
 from tests import factories
 from tests.cast import Cast
 from tests.world import SIGNED, World, policy
