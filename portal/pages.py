@@ -36,6 +36,7 @@ from portal.models import Person, Right
 from portal.reauthentication import FRESH, Shown
 
 PAGE = 50
+DIGITS = 18  # as many as always fit a column
 
 Answer = Callable[[HttpRequest], HttpResponse]
 View = Callable[..., HttpResponse]
@@ -130,6 +131,13 @@ def browser_of(request: HttpRequest) -> str:
     told = request.headers.get("User-Agent", "")
     found = [next((one for one in some if one in told), "") for some in (_BROWSERS, _SYSTEMS)]
     return ", ".join(_NAMES.get(one, one) for one in found if one)
+
+
+def place_of(request: HttpRequest, name: str) -> int | None:
+    """The number that the address says a list begins at; anything odd says nothing."""
+    text = request.GET.get(name, "")
+    # Other digits are digits too, and some of them no numbers.
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= DIGITS else None
 
 
 def is_fragment(request: HttpRequest) -> bool:

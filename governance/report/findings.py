@@ -57,16 +57,12 @@ class Findings(Chain):
 
     def _piece_facts(self, entry: Entry) -> tuple[Fact, ...]:
         facts = entry.facts
-        source = "; ".join(
-            f"{words.topic(key)} {words.NOT_SAID if value is None else value}"
-            for key, value in sorted(facts["source"].items())
-        )
         return (
             Fact(
                 _("Recorded"),
                 _("%(when)s, row %(row)s") % {"when": words.instant(entry.at), "row": f"{entry.seq:,}"},
             ),
-            Fact(_("Source"), source or words.NOT_SAID),
+            Fact(_("Source"), words.source(facts["source"])),
             Fact(_("About the parts"), ", ".join(sorted(facts["parts"]))),
             Fact(_("Evidence"), words.grouped(facts["digest"]), digest=True),
             Fact(_("Result"), words.grouped(facts["result"]), digest=True),

@@ -59,7 +59,7 @@ def grant(
     with ledger.business():
         _lock(portfolio)
         # One that ran out still stands in the way of the unique constraint; it is closed by the system first.
-        Grant.objects.filter(
+        same = Grant.objects.filter(
             person=person,
             team=team,
             right=right,
@@ -67,9 +67,9 @@ def grant(
             project=project,
             portfolio=portfolio,
             stage=stage,
-            revoked_at__isnull=True,
-            until__lte=timezone.now(),
-        ).update(revoked_at=timezone.now(), revoked_by=Person.objects.system())
+        )
+        for ended in _closed(same.filter(until__lte=timezone.now())):
+            _record_end(ended, "ran out")
         try:
             with transaction.atomic():
                 given = Grant.objects.create(
@@ -173,10 +173,14 @@ def first_grant(*, by: Person, person: Person) -> Grant:
         if found is not None:
             return found
         # One that ends, or ended, gives way to the one for good.
-        there.update(revoked_at=timezone.now(), revoked_by=by)
+        now = timezone.now()
+        replaced = _closed(there)
         given = Grant.objects.create(
             person=person, right=Right.MANAGE, why="made on the command line", given_by=by
         )
+        for one in replaced:
+            ran_out = one.until is not None and one.until <= now
+            _record_end(one, "ran out" if ran_out else f"replaced by grant {given.pk}")
         ledger.record(
             EventKind.GRANT_GIVEN,
             by=by,
@@ -333,6 +337,28 @@ def where(given: Grant) -> str:
     else:
         place = f"portfolio {given.portfolio.slug}" if given.portfolio is not None else ESTATE
     return place + (f" · {given.stage}" if given.stage else "")
+
+
+def _closed(grants: QuerySet[Grant]) -> list[Grant]:
+    """Close these by the system, and give those it closed: locked first, so that two at once do not both say so."""
+    locked = grants.filter(revoked_at__isnull=True).select_for_update(no_key=True, of=("self",))
+    found = list(locked.select_related("person", "team", "project", "portfolio"))
+    Grant.objects.filter(pk__in=[one.pk for one in found]).update(
+        revoked_at=timezone.now(), revoked_by=Person.objects.system()
+    )
+    return found
+
+
+def _record_end(ended: Grant, why: str) -> None:
+    ledger.record(
+        EventKind.GRANT_REVOKED,
+        by=None,
+        project=ended.project.key if ended.project else "",
+        subject=f"grant:{ended.pk}",
+        why=why,
+        change=None,
+        **_facts(ended),
+    )
 
 
 def _facts(given: Grant) -> dict[str, str]:

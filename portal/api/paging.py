@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import NotFound
@@ -19,19 +20,6 @@ class Pages(CursorPagination):
     page_size_query_param = "page_size"
     max_page_size = 200
 
-    def decode_cursor(self, request: Request) -> Any:
-        """Where the page begins; raises Invalid for what no list gave out."""
-        try:
-            return super().decode_cursor(request)
-        except NotFound as error:
-            raise Invalid(
-                _(
-                    "This cursor is none that this list gave out. Start from its first page, without a cursor."
-                ),
-                code="cursor_invalid",
-                field="cursor",
-            ) from error
-
     def get_page_size(self, request: Request) -> int | None:
         """As asked, up to 200; raises Invalid for what is no number of rows."""
         text = request.query_params.get(self.page_size_query_param)
@@ -46,4 +34,26 @@ class Pages(CursorPagination):
 
     def get_ordering(self, request: Request, queryset: QuerySet[Any], view: Any) -> tuple[str, ...]:
         """The view's own."""
+        self._sorted_by = queryset.model._meta.get_field(view.ordering[0].removeprefix("-"))
         return tuple(view.ordering)
+
+    def decode_cursor(self, request: Request) -> Any:
+        """Where the page begins. A place that was made up is refused here: the database would break over it."""
+        try:
+            cursor = super().decode_cursor(request)
+            place = cursor.position if cursor is not None else None
+            if place is not None:
+                self._sorted_by.to_python(place)
+        except (NotFound, ValidationError) as error:
+            raise _unknown() from error
+        if place is not None and "\0" in place:
+            raise _unknown()
+        return cursor
+
+
+def _unknown() -> Invalid:
+    return Invalid(
+        _("This cursor is none of this list's. Begin without one and follow its “next” and “previous”."),
+        code="cursor_unknown",
+        field="cursor",
+    )
