@@ -15,7 +15,7 @@ from governance.queries import rules_for
 from portal import ledger
 from portal.errors import Refused
 from portal.event_kinds import EventKind
-from portal.models import Bundle, Person, Place
+from portal.models import Bundle, Lane, Person, Place
 from portal.moving import make
 
 
@@ -28,7 +28,8 @@ def begin(
     by: Person,
     undoes: Promotion | None = None,
 ) -> Promotion:
-    """A new attempt with its frozen steps. Raises Refused while another promotion holds the lane."""
+    """A new attempt with its frozen steps. Raises Refused while another promotion holds the lane; one that is only
+    watched any more, a rollback of the same request among them, does not."""
     if bundle.project_id != request.lane.project_id:
         raise ValueError("a lane runs bundles of its own project only")
     try:
@@ -43,14 +44,7 @@ def begin(
                 started_by=by,
             )
     except IntegrityError as error:
-        holder = Promotion.objects.filter(lane=request.lane, holds_lane=True).first()
-        raise Refused(
-            _(
-                "Another promotion holds %(lane)s%(which)s. Wait for it to end, or ask for the lane to be released."
-            )
-            % {"lane": request.lane, "which": f" ({holder.pk})" if holder else ""},
-            code="lane_busy",
-        ) from error
+        raise _not_free(request.lane) from error
     names = names_of(kind)
     Step.objects.bulk_create(
         Step(promotion=promotion, position=place_, name=name) for place_, name in enumerate(names)
@@ -71,6 +65,22 @@ def begin(
         name=by.name,
     )
     return promotion
+
+
+def _not_free(lane: Lane) -> Refused:
+    """Who is in the way of a new promotion, and what to do about it."""
+    holder = Promotion.objects.filter(lane=lane, holds_lane=True).first()
+    if holder is None:
+        sentence = _("Another promotion held %(lane)s a moment ago. Try again.")
+    elif holder.is_over:
+        sentence = _(
+            "Promotion %(number)s is over and still holds %(lane)s. "
+            "Look at what runs there, release the lane, then try again."
+        )
+    else:
+        sentence = _("Promotion %(number)s runs and holds %(lane)s. Wait for it to end, then try again.")
+    number = holder.pk if holder else None
+    return Refused(sentence % {"lane": lane, "number": number}, code="lane_busy")
 
 
 def succeed(promotion: Promotion) -> None:
@@ -196,9 +206,31 @@ def retake_lane(promotion: Promotion) -> Promotion | None:
 
 
 def hold(promotion: Promotion, reason: str) -> None:
-    """Put the request back to open and mark it held: starting it again asks for a reason."""
+    """Put the request back to open and mark it held: starting it again asks for a reason.
+
+    Where somebody asked for something newer in this lane meanwhile, it is superseded instead, as it would have been
+    had it been open then: a lane has one open request.
+    """
+    request = promotion.request
+    # Whoever asks for this lane right now is waited for, or waits and finds this request open.
+    Lane.objects.select_for_update(no_key=True).get(pk=promotion.lane_id)
+    newer = (
+        DeploymentRequest.objects.filter(lane=promotion.lane_id, pk__gt=request.pk)
+        .exclude(status__in=(DeploymentRequest.Status.WITHDRAWN, DeploymentRequest.Status.SUPERSEDED))
+        .order_by("-pk")
+        .first()
+    )
+    if newer is not None:
+        make(
+            request,
+            REQUEST_MOVES,
+            "supersede",
+            by=Person.objects.system(),
+            facts={"request": request.pk, "by_request": newer.pk},
+        )
+        return
     make(
-        promotion.request,
+        request,
         REQUEST_MOVES,
         "hold",
         by=Person.objects.system(),
@@ -229,13 +261,14 @@ def roll_back(promotion: Promotion, *, by: Person, good: Deployment | None) -> P
 
 
 def last_good(promotion: Promotion) -> Deployment | None:
-    """What of this project completed its watch last in this place, other than the bundle of this promotion.
+    """What of this project completed its watch last in this place, which may be the very bundle of this promotion:
+    then it ran well here before it was brought again, and anything older is worse known.
 
     A place serves every project of its pipeline; a lane is one project's.
     """
     return (
         Deployment.objects.filter(lane=promotion.lane, place=promotion.place, watched_at__isnull=False)
-        .exclude(bundle=promotion.bundle)
+        .exclude(promotion=promotion)
         .select_related("bundle")
         .order_by("-since", "-pk")
         .first()

@@ -3,7 +3,7 @@
 Not in charge of judging or of rights: it is given a judgement and what the reader may do, and says it.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -17,7 +17,8 @@ from deployments.judging import Judged, findings_in_words, why_not_promoter
 from deployments.models import DeploymentRequest, Promotion, Step
 from deployments.steps import names_of
 from deployments.words import step_name, step_note
-from governance.checks import Code
+from governance.checks import Code, Why
+from governance.models import SignOff
 from portal.models import Person, Right
 from portal.names import names
 
@@ -60,6 +61,7 @@ def gate_rows(
     known = names([one for finding in words for one in finding["unblock"]])
     evidence = reverse("bundle", args=[key, bundle])
     may_add = Right.REQUEST.value in held and not request.is_over
+    signed = _signed_bundles(words)
     rows = []
     for finding in words:
         acts, links = [], []
@@ -93,7 +95,7 @@ def gate_rows(
             {
                 "state": finding["state"],
                 "title": finding["title"],
-                "why": finding["sentence"],
+                "why": " ".join(filter(None, (finding["sentence"], _compared_with(finding, signed)))),
                 "unblock": [] if met or request.is_over else sorted(known(one) for one in finding["unblock"]),
                 "yours": bool(acts) and acts[0].get("go", False),
                 "links": links,
@@ -103,6 +105,32 @@ def gate_rows(
     # The answer first: what the reader can do, then what is missing, then what is met.
     rows.sort(key=lambda row: (not row["yours"], row["state"] in ("met", "waived")))
     return rows
+
+
+def _other_parts(finding: Mapping[str, Any]) -> list[str]:
+    """The signatures that do not count here because the parts they are about are others, by their numbers."""
+    return [
+        entry["signoff"]
+        for entry in finding["params"].get("not_counted", ())
+        if entry["why"] == Why.DIFFERS and any(held["field"] == "part" for held in entry["differs"])
+    ]
+
+
+def _signed_bundles(words: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The bundle each such signature was given on, in one query at most."""
+    wanted = {one for finding in words for one in _other_parts(finding)}
+    if not wanted:
+        return {}
+    rows = SignOff.objects.filter(pk__in=wanted).values_list("pk", "bundle__bundle_id")
+    return {str(pk): bundle for pk, bundle in rows}
+
+
+def _compared_with(finding: Mapping[str, Any], signed: Mapping[str, str]) -> str:
+    """Against which bundle the parts changed: what was signed, which need not be what runs there."""
+    bundles = sorted({signed[str(one)] for one in _other_parts(finding) if str(one) in signed})
+    return (
+        _("Compared with %(bundles)s, which was signed.") % {"bundles": ", ".join(bundles)} if bundles else ""
+    )
 
 
 def verdict_bar(
@@ -131,7 +159,7 @@ def verdict_bar(
             names()(holder.person) for holder in judged.case.holders if holder.role == "right:promote"
         )
         then = _("%(bundle)s can go to %(stage)s now.")
-        why_not = why_not_promoter(person, request, judged.case)
+        why_not = why_not_promoter(person, judged)
         if Right.PROMOTE.value not in held:
             then = (
                 _("%(names)s can bring %(bundle)s to %(stage)s now.")

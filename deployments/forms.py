@@ -5,10 +5,11 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from portal.forms import Form
 from portal.models import Bundle, Lane
 
 
-class BundleForm(forms.Form):
+class BundleForm(Form):
     """A bundle to export from the project as it is now, or one to pick that was exported already."""
 
     how = forms.ChoiceField(
@@ -23,10 +24,12 @@ class BundleForm(forms.Form):
     bundle_id = forms.CharField(
         label=_("Bundle id"), max_length=100, help_text=_("Such as v4. It never changes afterwards.")
     )
-    notes = forms.CharField(label=_("What is new"), required=False, widget=forms.Textarea(attrs={"rows": 2}))
+    notes = forms.CharField(
+        label=_("What is new"), required=False, max_length=5000, widget=forms.Textarea(attrs={"rows": 2})
+    )
 
 
-class AskForm(forms.Form):
+class AskForm(Form):
     """A wish: this bundle to this stage, and why."""
 
     bundle = forms.ModelChoiceField(
@@ -35,6 +38,7 @@ class AskForm(forms.Form):
     stage = forms.ChoiceField(label=_("To"), choices=())
     why = forms.CharField(
         label=_("Why"),
+        max_length=5000,
         widget=forms.Textarea(attrs={"rows": 2}),
         help_text=_("Reviewers and auditors read this."),
     )
@@ -49,7 +53,7 @@ class AskForm(forms.Form):
         self.lanes = {lane.stage.slug: lane for lane in lanes}
 
 
-class ReasonForm(forms.Form):
+class ReasonForm(Form):
     """A reason that stands in the record."""
 
     why = forms.CharField(label=_("Why"), max_length=2000, widget=forms.Textarea(attrs={"rows": 2}))

@@ -3,21 +3,23 @@
 The facts are governance's; only what deployments knows (who asked, what ran how long) is added here.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from deployments.models import Deployment, DeploymentRequest
 from governance import queries
 from governance.gate import Case, RunningFact, Verdict, case_to_json, instant, judge, verdict_to_json
+from governance.newest import same_parts
 from governance.sentences import sentence, title
-from portal import content, ledger
+from portal import content, ledger, rights
 from portal.canonical import digest
 from portal.errors import Refused
 from portal.event_kinds import EventKind
-from portal.models import Bundle, Lane, Person
+from portal.models import Bundle, Lane, Person, Right
 from portal.names import names
 
 CASE_TYPE = "application/vnd.countersign.case+json"
@@ -33,22 +35,29 @@ class Judged:
 
 
 def running_facts(bundle: Bundle, lane: Lane) -> Sequence[RunningFact]:
-    """What ran in the lanes of this bundle's project and since when, as the gate's soak asks."""
-    return _running([lane.project_id])[lane.project_id]
+    """Where these parts ran in the lanes of this project and since when, as the gate's soak asks."""
+    return _running([(bundle, lane)])[0]
 
 
-def _running(projects: Iterable[int]) -> dict[int, list[RunningFact]]:
-    found: dict[int, list[RunningFact]] = {project: [] for project in projects}
-    for row in Deployment.objects.filter(lane__project__in=found).select_related("bundle", "lane__stage"):
-        found[row.lane.project_id].append(
+def _running(asked: Sequence[tuple[Bundle, Lane]]) -> list[list[RunningFact]]:
+    """The same for each of these, in their order, in one query: what else ran there says nothing of a soak."""
+    same = Q()
+    for bundle, lane in asked:
+        same |= Q(lane__project=lane.project_id) & same_parts(bundle.parts, "bundle__parts")
+    rows = list(Deployment.objects.filter(same).select_related("bundle", "lane__stage")) if asked else []
+    return [
+        [
             RunningFact(
                 stage=row.lane.stage.slug,
                 since=instant(row.since),
                 until=instant(row.ended_at) if row.ended_at else None,
                 parts=dict(row.bundle.parts),
             )
-        )
-    return found
+            for row in rows
+            if row.lane.project_id == lane.project_id and row.bundle.parts == bundle.parts
+        ]
+        for bundle, lane in asked
+    ]
 
 
 def judge_bundle(bundle: Bundle, lane: Lane, requested_by: Person | None) -> Judged:
@@ -69,10 +78,10 @@ def judge_many(requests: Sequence[DeploymentRequest]) -> dict[int, Judged | Refu
 
     The requests carry their lane with project and stage, their bundle with its author, and who asked.
     """
-    running = _running({request.lane.project_id for request in requests})
+    running = _running([(request.bundle, request.lane) for request in requests])
     asked = [
-        queries.Asked(request.bundle, request.lane, request.requested_by, running[request.lane.project_id])
-        for request in requests
+        queries.Asked(request.bundle, request.lane, request.requested_by, ran)
+        for request, ran in zip(requests, running, strict=True)
     ]
     return {
         request.pk: case if isinstance(case, Refused) else Judged(case, judge(case))
@@ -80,16 +89,32 @@ def judge_many(requests: Sequence[DeploymentRequest]) -> dict[int, Judged | Refu
     }
 
 
-def why_not_promoter(person: Person, request: DeploymentRequest, case: Case) -> str:
-    """The sentence for somebody who signed for what this would deploy and so cannot start it, or an empty text."""
-    parts = request.bundle.parts
-    for fact in case.signoffs:
-        about = all(parts.get(part, "") == digest for part, digest in fact.covered.items())
-        if fact.person == str(person.pk) and not fact.withdrawn and about:
-            return _(
-                "You signed for this bundle, so somebody else has to start its promotion. Your signature stands."
-            )
+def signature_counts(person: Person, judged: Judged) -> bool:
+    """Whether a signature of this person is among those that the verdict counts."""
+    return any(
+        word["person"] == str(person.pk)
+        for finding in judged.verdict.findings
+        if finding.kind == "sign_off"
+        for word in finding.params["given"]
+    )
+
+
+def why_not_promoter(person: Person, judged: Judged) -> str:
+    """The sentence for somebody whose signature counts here and who so cannot start the promotion, or an empty text."""
+    if signature_counts(person, judged):
+        return _(
+            "You signed for this bundle, so somebody else has to start its promotion. Your signature stands."
+        )
     return ""
+
+
+def why_not_asked(request: DeploymentRequest) -> str:
+    """The sentence where whoever asked may not ask for this lane any more, or an empty text: a wish needs its right."""
+    if rights.can(request.requested_by, Right.REQUEST, request.lane):
+        return ""
+    return _(
+        "Whoever asked for this no longer has the right to. Somebody who has it can ask for the bundle again."
+    )
 
 
 def findings_in_words(judged: Judged) -> list[dict[str, Any]]:

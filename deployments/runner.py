@@ -6,6 +6,7 @@ than the lease loses it. No transaction is open while DSS is asked.
 
 import logging
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -87,28 +88,49 @@ def advance(promotion_id: int) -> Turn:
         if step.attempts >= _patience(promotion):
             return _broken(promotion, claim.token, step, "its worker died each time")
     outputs = {one.name: one.output for one in steps if one.status == Step.Status.DONE}
-    held = Promotion.objects.filter(pk=promotion.pk, lease=claim.token)
+    ours = Promotion.objects.filter(pk=promotion.pk, lease=claim.token)
     try:
-        with lease.renewed(held, claim.until):
-            answer = STEPS[step.name](Work(promotion, step, outputs, now))
+        with lease.renewed(ours, claim.until) as held:
+            answer = STEPS[step.name](Work(promotion, step, outputs, now, held))
+    except lease.Lost:  # stopped, or somebody else works on it
+        return OVER
     except StepFailed as refusal:
-        return _failed(promotion, claim.token, step, refusal)
+        failure = refusal
     except DssError as error:
         if is_passing(error) and step.attempts + 1 < _patience(promotion):
             return _again(promotion, claim.token, step, error.sentence)
-        return _failed(promotion, claim.token, step, _as_failure(error, step))
+        failure = _as_failure(error, step)
     except Refused as error:
-        return _failed(promotion, claim.token, step, _as_failure(error, step))
+        failure = _as_failure(error, step)
     except (OperationalError, InterfaceError) as error:  # our database
         if step.attempts + 1 < _patience(promotion):
             return _again(promotion, claim.token, step, type(error).__name__)
         return _broken(promotion, claim.token, step, type(error).__name__)
     except Exception as error:
-        log.exception("step %s of promotion %s broke", step.name, promotion.pk)
-        if step.attempts + 1 < OTHER_ERRORS:
-            return _again(promotion, claim.token, step, type(error).__name__)
-        return _broken(promotion, claim.token, step, type(error).__name__)
-    return _keep(promotion, claim.token, step, answer)
+        return _broke(promotion, claim.token, step, error)
+    else:
+        return _kept(promotion, claim.token, step, lambda: _keep(promotion, claim.token, step, answer))
+    return _kept(promotion, claim.token, step, lambda: _failed(promotion, claim.token, step, failure))
+
+
+def _kept(promotion: Promotion, token: str, step: Step, keep: Callable[[], Turn]) -> Turn:
+    """Keep what a step came to. What cannot be kept is our own breaking, known at once: the lease is given back, not
+    left to run out with the promotion nobody's and the lane closed meanwhile."""
+    noted = step.output
+    try:
+        return keep()
+    except (OperationalError, InterfaceError):  # our database: it would not take that either
+        raise
+    except Exception as error:
+        step.output, step.ended_at = noted, None  # what could not be kept is not what the step came to
+        return _broke(promotion, token, step, error)
+
+
+def _broke(promotion: Promotion, token: str, step: Step, error: Exception) -> Turn:
+    log.error("step %s of promotion %s broke", step.name, promotion.pk, exc_info=error)
+    if step.attempts + 1 < OTHER_ERRORS:
+        return _again(promotion, token, step, type(error).__name__)
+    return _broken(promotion, token, step, type(error).__name__)
 
 
 def _as_failure(error: DssError | Refused, step: Step) -> StepFailed:

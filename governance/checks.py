@@ -182,7 +182,7 @@ def _words(case: Case, clause: Clause) -> _Words:
             words.not_counted.append(_discounted(fact, Why.BARRED, barred=barred))
         elif person not in holders:
             words.not_counted.append(_discounted(fact, Why.ROLE_LOST))
-        elif approves and (differs := differs or _other_page(case, fact)):
+        elif approves and (differs := differs or _other_page(case, fact, scope)):
             words.not_counted.append(_discounted(fact, Why.DIFFERS, differs=differs))
         elif approves:
             words.counting.append(fact)
@@ -212,56 +212,85 @@ def _other_subject(case: Case, clause: Clause, fact: SignOffFact, scope: set[str
     return differs
 
 
-def _other_page(case: Case, fact: SignOffFact) -> list[dict[str, Any]]:
-    """The evidence and documents that were on the page and no longer say what they said."""
+def _other_page(case: Case, fact: SignOffFact, scope: set[str]) -> list[dict[str, Any]]:
+    """What was on the page and no longer says what it said, and what is there now and was not on it."""
+    return [*_other_evidence(case, fact, scope), *_other_documents(case, fact)]
+
+
+def _other_evidence(case: Case, fact: SignOffFact, scope: set[str]) -> list[dict[str, Any]]:
     differs: list[dict[str, Any]] = []
     pieces = {held.digest: held for held in case.evidence}
+    seen: set[str] = set()
     for signed in fact.evidence:
         piece = pieces.get(signed)
         if piece is None:
-            differs.append(
-                {"field": "evidence", "kind": "", "signed": signed, "now": "", "change": "unknown"}
-            )
+            differs.append(_paper("evidence", "", signed, "", "unknown"))
             continue
-        stage = piece.stage if piece.kind == "tests" else None
-        now = current_evidence(case, piece.kind, stage)
+        if not scope.intersection(changed_parts(piece.parts, case)):
+            seen.add(piece.kind)
+        now = current_evidence(case, piece.kind, piece.stage if piece.kind == "tests" else None)
         if now is None:
-            differs.append(
-                {"field": "evidence", "kind": piece.kind, "signed": signed, "now": "", "change": "gone"}
-            )
+            differs.append(_paper("evidence", piece.kind, signed, "", "gone"))
         elif now.digest != signed and outcome(case, piece) != outcome(case, now):
-            differs.append(
-                {
-                    "field": "evidence",
-                    "kind": piece.kind,
-                    "signed": signed,
-                    "now": now.digest,
-                    "change": "finding",
-                }
-            )
+            differs.append(_paper("evidence", piece.kind, signed, now.digest, "finding"))
+    there = {kind: current_evidence(case, kind) for kind in _asked_to_read(case, "evidence")}
+    return differs + _never_seen("evidence", there, seen, differs)
+
+
+def _other_documents(case: Case, fact: SignOffFact) -> list[dict[str, Any]]:
+    differs: list[dict[str, Any]] = []
     texts = {held.digest: held for held in case.documents}
     for signed in fact.documents:
         text = texts.get(signed)
         latest = current_document(case, text.kind) if text else None
         if text is None:
-            differs.append(
-                {"field": "document", "kind": "", "signed": signed, "now": "", "change": "unknown"}
-            )
+            differs.append(_paper("document", "", signed, "", "unknown"))
         elif latest is None:
-            differs.append(
-                {"field": "document", "kind": text.kind, "signed": signed, "now": "", "change": "gone"}
-            )
+            differs.append(_paper("document", text.kind, signed, "", "gone"))
         elif latest.digest != signed:
-            differs.append(
-                {
-                    "field": "document",
-                    "kind": text.kind,
-                    "signed": signed,
-                    "now": latest.digest,
-                    "change": "text",
-                }
-            )
-    return differs
+            differs.append(_paper("document", text.kind, signed, latest.digest, "text"))
+    there = {kind: current_document(case, kind) for kind in _asked_to_read(case, "document")}
+    seen = {kind for kind, latest in there.items() if latest is not None and latest.digest in fact.documents}
+    return differs + _never_seen("document", there, seen, differs)
+
+
+def _never_seen(
+    field: str,
+    there: Mapping[str, EvidenceFact | DocumentFact | None],
+    seen: set[str],
+    differs: Sequence[Mapping[str, Any]],
+) -> list[dict[str, Any]]:
+    """What was added after a signature: nobody's word is about what its page did not show."""
+    told = {row["kind"] for row in differs}
+    if "" in told:  # what was signed is not known, so neither is what was not
+        return []
+    return [
+        _paper(field, kind, "", now.digest, "not_seen")
+        for kind, now in there.items()
+        if now is not None and kind not in seen | told
+    ]
+
+
+def _paper(field: str, kind: str, signed: str, now: str, change: str) -> dict[str, Any]:
+    return {"field": field, "kind": kind, "signed": signed, "now": now, "change": change}
+
+
+def _asked_to_read(case: Case, field: str) -> tuple[str, ...]:
+    """The kinds of evidence or documents that the policy asks for, in its order."""
+    return tuple(dict.fromkeys(clause.params["kind"] for clause in case.requirements if clause.kind == field))
+
+
+def not_there(case: Case) -> tuple[Clause, ...]:
+    """The evidence and documents that the policy asks for and nobody added yet; an approval would not be about them.
+
+    Tests and soak are not among them: the gate reads those itself, when it is asked.
+    """
+    return tuple(
+        clause
+        for clause in case.requirements
+        if (clause.kind == "evidence" and current_evidence(case, clause.params["kind"]) is None)
+        or (clause.kind == "document" and current_document(case, clause.params["kind"]) is None)
+    )
 
 
 def outcome(case: Case, fact: EvidenceFact) -> list[Any]:
@@ -371,6 +400,8 @@ def _sign_off_finding(
         return _finding(clause, NOT_MET, code, params, [fact.person for fact in words.against], until)
     if not seating.missing[key]:
         return _finding(clause, MET, Code.SIGN_OFF_GIVEN, params, (), until)
+    if waited_for := not_there(case):
+        params["not_there"] = [{"field": held.kind, "kind": held.params["kind"]} for held in waited_for]
     helpers = seating.helpers[key]
     if not helpers and key in seating.swaps:
         helpers = tuple(sorted(seating.swaps[key]))

@@ -29,10 +29,11 @@ _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _BODY = "word/document.xml"
 _STYLES = "word/styles.xml"
 _TYPES = "[Content_Types].xml"
-_ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*")
-_UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*")
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
-_BLOCK = re.compile(r" {0,3}(?:[-*+>]|\d{1,9}[.)])(?:\s|$)|\s*$| {4}|\t")
+ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*")
+UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*")
+RULE = re.compile(r" {0,3}([-*_])(?:[ \t]*\1){2,}[ \t]*")
+FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
+_BLOCK = re.compile(r" {0,3}(?:[-*+>]|\d{1,9}[.)])(?:\s|$)|\s*$| {4}|\t|\|")
 
 
 class DocumentError(Invalid):
@@ -75,7 +76,7 @@ def markdown_headings(text: str) -> tuple[str, ...]:
     found: list[str] = []
     fence = before = ""
     for line in text.splitlines():
-        mark = _FENCE.fullmatch(line)
+        mark = FENCE.fullmatch(line)
         if fence:
             if mark and mark[1].startswith(fence) and not mark[2].strip():
                 fence = ""
@@ -83,15 +84,15 @@ def markdown_headings(text: str) -> tuple[str, ...]:
         if mark and not ("`" in mark[2] and mark[1].startswith("`")):
             fence, before = mark[1], ""
             continue
-        atx = _ATX.fullmatch(line)
+        atx = ATX.fullmatch(line)
         if atx:
             found.append(atx[2] or "")
             before = ""
-        elif before and _UNDERLINE.fullmatch(line):
+        elif before and UNDERLINE.fullmatch(line):
             found.append(before)
             before = ""
         else:
-            before = "" if _BLOCK.match(line) else line.strip()
+            before = "" if _BLOCK.match(line) or RULE.fullmatch(line) else line.strip()
     return tuple(_tidied(found))
 
 

@@ -16,7 +16,8 @@ from governance import junit
 from governance.checks import assess
 from governance.gate import Clause
 from governance.models import Document, Evidence
-from governance.queries import evidence_for, holds_for
+from governance.newest import newest
+from governance.queries import documents_holding, evidence_holding
 from governance.sentences import stage_name
 from portal.charts import Bar, Interval
 from portal.models import Bundle
@@ -36,14 +37,14 @@ class Exhibit:
 
 
 def exhibits(bundle: Bundle, clauses: Iterable[Clause]) -> list[Exhibit]:
-    """The newest evidence of each kind and stage that holds for this bundle's parts, in three queries."""
-    newest: dict[tuple[str, str], Evidence] = {}
-    for row in evidence_for(bundle):
-        if row.parts and holds_for(bundle.parts, row.parts):
-            newest.setdefault((row.kind, row.stage if row.kind == Evidence.Kind.TESTS else ""), row)
+    """The newest evidence of each kind and stage that holds for this bundle's parts, in one query."""
     asked = list(clauses)
     order = [kind.value for kind in Evidence.Kind]
-    found = sorted(newest.values(), key=lambda row: (order.index(row.kind), row.stage))
+    about = evidence_holding(bundle).select_related("result").exclude(parts={})
+    rows = sorted(newest(about, "recorded_at", "kind", "stage"), key=lambda row: (row.recorded_at, row.pk))
+    # Only tests are of a stage: what is counted holds wherever these parts run.
+    latest = {(row.kind, row.stage if row.kind == Evidence.Kind.TESTS else ""): row for row in rows}
+    found = sorted(latest.values(), key=lambda row: (order.index(row.kind), row.stage))
     return [
         Exhibit(row, row.kind, tuple(sorted(row.parts)), stage_name(row.stage), _tables(row, asked))
         for row in found
@@ -52,15 +53,7 @@ def exhibits(bundle: Bundle, clauses: Iterable[Clause]) -> list[Exhibit]:
 
 def documents(bundle: Bundle) -> list[Document]:
     """The newest document of each kind that holds for this bundle's parts, by kind."""
-    newest: dict[str, Document] = {}
-    for row in (
-        Document.objects.filter(project=bundle.project_id)
-        .select_related("author", "bundle", "content")
-        .defer("content__body")
-    ):
-        if holds_for(bundle.parts, row.parts):
-            newest.setdefault(row.kind, row)
-    return [newest[kind] for kind in sorted(newest)]
+    return sorted(newest(documents_holding(bundle), "recorded_at", "kind"), key=lambda row: row.kind)
 
 
 def _tables(row: Evidence, clauses: Sequence[Clause]) -> Sequence[Mapping[str, Any]]:

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from governance.actions.documents import LIMIT
 from governance.models import SignOff
+from portal.forms import Form
 
 DECISIONS = (
     (SignOff.Decision.APPROVE.value, _("Approve")),
@@ -15,7 +16,7 @@ DECISIONS = (
 )
 
 
-class DocumentForm(forms.Form):
+class DocumentForm(Form):
     """A document written in Markdown; the kinds offered are those the policy asks for."""
 
     kind = forms.ChoiceField(label=_("Which document"), choices=())
@@ -36,8 +37,11 @@ class DocumentForm(forms.Form):
         field.choices = kinds
 
 
-class SignForm(forms.Form):
-    """A decision on what was shown; `bound` is the digest of it, so that nothing else is signed."""
+class SignForm(Form):
+    """A decision on what was shown; `bound` is the digest of it, so that nothing else is signed.
+
+    `way` says what shows who signs: "password", "code" of an app, or empty where that was shown a moment ago.
+    """
 
     decision = forms.ChoiceField(
         label=_("My decision"),
@@ -56,10 +60,22 @@ class SignForm(forms.Form):
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
         help_text=_("It binds the signature to you."),
     )
+    code = forms.CharField(
+        label=_("A code of your authenticator app"),
+        max_length=40,
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric"}),
+        help_text=_("It binds the signature to you."),
+    )
     bound = forms.CharField(widget=forms.HiddenInput)
 
+    def __init__(self, *args: Any, way: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.way = way
+        for name in {"password", "code"} - {way}:
+            del self.fields[name]
 
-class WithdrawForm(forms.Form):
+
+class WithdrawForm(Form):
     """Why a signature is taken back."""
 
     why = forms.CharField(label=_("Why"), max_length=2000, widget=forms.Textarea(attrs={"rows": 2}))

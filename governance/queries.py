@@ -3,11 +3,9 @@
 Not in charge of judging: `governance.gate.judge` is. What runs where is told by the caller (deployments).
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol, TypeVar
 
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
@@ -19,22 +17,20 @@ from governance.gate import (
     Barred,
     Case,
     Clause,
-    DocumentFact,
-    EvidenceFact,
     Holder,
     PolicyRef,
     RunningFact,
-    SignOffFact,
     Verdict,
     instant,
     judge,
 )
 from governance.models import Document, Evidence, PolicyVersion, Report, SignOff
+from governance.newest import Known, Subject, known, same_parts
 from governance.policy import PolicyDocument, StageRules, parse
 from portal import rights
 from portal.errors import Refused
 from portal.holders import holders_on
-from portal.models import Bundle, Content, Lane, Person, Project, Right
+from portal.models import Bundle, Lane, Person, Project, Right
 from portal.queries import looks_over_estate
 
 
@@ -146,7 +142,8 @@ def case_for(
     """
     asked = Asked(bundle, lane, requested_by, running)
     rules = rules or rules_for(lane)
-    return _case(asked, rules, _facts([(asked, rules)]))
+    (facts,) = _facts([(asked, rules)])
+    return _case(asked, rules, facts)
 
 
 def cases_for(asked: Sequence[Asked]) -> list[Case | Refused]:
@@ -158,55 +155,47 @@ def cases_for(asked: Sequence[Asked]) -> list[Case | Refused]:
             ruled.append((one, _rules(one.lane, versions)))
         except Refused as refusal:
             ruled.append((one, refusal))
-    facts = _facts([(one, rules) for one, rules in ruled if isinstance(rules, Rules)])
-    return [rules if isinstance(rules, Refused) else _case(one, rules, facts) for one, rules in ruled]
+    facts = iter(_facts([(one, rules) for one, rules in ruled if isinstance(rules, Rules)]))
+    return [rules if isinstance(rules, Refused) else _case(one, rules, next(facts)) for one, rules in ruled]
 
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What was gathered for some cases: sign-offs and holders by lane id, documents and evidence by bundle id."""
+    """What was gathered for one case; the holders are everybody's who can act in its lane."""
 
-    signoffs: dict[int, list[SignOff]]
-    holders: dict[int, list[Holder]]
-    evidence: dict[int, list[EvidenceFact]]
-    documents: dict[int, list[DocumentFact]]
+    known: Known
+    holders: tuple[Holder, ...]
 
 
-def _facts(asked: Sequence[tuple[Asked, Rules]]) -> _Facts:
-    lanes = {one.lane.pk for one, _rules in asked}
-    bundles = {one.bundle.pk: one.bundle for one, _rules in asked}
-    projects = {one.lane.project_id for one, _rules in asked}
-    signoffs: dict[int, list[SignOff]] = {lane: [] for lane in lanes}
-    found = SignOff.objects.filter(lane__in=lanes).select_related(
-        "withdrawal", "lane__stage", "lane__project"
-    )
-    for row in found.order_by("signed_at", "id"):
-        signoffs[row.lane_id].append(row)
-    bound = {
-        digest for rows in signoffs.values() for row in rows for digest in (*row.evidence, *row.documents)
-    }
+def _facts(asked: Sequence[tuple[Asked, Rules]]) -> list[_Facts]:
+    """What each case needs, in their order."""
     wanted = {one.lane.pk: _codenames(rules) for one, rules in asked}
     held = holders_on({lane: list(names) for lane, names in wanted.items()})
-    return _Facts(
-        signoffs=signoffs,
-        holders={
-            lane: [
-                Holder(role, str(one.person.pk), instant(one.until) if one.until else None)
-                for name, role in names.items()
-                for one in held[lane, name]
-            ]
-            for lane, names in wanted.items()
-        },
-        evidence=_evidence(projects, bundles, bound),
-        documents=_documents(projects, bundles, bound),
-    )
+    holders = {
+        lane: tuple(
+            Holder(role, str(one.person.pk), instant(one.until) if one.until else None)
+            for name, role in names.items()
+            for one in held[lane, name]
+        )
+        for lane, names in wanted.items()
+    }
+    subjects = [
+        Subject(
+            one.bundle,
+            one.lane,
+            frozenset(clause.digest for clause in rules.stage.requirements if clause.kind == "sign_off"),
+        )
+        for one, rules in asked
+    ]
+    return [
+        _Facts(found, holders[one.lane.pk])
+        for found, (one, _rules) in zip(known(subjects), asked, strict=True)
+    ]
 
 
 def _case(asked: Asked, rules: Rules, facts: _Facts) -> Case:
     bundle, lane = asked.bundle, asked.lane
     barred = ((asked.requested_by, "requester"), (bundle.author, "bundle_author"))
-    signoffs = facts.signoffs[lane.pk]
-    bound = {digest for signoff in signoffs for digest in (*signoff.evidence, *signoff.documents)}
     return Case(
         project=lane.project.key,
         stage=lane.stage.slug,
@@ -217,12 +206,12 @@ def _case(asked: Asked, rules: Rules, facts: _Facts) -> Case:
         policy=rules.ref,
         requirements=rules.stage.requirements,
         automation=rules.stage.automation,
-        evidence=tuple(_relevant(facts.evidence[bundle.pk], bundle.parts, bound)),
-        documents=tuple(_relevant(facts.documents[bundle.pk], bundle.parts, bound)),
-        signoffs=tuple(_signoff(row) for row in signoffs),
+        evidence=facts.known.evidence,
+        documents=facts.known.documents,
+        signoffs=facts.known.signoffs,
         running=tuple(asked.running),
         barred=tuple(Barred(str(person.pk), why) for person, why in barred if person),
-        holders=tuple(facts.holders[lane.pk]),
+        holders=facts.holders,
         at=instant(timezone.now()),
     )
 
@@ -235,23 +224,18 @@ def verdict_for(
     return case, judge(case)
 
 
-def evidence_for(bundle: Bundle) -> QuerySet[Evidence]:
-    """Evidence about this bundle's project, newest first."""
-    return Evidence.objects.filter(project=bundle.project).select_related("result", "bundle", "author")
-
-
 def evidence_holding(bundle: Bundle) -> QuerySet[Evidence]:
     """Evidence that holds for this bundle, also what was recorded of another with equal parts; without its bytes."""
-    own = Evidence.objects.filter(project=bundle.project)
-    ids = [pk for pk, parts in own.values_list("pk", "parts") if holds_for(bundle.parts, parts)]
-    return Evidence.objects.filter(pk__in=ids).select_related("bundle", "author", "project")
+    return Evidence.objects.filter(same_parts(bundle.parts), project=bundle.project_id).select_related(
+        "bundle", "author", "project"
+    )
 
 
 def documents_holding(bundle: Bundle) -> QuerySet[Document]:
     """Documents that hold for this bundle, also those written for another with equal parts; without their bytes."""
-    own = Document.objects.filter(project=bundle.project)
-    ids = [pk for pk, parts in own.values_list("pk", "parts") if holds_for(bundle.parts, parts)]
-    found = Document.objects.filter(pk__in=ids).select_related("bundle", "author", "project", "content")
+    found = Document.objects.filter(same_parts(bundle.parts), project=bundle.project_id).select_related(
+        "bundle", "author", "project", "content"
+    )
     return found.defer("content__body")
 
 
@@ -276,119 +260,6 @@ def reports_for(person: Person) -> QuerySet[Report]:
     """The reports of the projects the person may audit, without their bytes."""
     audited = rights.lanes_with(person, [Right.AUDIT]).values("project")
     return Report.objects.filter(project__in=audited).select_related("project", "asked_by")
-
-
-def holds_for(parts: dict[str, str], about: dict[str, str]) -> bool:
-    """Whether something about `about` holds for a bundle with these parts."""
-    return all(parts.get(part) == digest for part, digest in about.items())
-
-
-class _About(Protocol):
-    """Evidence or a document, as a row or as a fact."""
-
-    @property
-    def kind(self) -> str: ...
-    @property
-    def digest(self) -> str: ...
-    @property
-    def parts(self) -> dict[str, str]: ...
-
-
-_Found = TypeVar("_Found", bound=_About)
-
-
-def _relevant(found: Iterable[_Found], parts: dict[str, str], bound: set[str]) -> list[_Found]:
-    """What a judgement needs of these, oldest first: all about equal parts, and all that a sign-off binds.
-
-    Where there is none of a kind (and stage) about equal parts, also the newest about others: so the gate can say what
-    changed since.
-    """
-    kept: list[_Found] = []
-    held: set[tuple[str, str]] = set()
-    others: dict[tuple[str, str], _Found] = {}
-    for one in found:
-        key = (one.kind, getattr(one, "stage", ""))
-        if holds_for(parts, one.parts):
-            held.add(key)
-            kept.append(one)
-        elif one.digest in bound:
-            kept.append(one)
-            others.pop(key, None)
-        else:
-            others[key] = one
-    return [*(one for key, one in others.items() if key not in held), *kept]
-
-
-def _evidence(
-    projects: set[int], bundles: Mapping[int, Bundle], bound: set[str]
-) -> dict[int, list[EvidenceFact]]:
-    """Evidence that may matter, by bundle id. Only the results of what is used are read."""
-    every = list(
-        Evidence.objects.filter(project__in=projects).select_related("author").order_by("recorded_at", "id")
-    )
-    rows = {
-        pk: _relevant((row for row in every if row.project_id == bundle.project_id), bundle.parts, bound)
-        for pk, bundle in bundles.items()
-    }
-    wanted = {row.result_id for held in rows.values() for row in held}
-    results = {kept.pk: json.loads(bytes(kept.body)) for kept in Content.objects.filter(pk__in=wanted)}
-    return {
-        pk: [
-            EvidenceFact(
-                id=str(row.pk),
-                kind=row.kind,
-                digest=row.digest,
-                parts=row.parts,
-                at=instant(row.recorded_at),
-                author="system" if row.author.is_system else str(row.author_id),
-                stage=row.stage,
-                result=results[row.result_id],
-            )
-            for row in held
-        ]
-        for pk, held in rows.items()
-    }
-
-
-def _documents(
-    projects: set[int], bundles: Mapping[int, Bundle], bound: set[str]
-) -> dict[int, list[DocumentFact]]:
-    """Documents that may matter, by bundle id."""
-    every = list(Document.objects.filter(project__in=projects).order_by("recorded_at", "id"))
-    return {
-        pk: [
-            DocumentFact(
-                id=str(row.pk),
-                kind=row.kind,
-                digest=row.digest,
-                parts=row.parts,
-                at=instant(row.recorded_at),
-                author=str(row.author_id),
-                sections=tuple(row.sections),
-            )
-            for row in _relevant(
-                (row for row in every if row.project_id == bundle.project_id), bundle.parts, bound
-            )
-        ]
-        for pk, bundle in bundles.items()
-    }
-
-
-def _signoff(row: SignOff) -> SignOffFact:
-    return SignOffFact(
-        id=str(row.pk),
-        person=str(row.person_id),
-        role=row.role,
-        decision=row.decision,
-        at=instant(row.signed_at),
-        project=row.lane.project.key,
-        stage=row.lane.stage.slug,
-        covered=row.covered,
-        clause=row.clause,
-        evidence=tuple(row.evidence),
-        documents=tuple(row.documents),
-        withdrawn=hasattr(row, "withdrawal"),
-    )
 
 
 def _codenames(rules: Rules) -> dict[str, str]:

@@ -103,6 +103,22 @@ def who(unblock: Sequence[str], names: Names) -> str:
     return _("%(people)s can unblock this now.") % {"people": _or(printed)}
 
 
+def cannot_approve(not_there: Sequence[Clause]) -> str:
+    """Why nobody can approve yet, of `governance.checks.not_there`; an empty text where nothing is missing."""
+    if not not_there:
+        return ""
+    papers = [{"field": clause.kind, "kind": clause.params["kind"]} for clause in not_there]
+    return ngettext(
+        "You cannot approve yet: %(papers)s is missing, and an approval counts only for what was there to read. "
+        "Whoever may ask for promotions can add it on the bundle page; then read this page again. "
+        "You can ask for changes or reject now.",
+        "You cannot approve yet: %(papers)s are missing, and an approval counts only for what was there to read. "
+        "Whoever may ask for promotions can add them on the bundle page; then read this page again. "
+        "You can ask for changes or reject now.",
+        len(set(map(_paper, papers))),
+    ) % {"papers": _papers(papers)}
+
+
 def state_word(state: str) -> str:
     """The word printed for a finding's state; a shape goes with it, never colour alone."""
     return {
@@ -172,7 +188,7 @@ def _given(params: Params, say: _Say) -> str:
 
 
 def _missing(params: Params, say: _Say) -> str:
-    return _join(_progress(params, say), _not_counted(params, say), _swaps(params, say))
+    return _join(_progress(params, say), _waits(params), _not_counted(params, say), _swaps(params, say))
 
 
 def _asked_again(params: Params, say: _Say) -> str:
@@ -181,7 +197,11 @@ def _asked_again(params: Params, say: _Say) -> str:
     ]
     again = _("Asked again because %(reasons)s.") % {"reasons": _and(dict.fromkeys(reasons))}
     return _join(
-        again, _progress(params, say), _not_counted(params, say, but=Why.DIFFERS), _swaps(params, say)
+        again,
+        _progress(params, say),
+        _waits(params),
+        _not_counted(params, say, but=Why.DIFFERS),
+        _swaps(params, say),
     )
 
 
@@ -230,6 +250,27 @@ def _progress(params: Params, say: _Say) -> str:
     return ngettext("One signature is needed.", "%(n)s signatures are needed.", people) % {
         "n": _capital(_count(people))
     }
+
+
+def _waits(params: Params) -> str:
+    """What has to be there before anybody can approve; a finding recorded by an earlier version does not say it."""
+    papers = params.get("not_there")
+    if not papers:
+        return ""
+    return ngettext(
+        "It can be approved once %(papers)s is there.",
+        "It can be approved once %(papers)s are there.",
+        len(set(map(_paper, papers))),
+    ) % {"papers": _papers(papers)}
+
+
+def _papers(papers: Sequence[Params]) -> str:
+    return _and(dict.fromkeys(map(_paper, papers)))
+
+
+def _paper(held: Params) -> str:
+    text = _("the %(kind)s evidence") if held["field"] == "evidence" else _("the document “%(kind)s”")
+    return text % {"kind": _topic(held["kind"])}
 
 
 def _not_counted(params: Params, say: _Say, but: str = "") -> str:
@@ -291,8 +332,11 @@ def _differs(entry: Params) -> list[str]:
             reasons.append(_("it was given for the stage %(signed)s") % {"signed": held["signed"]})
         elif held["field"] == "clause":
             reasons.append(_("the policy now asks something else here"))
-        elif held["field"] in ("evidence", "document"):
+        elif held["field"] in ("evidence", "document") and held["change"] != "not_seen":
             reasons.append(_page(held))
+    unseen = [held for held in differs if held.get("change") == "not_seen"]
+    if unseen:
+        reasons.append(_("it was given without %(papers)s") % {"papers": _papers(unseen)})
     return reasons
 
 

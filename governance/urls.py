@@ -6,6 +6,7 @@ from governance import views
 
 urlpatterns = [
     path("signoffs/<int:pk>/", views.signoff, name="signoff"),
+    path("signoffs/<int:pk>/statement/", views.statement, name="signoff-statement"),
     path("documents/<int:pk>/", views.document, name="document"),
     path("evidence/<int:pk>/junit/", views.junit_report, name="junit-report"),
     path("reports/<int:pk>/", views.report, name="report"),

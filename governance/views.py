@@ -13,10 +13,11 @@ from governance.actions import signoffs
 from governance.exhibits import junit_run
 from governance.forms import WithdrawForm
 from governance.models import Document, Evidence, Report, SignOff
-from portal import content, rights
+from governance.written import blocks
+from portal import content, rights, typed
 from portal.lookups import project_for
 from portal.models import Event, Person, Project
-from portal.pages import is_fragment, person_of, renewed, told_by
+from portal.pages import is_fragment, person_of, renewed, status_of, told_by
 from portal.queries import check_audit
 
 # What a browser may show in place; everything else is saved.
@@ -27,10 +28,8 @@ def _seen(person: Person, project: Project) -> None:
     project_for(person, project.key)
 
 
-@require_http_methods(["GET", "POST"])
-def signoff(request: HttpRequest, pk: int) -> HttpResponse:
-    """One signature: who said what of which parts, the exact bytes; its signer can take it back here."""
-    person = person_of(request)
+def _signoff(person: Person, pk: int) -> SignOff:
+    """The signature, for whoever may see its project."""
     found = (
         SignOff.objects.select_related(
             "bundle__project", "lane__stage", "lane__project", "person", "withdrawal__withdrawn_by"
@@ -41,6 +40,21 @@ def signoff(request: HttpRequest, pk: int) -> HttpResponse:
     if found is None:
         raise rights.absent()
     _seen(person, found.lane.project)
+    return found
+
+
+@require_GET
+def statement(request: HttpRequest, pk: int) -> HttpResponse:
+    """The bytes that were signed, as they are kept: their digest is the one the signature's page shows."""
+    found = _signoff(person_of(request), pk)
+    return _file(content.get(found.statement_id), signoffs.STATEMENT_TYPE, f"countersign-statement-{pk}.json")
+
+
+@require_http_methods(["GET", "POST"])
+def signoff(request: HttpRequest, pk: int) -> HttpResponse:
+    """One signature: who said what of which parts, what was signed; its signer can take it back here."""
+    person = person_of(request)
+    found = _signoff(person, pk)
     form = WithdrawForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         with told_by(form):
@@ -49,7 +63,7 @@ def signoff(request: HttpRequest, pk: int) -> HttpResponse:
                 request, _("Your signature is withdrawn and counts no more. Both stay in the record.")
             )
             return redirect("signoff", pk)
-    statement = content.get(found.statement_id)
+    typed.give_back(request, form)
     return render(
         request,
         "governance/signoff.html",
@@ -58,10 +72,13 @@ def signoff(request: HttpRequest, pk: int) -> HttpResponse:
             "form": form,
             "mine": found.person_id == person.pk and not hasattr(found, "withdrawal"),
             "withdrawal": getattr(found, "withdrawal", None),
-            "statement": json.dumps(json.loads(statement), indent=2, ensure_ascii=False),
+            "statement": json.dumps(
+                json.loads(content.get(found.statement_id)), indent=2, ensure_ascii=False
+            ),
             "covered": sorted(found.covered.items()),
             "seq": Event.objects.filter(subject=found.subject).values_list("seq", flat=True).first(),
         },
+        status=status_of(form),
     )
 
 
@@ -80,7 +97,9 @@ def document(request: HttpRequest, pk: int) -> HttpResponse:
     body = content.get(found.content_id)
     if found.content.media_type in SHOWN and "download" not in request.GET:
         return render(
-            request, "governance/document.html", {"document": found, "text": body.decode(errors="replace")}
+            request,
+            "governance/document.html",
+            {"document": found, "blocks": blocks(body.decode(errors="replace"))},
         )
     ending = (
         "md"

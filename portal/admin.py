@@ -16,19 +16,24 @@ from portal.models import (
     Delegation,
     Disclosure,
     Event,
+    Factor,
     Grant,
     Lane,
     LaneGroupObjectPermission,
     LaneUserObjectPermission,
     Node,
+    PasswordReset,
     Person,
     Pipeline,
     Place,
     Portfolio,
     Project,
+    RecoveryCode,
+    Session,
     Stage,
     Team,
     Token,
+    Tries,
 )
 
 if TYPE_CHECKING:  # generic for the type checker only
@@ -80,6 +85,42 @@ class TokenLook(Look):
     """API tokens, without their hash."""
 
     list_display = ("prefix", "person", "name", "made_at", "expires_at", "revoked_at")
+    exclude = ("hashed",)
+
+
+@admin.register(Session)
+class SessionLook(Look):
+    """Where people are signed in, without what lets anybody in."""
+
+    list_display = ("person", "method", "browser", "begun_at", "seen_at", "expires_at")
+    list_select_related = ("person",)
+    exclude = ("hashed", "data")
+
+
+@admin.register(PasswordReset)
+class PasswordResetLook(Look):
+    """Codes for new passwords, without their hash."""
+
+    list_display = ("person", "made_by", "made_at", "expires_at", "used_at")
+    list_select_related = ("person", "made_by")
+    exclude = ("hashed",)
+
+
+@admin.register(Factor)
+class FactorLook(Look):
+    """Second factors, without their secrets."""
+
+    list_display = ("person", "kind", "name", "made_at", "used_at")
+    list_select_related = ("person",)
+    exclude = ("secret", "credential", "credential_id", "counter")
+
+
+@admin.register(RecoveryCode)
+class RecoveryCodeLook(Look):
+    """Recovery codes, without their digests."""
+
+    list_display = ("person", "made_at", "used_at")
+    list_select_related = ("person",)
     exclude = ("hashed",)
 
 
@@ -154,6 +195,7 @@ for model in (
     Project,
     Stage,
     Team,
+    Tries,
 ):
     admin.site.register(model, Look)
 admin.site.unregister(Group)

@@ -1,5 +1,7 @@
 """Every kind of event: its name (`subject.happened`), the facts it must state, and the sentence it reads as.
 
+Personal (`*`) is who somebody is, and whatever people typed. What DSS answered stands plain: it is what is proved.
+
 The sentence is an English template over facts and `actor`; personal facts are filled in from their disclosures. The
 same sentence stands on the ledger page, in the API and in the report. A fact missing here is a fact not proved.
 """
@@ -19,11 +21,27 @@ class EventKind(models.TextChoices):
     TEAM_JOINED = "team.joined", _("Team joined")
     TEAM_LEFT = "team.left", _("Team left")
     SIGNED_IN = "person.signed_in", _("Signed in")
+    SIGNED_OUT = "person.signed_out", _("Signed out")
+    SIGN_IN_REFUSED = "person.sign_in_refused", _("Not let in")
+    SESSION_ENDED = "session.ended", _("Session ended")
+    PASSWORD_CHANGED = "person.password_changed", _("Password changed")
+    PASSWORD_RESET = "person.password_reset", _("Password reset")
+    PERSON_DISABLED = "person.disabled", _("Account disabled")
+    PERSON_ENABLED = "person.enabled", _("Account enabled")
+    FACTOR_ADDED = "factor.added", _("Second factor added")
+    FACTOR_REMOVED = "factor.removed", _("Second factor removed")
+    CODES_MADE = "factor.codes_made", _("Recovery codes made")
+    TEAM_FACTOR = "team.second_factor", _("Second factor of a team")
     TOKEN_MADE = "token.made", _("Token made")
     TOKEN_REVOKED = "token.revoked", _("Token revoked")
     NODE_ADDED = "node.added", _("Node added")
+    NODE_CHANGED = "node.changed", _("Node changed")
+    NODE_REMOVED = "node.removed", _("Node removed")
     PIPELINE_ADDED = "pipeline.added", _("Pipeline added")
+    PIPELINE_CHANGED = "pipeline.changed", _("Pipeline changed")
+    PIPELINE_REMOVED = "pipeline.removed", _("Pipeline removed")
     PROJECT_IMPORTED = "project.imported", _("Project imported")
+    PROJECT_RERULED = "project.reruled", _("Tier changed")
     PORTFOLIO_ADDED = "portfolio.added", _("Portfolio added")
     PORTFOLIO_GAINED = "portfolio.gained", _("Project put into portfolio")
     PORTFOLIO_LOST = "portfolio.lost", _("Project taken out of portfolio")
@@ -95,10 +113,40 @@ SHAPES: dict[EventKind, Shape] = {
     K.TEAM_ADDED: _shape("Team {name} was added", "team", "name"),
     K.TEAM_JOINED: _shape("{name} joined team {team}", "team", "person", "name*"),
     K.TEAM_LEFT: _shape("{name} left team {team}", "team", "person", "name*"),
-    K.SIGNED_IN: _shape("{actor} signed in", "method"),
-    K.TOKEN_MADE: _shape("{actor} made the API token {prefix}…", "prefix", "name*", "expires_at"),
-    K.TOKEN_REVOKED: _shape("{actor} revoked the API token {prefix}…", "prefix"),
+    K.SIGNED_IN: _shape("{actor} signed in by {method}", "method", "factor", "address*"),
+    K.SIGNED_OUT: _shape("{actor} signed out"),
+    K.SIGN_IN_REFUSED: _shape(
+        "{name} was not let in", "person", "name*", "method", "provider", "code", "address*", "waits"
+    ),
+    K.SESSION_ENDED: _shape("{count} sessions of {name} were ended", "person", "name*", "count", "why"),
+    K.PASSWORD_CHANGED: _shape("{actor} set a new password", "how"),
+    K.PASSWORD_RESET: _shape(
+        "{actor} gave {name} a code to set a new password{until}", "person", "name*", "until"
+    ),
+    K.PERSON_DISABLED: _shape("{actor} disabled the account of {name}", "person", "name*", "why*"),
+    K.PERSON_ENABLED: _shape("{actor} enabled the account of {name} again", "person", "name*", "why*"),
+    K.FACTOR_ADDED: _shape("{actor} added a second factor ({kind})", "factor", "kind", "name*"),
+    K.FACTOR_REMOVED: _shape(
+        "{actor} removed a second factor ({kind}) of {name}", "person", "name*", "factor", "kind", "why*"
+    ),
+    K.CODES_MADE: _shape("{actor} made {count} recovery codes", "count"),
+    K.TEAM_FACTOR: _shape("{actor} said that {name} {required} a second factor", "team", "name", "required"),
+    K.TOKEN_MADE: _shape(
+        "{actor} made the API token {prefix}… of {holder}",
+        "person",
+        "holder*",
+        "prefix",
+        "name*",
+        "rights",
+        "projects",
+        "expires_at",
+    ),
+    K.TOKEN_REVOKED: _shape("{actor} revoked the API token {prefix}…", "person", "prefix"),
     K.NODE_ADDED: _shape("Node {node} ({kind}) was added", "node", "kind", "url"),
+    K.NODE_CHANGED: _shape("Node {node} was changed", "node", "before", "after"),
+    K.NODE_REMOVED: _shape("Node {node} was removed", "node"),
+    K.PIPELINE_CHANGED: _shape("Pipeline {pipeline} was changed", "pipeline", "before", "after"),
+    K.PIPELINE_REMOVED: _shape("Pipeline {pipeline} was removed", "pipeline"),
     K.PIPELINE_ADDED: _shape(
         "Pipeline {pipeline} was added with stages {stages}", "pipeline", "stages", "places"
     ),
@@ -111,9 +159,21 @@ SHAPES: dict[EventKind, Shape] = {
         "team",
         "dss_owner*",
     ),
+    K.PROJECT_RERULED: _shape(
+        "{actor} put {name} under other rules: before {before}, now {after}",
+        "name",
+        "before",
+        "after",
+        "change",
+        "asked_by",
+    ),
     K.PORTFOLIO_ADDED: _shape("Portfolio {name} was added", "portfolio", "name"),
-    K.PORTFOLIO_GAINED: _shape("{actor} put {name} into portfolio {portfolio}", "portfolio", "name"),
-    K.PORTFOLIO_LOST: _shape("{actor} took {name} out of portfolio {portfolio}", "portfolio", "name"),
+    K.PORTFOLIO_GAINED: _shape(
+        "{actor} put {name} into portfolio {portfolio}", "portfolio", "name", "change"
+    ),
+    K.PORTFOLIO_LOST: _shape(
+        "{actor} took {name} out of portfolio {portfolio}", "portfolio", "name", "change"
+    ),
     K.OWNER_ADDED: _shape("{name} became an owner", "person", "name*"),
     K.GRANT_GIVEN: _shape(
         "{actor} gave {holder} the right to {right} on {where}{until}",
@@ -163,6 +223,7 @@ SHAPES: dict[EventKind, Shape] = {
     K.POLICY_PUBLISHED: _shape(
         "{actor} published policy {policy} version {version}",
         "policy",
+        "change",
         "version",
         "digest",
         "source",
@@ -208,11 +269,11 @@ SHAPES: dict[EventKind, Shape] = {
         "Document “{title}” ({document}) was recorded for {bundle}",
         "document",
         "bundle",
-        "title",
+        "title*",
         "digest",
         "content",
         "media_type",
-        "sections",
+        "sections*",
         "parts",
         "origin",
     ),
@@ -232,6 +293,7 @@ SHAPES: dict[EventKind, Shape] = {
         "statement",
         "envelope",
         "key_id",
+        "proved_by",
         "name*",
         "comment*",
     ),

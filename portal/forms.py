@@ -5,43 +5,193 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm
+from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from portal import authentication, rights
+from portal.errors import Refused
 from portal.event_kinds import EventKind
-from portal.models import Person, Project, Right, Stage, Team
-from portal.models.grant import IN_USE
+from portal.models import Person, Portfolio, Project, Right, Stage, Team
+from portal.models.grant import CARRIED, IN_USE
 from portal.projecting import sign_roles
+from portal.reauthentication import Code, Password, Proof
+from portal.texts import plain
 
 Choices = list[tuple[Any, Any]]
+TOKEN_DAYS = 366
+
+
+class Form(forms.Form):
+    """A form of ours: what is typed loses what cannot be seen in it; a password stays as it is."""
+
+    def clean(self) -> dict[str, Any]:
+        """The texts as people will read them."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        for name, value in cleaned.items():
+            if isinstance(value, str) and not isinstance(self.fields[name].widget, forms.PasswordInput):
+                cleaned[name] = plain(value)
+        return cleaned
 
 
 class SignInForm(AuthenticationForm):
     """Login and password; what is wrong is said without telling which of the two."""
 
-    error_messages = {  # noqa: RUF012
-        "invalid_login": _(
-            "This login and password do not go together. Check both; passwords are case-sensitive."
+    def clean(self) -> dict[str, Any]:
+        """Find out who it is."""
+        assert self.request is not None
+        try:
+            self.user_cache = authentication.by_password(
+                self.cleaned_data.get("username", ""),
+                self.cleaned_data.get("password", ""),
+                address=authentication.address_of(self.request),
+            )
+        except Refused as refusal:
+            raise ValidationError(refusal.sentence, code=refusal.code) from None
+        return self.cleaned_data
+
+
+def _new_password(label: Any) -> forms.CharField:
+    return forms.CharField(
+        label=label,
+        strip=False,
+        max_length=500,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+
+class _TwiceForm(forms.Form):
+    """A new password, typed twice."""
+
+    def clean(self) -> dict[str, Any]:
+        """Both have to be the same."""
+        new, again = self.cleaned_data.get("new"), self.cleaned_data.get("again")
+        if new and again and new != again:
+            self.add_error("again", _("This is not what you typed above. Type the new password twice."))
+        return self.cleaned_data
+
+
+class PasswordForm(_TwiceForm):
+    """One's present password, and the new one."""
+
+    current = forms.CharField(
+        label=_("Your present password"),
+        strip=False,
+        max_length=500,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+    new = _new_password(_("The new one"))
+    again = _new_password(_("The new one, again"))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["new"].help_text = _("At least 12 characters, and none of the usual ones.")
+
+
+class ResetForm(_TwiceForm):
+    """A login, the code an administrator gave, and the new password."""
+
+    login = forms.CharField(
+        label=_("Login"), max_length=150, widget=forms.TextInput(attrs={"autocomplete": "username"})
+    )
+    code = forms.CharField(
+        label=_("Code"),
+        max_length=60,
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "spellcheck": "false"}),
+        help_text=_("From an administrator; it works once."),
+    )
+    new = _new_password(_("Your new password"))
+    again = _new_password(_("The same, again"))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["new"].help_text = _("At least 12 characters, and none of the usual ones.")
+
+
+def _code() -> forms.CharField:
+    return forms.CharField(
+        label=_("Code"),
+        max_length=40,
+        widget=forms.TextInput(
+            attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "spellcheck": "false"}
         ),
-        "inactive": _("This account is disabled. Ask an administrator."),
-    }
+    )
 
 
-class WhyForm(forms.Form):
+class CodeForm(forms.Form):
+    """A code of an authenticator app, or a recovery code."""
+
+    code = forms.CharField(
+        label=_("Code"),
+        max_length=40,
+        widget=forms.TextInput(
+            attrs={"autocomplete": "one-time-code", "spellcheck": "false", "autofocus": True}
+        ),
+        help_text=_("Six digits from your authenticator app, or one of your recovery codes."),
+    )
+
+
+class AppForm(forms.Form):
+    """The code that an authenticator app shows, and what to call it."""
+
+    code = _code()
+    name = forms.CharField(
+        label=_("What to call it"), max_length=100, initial=_("Phone"), help_text=_("Such as Phone.")
+    )
+
+
+class PasskeyForm(forms.Form):
+    """What the browser answers when it is asked for a passkey."""
+
+    answer = forms.CharField(widget=forms.HiddenInput, max_length=20_000)
+    name = forms.CharField(label=_("What to call it"), max_length=100, initial=_("This device"))
+
+    def __init__(self, *args: Any, named: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not named:
+            del self.fields["name"]
+
+
+class ProveForm(forms.Form):
+    """The password once more, or a code where the account has none; `way` says which, or empty for neither."""
+
+    password = forms.CharField(
+        label=_("Your password, once more"),
+        strip=False,
+        max_length=500,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+        help_text=_("It binds the signature to you."),
+    )
+    code = _code()
+
+    def __init__(self, *args: Any, way: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.way = way
+        for name in ("password", "code"):
+            if name != way:
+                del self.fields[name]
+        if way == "code":
+            self.fields["code"].help_text = _("From your authenticator app.")
+        elif way == "password":
+            self.fields["password"].help_text = ""
+
+    @property
+    def proof(self) -> Proof:
+        """What was typed, as a proof."""
+        if self.way == "password":
+            return Password(self.cleaned_data["password"])
+        return Code(self.cleaned_data["code"])
+
+
+class WhyForm(Form):
     """A reason, where an auditor would want one."""
 
     why = forms.CharField(label=_("Why"), max_length=500, widget=forms.Textarea(attrs={"rows": 2}))
 
 
-class GrantForm(forms.Form):
-    """A right for a person or a team; `holder` is `person:<uuid>` or `team:<slug>`."""
+class UntilForm(Form):
+    """An end, in the reader's zone, and a reason."""
 
-    holder = forms.ChoiceField(label=_("Who"), help_text=_("A person, or a team with all its members."))
-    right = forms.ChoiceField(label=_("May"), choices=())
-    role = forms.ChoiceField(
-        label=_("As"), required=False, help_text=_("Only for the right to sign: in which role.")
-    )
-    stage = forms.ChoiceField(label=_("Where"), required=False)
     until = forms.DateTimeField(
         label=_("Until"),
         required=False,
@@ -52,6 +202,34 @@ class GrantForm(forms.Form):
     why = forms.CharField(
         label=_("Why"), max_length=500, help_text=_("Whoever reviews rights later reads this.")
     )
+
+    def clean_until(self) -> datetime | None:
+        """An aware time, in the reader's zone."""
+        until: datetime | None = self.cleaned_data["until"]
+        return timezone.make_aware(until) if until is not None and timezone.is_naive(until) else until
+
+
+class EditForm(UntilForm):
+    """What goes with the boxes of the matrix: one end and one reason, and which grants its author saw."""
+
+    seen = forms.CharField(required=False, widget=forms.HiddenInput)
+    newest = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["until"].help_text = _("Of what you give, in your time zone; empty: until revoked.")
+
+
+class GrantForm(UntilForm):
+    """A right for a person or a team; `holder` is `person:<uuid>` or `team:<slug>`."""
+
+    holder = forms.ChoiceField(label=_("Who"), help_text=_("A person, or a team with all its members."))
+    right = forms.ChoiceField(label=_("May"), choices=())
+    role = forms.ChoiceField(
+        label=_("As"), required=False, help_text=_("Only for the right to sign: in which role.")
+    )
+    stage = forms.ChoiceField(label=_("Where"), required=False)
+    field_order = ("holder", "right", "role", "stage", "until", "why")
 
     def __init__(self, *args: Any, project: Project | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -94,24 +272,96 @@ class GrantForm(forms.Form):
         kind, _colon, which = self.cleaned_data["holder"].partition(":")
         return Team.objects.get(slug=which) if kind == "team" else None
 
-    def clean_until(self) -> datetime | None:
-        """An aware time, in the reader's zone."""
-        until: datetime | None = self.cleaned_data["until"]
-        return timezone.make_aware(until) if until is not None and timezone.is_naive(until) else until
 
-
-class TokenForm(forms.Form):
-    """A name and a life for an API token."""
+class TokenForm(Form):
+    """A name, a life and a scope for an API token. `projects` becomes a list of projects, or None for all."""
 
     name = forms.CharField(label=_("What it is for"), max_length=100)
-    days = forms.IntegerField(label=_("Days it lasts"), initial=90, min_value=1, max_value=366)
+    days = forms.IntegerField(label=_("Days it lasts"), initial=90, min_value=1, max_value=TOKEN_DAYS)
+    projects = forms.CharField(
+        label=_("Projects"),
+        required=False,
+        max_length=2_000,
+        help_text=_("Their keys, separated by commas; empty: all that the account may see."),
+    )
+    rights = forms.MultipleChoiceField(
+        label=_("May, besides seeing"),
+        required=False,
+        choices=lambda: [(right.value, right.label) for right in Right if right.value in CARRIED],
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("As far as the account itself may. A token never signs, and makes no tokens."),
+    )
+
+    def __init__(self, *args: Any, by: Person, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._by = by
+
+    def clean_projects(self) -> list[Project] | None:
+        """The projects of these keys, as far as whoever makes the token sees them."""
+        keys = {key.strip() for key in self.cleaned_data["projects"].split(",") if key.strip()}
+        if not keys:
+            return None
+        found = {one.key: one for one in rights.visible_projects(self._by).filter(key__in=keys)}
+        unknown = sorted(keys - set(found))
+        if unknown:
+            raise forms.ValidationError(
+                _("There is no project “%(key)s” that you see."), params={"key": unknown[0]}
+            )
+        return list(found.values())
+
+
+KINDS: Choices = [
+    (Person.Kind.PERSON.value, _("a person")),
+    (Person.Kind.SERVICE.value, _("a service account")),
+]
+
+
+class PersonForm(Form):
+    """An account to be added."""
+
+    kind = forms.ChoiceField(
+        label=_("Add"),
+        choices=KINDS,
+        initial=Person.Kind.PERSON,
+        help_text=_(
+            "A service account is a program: it uses the API with tokens, and never signs in or signs."
+        ),
+    )
+    name = forms.CharField(
+        label=_("Name"), max_length=200, help_text=_("As it is printed beside signatures.")
+    )
+    login = forms.CharField(label=_("Login"), max_length=150)
+    email = forms.EmailField(label=_("E-mail"), required=False)
+    zone = forms.CharField(
+        label=_("Time zone"), max_length=64, initial="UTC", help_text=_("Such as Europe/Paris.")
+    )
+    password = forms.CharField(
+        label=_("First password"),
+        required=False,
+        max_length=500,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text=_("Empty for a service account, and for whoever signs in another way."),
+    )
+
+
+class PeopleForm(forms.Form):
+    """Which people to show."""
+
+    q = forms.CharField(label=_("Name, login or e-mail"), required=False, max_length=200)
+    kind = forms.ChoiceField(label=_("What"), required=False, choices=[("", _("Everybody")), *KINDS])
+    state = forms.ChoiceField(
+        label=_("Account"),
+        required=False,
+        choices=[("", _("Any")), ("enabled", _("enabled")), ("disabled", _("disabled"))],
+    )
 
 
 def _kinds() -> Choices:
     return sorted(EventKind.choices, key=lambda held: str(held[1]))
 
 
-class LedgerForm(forms.Form):
+class LedgerForm(Form):
     """What to show of the ledger."""
 
     project = forms.ChoiceField(label=_("Project"), required=False)
@@ -130,3 +380,83 @@ class LedgerForm(forms.Form):
         field = self.fields["project"]
         assert isinstance(field, forms.ChoiceField)
         field.choices = [("", _("All") if estate else _("All I may audit")), *projects]
+
+
+class PortfolioForm(forms.Form):
+    """A portfolio to be added; its short name is made of the name where it is left empty."""
+
+    name = forms.CharField(label=_("Name"), max_length=150)
+    slug = forms.SlugField(
+        label=_("Short name"), required=False, max_length=50, help_text=_("In addresses and files.")
+    )
+
+
+class PutForm(forms.Form):
+    """A project to be put into a portfolio."""
+
+    key = forms.ChoiceField(label=_("Project"))
+    why = forms.CharField(
+        label=_("Why"), max_length=500, help_text=_("Whoever reviews rights later reads this.")
+    )
+
+    def __init__(self, *args: Any, portfolio: Portfolio, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["key"]
+        assert isinstance(field, forms.ChoiceField)
+        others = Project.objects.exclude(portfolios=portfolio).order_by("name").values_list("key", "name")
+        field.choices = [("", _("Choose…")), *others]
+
+    @property
+    def project(self) -> Project:
+        """The project chosen."""
+        return Project.objects.get(key=self.cleaned_data["key"])
+
+
+class AskForm(forms.Form):
+    """Somebody and a stage, to see what they can do there."""
+
+    person = forms.ChoiceField(label=_("Who"))
+    stage = forms.ChoiceField(label=_("Where"))
+
+    def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        people = Person.objects.exclude(kind=Person.Kind.SYSTEM).order_by("name").values_list("login", "name")
+        stages = Stage.objects.filter(pipeline=project.pipeline_id).order_by("position")
+        choices: list[tuple[str, Choices]] = [
+            ("person", [("", _("Choose…")), *people]),
+            ("stage", list(stages.values_list("slug", "name"))),
+        ]
+        for name, some in choices:
+            field = self.fields[name]
+            assert isinstance(field, forms.ChoiceField)
+            field.choices = some
+
+
+class FileForm(forms.Form):
+    """A file of rights, chosen or pasted, and why."""
+
+    upload = forms.FileField(label=_("File"), required=False, help_text=_("YAML or CSV."))
+    text = forms.CharField(
+        label=_("Or its text"), required=False, widget=forms.Textarea(attrs={"rows": 6}), strip=False
+    )
+    why = forms.CharField(
+        label=_("Why"), max_length=500, help_text=_("For what is revoked; what is given says its own.")
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """One of the two, not both, not too large."""
+        found: dict[str, Any] = super().clean() or self.cleaned_data
+        sent = found.get("upload")
+        if bool(sent) == bool((found.get("text") or "").strip()):
+            raise forms.ValidationError(_("Choose a file or paste its text, one of them."))
+        if sent and sent.size > 1024 * 1024:
+            raise forms.ValidationError(_("The file is larger than 1 MiB. Split it by place."))
+        return found
+
+    @property
+    def sent(self) -> tuple[str, str]:
+        """The text and the file's name; bytes that are no UTF-8 come through marked, and are refused when read."""
+        sent = self.cleaned_data["upload"]
+        if not sent:
+            return str(self.cleaned_data["text"]), ""
+        return sent.read().decode("utf-8", "replace"), str(sent.name)

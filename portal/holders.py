@@ -21,6 +21,7 @@ from portal.models import (
     LaneGroupObjectPermission,
     LaneUserObjectPermission,
     Person,
+    Portfolio,
     Project,
     Right,
 )
@@ -124,19 +125,25 @@ def _stand_ins(people: dict[tuple[int, str], dict[UUID, datetime | None]], now: 
                 )
 
 
-def grantors(project: Project | None = None) -> str:
-    """Names of the people who can grant on a project, or on the whole estate, for refusals."""
+def grantors(
+    project: Project | None = None, portfolio: Portfolio | None = None, *, but: Person | None = None
+) -> str:
+    """Names of the people who can grant on a project, a portfolio, or on the whole estate, for refusals."""
     if project is None:
-        rows = Grant.objects.in_force(timezone.now()).on_estate().filter(right=Right.MANAGE, stage="")
+        reach = Q(project__isnull=True, portfolio__isnull=True)
+        if portfolio is not None:
+            reach |= Q(portfolio=portfolio)
+        rows = Grant.objects.in_force(timezone.now()).filter(reach, right=Right.MANAGE, stage="")
         groups = rows.filter(team__isnull=False).values("team__group_id")
         member = Person.groups.through.objects.filter(person=OuterRef("pk"), group__in=groups)
         able = Person.objects.filter(is_active=True, kind=Person.Kind.PERSON).filter(
             Q(pk__in=rows.filter(person__isnull=False).values("person_id")) | Q(Exists(member))
         )
-        names = set(able.values_list("name", flat=True))
+        people = dict(able.values_list("pk", "name"))
     else:
         lanes = list(Lane.objects.filter(project=project).values_list("pk", flat=True))
         held = holders_on({lane: [Right.MANAGE.value] for lane in lanes})
-        each = [{holding.person.name for holding in found} for found in held.values()]
-        names = set.intersection(*each) if each else set()
-    return _(" or ").join(sorted(names)) if names else _("An administrator")
+        each = [{holding.person.pk: holding.person.name for holding in found} for found in held.values()]
+        people = {pk: name for pk, name in each[0].items() if all(pk in one for one in each)} if each else {}
+    names = sorted(name for pk, name in people.items() if but is None or pk != but.pk)
+    return _(" or ").join(names) if names else _("An administrator")

@@ -23,12 +23,22 @@ log = logging.getLogger(__name__)
 LONGEST = 2 * 3600.0  # seconds after which a holder counts as stuck, although its process lives
 
 
+class Lost(Exception):
+    """The claim is somebody else's now, or nobody's: whatever was being done for it is to be left."""
+
+
 class Lease:
     """A claim that is held: `rows()` is the row while it is ours, and nothing once somebody else took it."""
 
     def __init__(self, row: QuerySet[Any], until: datetime) -> None:
         self._row = row
         self.until = until
+        self.lost = False
+
+    def check(self) -> None:
+        """Raises Lost once the renewal found the claim gone: for long work, to be asked as often as one likes."""
+        if self.lost:
+            raise Lost
 
     def rows(self) -> QuerySet[Any]:
         return self._row.filter(lease_until=self.until)
@@ -37,6 +47,7 @@ class Lease:
         """Compare and set; False when it was lost."""
         later = timezone.now() + timedelta(seconds=settings.LEASE_SECONDS)
         if not self.rows().update(lease_until=later):
+            self.lost = True
             return False
         self.until = later
         return True
@@ -67,6 +78,8 @@ def _renew(lease: Lease, over: threading.Event) -> None:
                     return
             except DatabaseError:
                 log.warning("A lease could not be renewed; trying again.", exc_info=True)
+        # Left because the holder counts as stuck: should it live, it is to stop.
+        lease.lost = lease.lost or not over.is_set()
     finally:
         if asked:
             connection.close()

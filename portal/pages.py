@@ -7,6 +7,8 @@ import zoneinfo
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
+from functools import wraps
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,26 +18,48 @@ from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
 from django.forms import BaseForm
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render, resolve_url
-from django.urls import reverse
+from django.urls import Resolver404, get_script_prefix, resolve, reverse
 from django.utils import timezone
+from django.utils.cache import add_never_cache_headers
 from django.utils.functional import SimpleLazyObject
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
-from portal import rights
+from portal import rights, typed
 from portal.dss.errors import DssError
 from portal.errors import Refused, Stale, Unavailable
+from portal.forms import SignInForm
 from portal.models import Person, Project, Right
+from portal.reauthentication import FRESH, Shown
 
 PAGE = 50
+DIGITS = 18  # as many as always fit a column
 
 Answer = Callable[[HttpRequest], HttpResponse]
+View = Callable[..., HttpResponse]
 
 
 # --- for views --------------------------------------------------------------------------------------------------------
+
+
+# Where in a session stands how and when the person showed again who they are.
+SHOWN = "shown"
+
+
+def take_shown(request: HttpRequest) -> Shown | None:
+    """That the person showed who they are a moment ago, for one act: it is forgotten here."""
+    told = request.session.pop(SHOWN, None)
+    return Shown(told["how"], datetime.fromisoformat(told["at"])) if told else None
+
+
+def is_shown(request: HttpRequest) -> bool:
+    """Whether `take_shown` would do."""
+    told = request.session.get(SHOWN)
+    return told is not None and timezone.now() - datetime.fromisoformat(told["at"]) <= FRESH
 
 
 def person_of(request: HttpRequest) -> Person:
@@ -58,6 +82,38 @@ def told_by(form: BaseForm) -> Iterator[None]:
             form.add_error(None, refusal.sentence)
         else:
             raise
+
+
+def status_of(form: BaseForm | None) -> int:
+    """The status of a page that shows this form: 400 where something in it needs another look."""
+    return 400 if form is not None and form.errors else 200
+
+
+def posted_on(page: str, see: Callable[..., object] | None = None) -> Callable[[View], View]:
+    """A view that takes a form which stands on another page; whoever opens its address is led to that page.
+
+    `see` finds what the address names, so that nobody is led to what they may not see, and `page` is named by the same
+    arguments; without it the page needs none.
+    """
+
+    def made(view: View) -> View:
+        @wraps(view)
+        def answer(request: HttpRequest, **where: Any) -> HttpResponse:
+            if request.method == "POST":
+                return view(request, **where)
+            if request.method not in ("GET", "HEAD"):
+                return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
+            if see is not None:
+                see(person_of(request), *where.values())
+            return redirect(_page_of_form(where))
+
+        def _page_of_form(where: dict[str, Any]) -> str:
+            return reverse(page, args=[*where.values()] if see is not None else [])
+
+        answer.page_of_form = _page_of_form  # type: ignore[attr-defined]
+        return answer
+
+    return made
 
 
 def page_of(request: HttpRequest, found: "QuerySet[Any, Any]", size: int = PAGE) -> Page[Any]:
@@ -92,6 +148,26 @@ def stretch_of(request: HttpRequest, read: "Callable[[rights.Window], QuerySet[P
     return Stretch(rows, rows[0].key if rows and earlier else "", rows[-1].key if rows and later else "")
 
 
+# First what others also claim to be.
+_BROWSERS = ("Edg", "OPR", "Firefox", "Chrome", "Safari", "curl", "python-requests")
+_NAMES = {"Edg": "Edge", "OPR": "Opera"}
+_SYSTEMS = ("Windows", "Android", "iPhone", "iPad", "Mac OS", "Linux")
+
+
+def browser_of(request: HttpRequest) -> str:
+    """What a request says it comes from, coarsely: "Firefox, Linux". Anybody can say anything."""
+    told = request.headers.get("User-Agent", "")
+    found = [next((one for one in some if one in told), "") for some in (_BROWSERS, _SYSTEMS)]
+    return ", ".join(_NAMES.get(one, one) for one in found if one)
+
+
+def place_of(request: HttpRequest, name: str) -> int | None:
+    """The number that the address says a list begins at; anything odd says nothing."""
+    text = request.GET.get(name, "")
+    # Other digits are digits too, and some of them no numbers.
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= DIGITS else None
+
+
 def is_fragment(request: HttpRequest) -> bool:
     """Whether htmx asks for a part of a page."""
     return bool(getattr(request, "htmx", False))
@@ -118,11 +194,15 @@ def _entries(request: HttpRequest) -> list[dict[str, Any]]:
     person = getattr(request, "user", None)
     if not isinstance(person, Person):
         return []
-    held = rights.on_estate(person)
+    held, somewhere = oversight(request)
     shown = [(_("Inbox"), "inbox"), (_("Projects"), "projects")]
     if Right.MANAGE.value in held or Right.AUDIT.value in held:
-        shown.append((_("Rights"), "estate-rights"))
-    if Right.AUDIT.value in held or rights.lanes_with(person, [Right.AUDIT]).exists():
+        shown += [(_("Portfolios"), "portfolios"), (_("Rights"), "estate-rights")]
+    if Right.MANAGE.value in held:
+        shown.append((_("People"), "people"))
+    if somewhere:
+        shown.append((_("Changes"), "changes"))
+    if Right.AUDIT.value in somewhere:
         shown.append((_("Ledger"), "ledger"))
     return [
         {
@@ -137,12 +217,21 @@ def _entries(request: HttpRequest) -> list[dict[str, Any]]:
     ]
 
 
+def oversight(request: HttpRequest) -> tuple[frozenset[str], frozenset[str]]:
+    """`rights.oversight` of the reader, asked once a request: for what to offer on the page."""
+    if _OVERSIGHT not in request.META:
+        request.META[_OVERSIGHT] = rights.oversight(person_of(request))
+    found: tuple[frozenset[str], frozenset[str]] = request.META[_OVERSIGHT]
+    return found
+
+
 def counts(request: HttpRequest, **known: str) -> None:
     """Tell the navigation a count that this page worked out anyway, by the name of its entry."""
     request.META.setdefault(_COUNTS, {}).update(known)
 
 
 _COUNTS = "countersign.counts"
+_OVERSIGHT = "countersign.oversight"
 
 
 def _count(request: HttpRequest, name: str, person: Person) -> str:
@@ -171,25 +260,52 @@ class PersonZoneMiddleware:
 
 
 class SignInMiddleware(LoginRequiredMiddleware):
-    """Every page asks for a sign-in. Whoever was signed out over a form is told so, and comes back to its page."""
+    """Every page asks for a sign-in, and, of whose team requires it, for a second factor before anything else.
+
+    Whoever was signed out over a form is told so, and comes back to its page.
+    """
+
+    def process_view(self, request: HttpRequest, view_func: Any, *args: Any) -> HttpResponseBase | None:
+        """On to the view, or to where the way to it begins. The API refuses by itself."""
+        answer = super().process_view(request, view_func, *args)
+        if answer is None and getattr(view_func, "login_required", True):
+            lacks = getattr(request.user, "lacks_factor", False)
+            if lacks and not getattr(view_func, "without_factor", False):
+                address = reverse("factors")
+                if is_fragment(request):
+                    return HttpResponse(headers={"HX-Redirect": address})
+                return HttpResponseRedirect(address)
+        return answer
 
     def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponse:  # type: ignore[override]
-        """To the sign-in page, with the way back."""
+        """To the sign-in page, with the way back; a form sent is answered by it, and keeps what was typed."""
         if request.method in ("GET", "HEAD") and not is_fragment(request):
             return super().handle_no_permission(request, view_func)
         back = _page_before(request) or "/"
-        if request.method not in ("GET", "HEAD"):
-            messages.warning(
-                request,
-                _(
-                    "You were signed out meanwhile, so nothing was saved. Sign in and do it once more;"
-                    " nothing else was lost."
-                ),
-            )
-        address = f"{resolve_url(settings.LOGIN_URL)}?{urlencode({'next': back})}"
         if is_fragment(request):
+            address = f"{resolve_url(settings.LOGIN_URL)}?{urlencode({'next': back})}"
             return HttpResponse(headers={"HX-Redirect": address})
-        return HttpResponseRedirect(address)
+        held = typed.of_form(request.POST)
+        messages.warning(
+            request,
+            _(
+                "You were signed out meanwhile, so nothing was saved. Sign in, and you come back to the page with what"
+                " you typed, except for passwords; then send it again."
+            )
+            if held
+            else _(
+                "You were signed out meanwhile, so nothing was saved. Sign in, and you come back to the page; then do"
+                " it once more."
+            ),
+        )
+        answer = render(
+            request,
+            "registration/login.html",
+            {"form": SignInForm(request), "next": back, "typed": held},
+            status=403,
+        )
+        add_never_cache_headers(answer)
+        return answer
 
 
 class RefusalMiddleware:
@@ -199,8 +315,9 @@ class RefusalMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Nothing to do unless a view refuses."""
-        return self.get_response(request)
+        """Nothing to do unless a view refuses, or takes another method than the one it was asked by."""
+        answer = self.get_response(request)
+        return _another_way(request, answer) if isinstance(answer, HttpResponseNotAllowed) else answer
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Refusals and DSS's errors as pages; anything else is a mistake of ours and goes on."""
@@ -208,8 +325,9 @@ class RefusalMiddleware:
             error = Unavailable(error.sentence, code="dss", node=error.node)
         if not isinstance(error, Refused):
             return None
-        before = _page_before(request)
-        if request.method == "POST" and before and error.status != 404 and not is_fragment(request):
+        before = _came_from(request)
+        elsewhere = before and urlsplit(before).path != request.path  # the form's own page may refuse again
+        if request.method == "POST" and elsewhere and error.status != 404 and not is_fragment(request):
             messages.error(request, error.sentence)
             return redirect(before)
         return refused(request, error)
@@ -222,6 +340,8 @@ def refused(request: HttpRequest, refusal: Refused) -> HttpResponse:
     if refusal.status == 404:
         return not_found(request)
     before = _page_before(request)
+    if request.method != "POST" and urlsplit(before).path == request.path:
+        before = ""  # it would refuse again
     return render(request, "portal/refusal.html", {"refusal": refusal, "back": before}, status=refusal.status)
 
 
@@ -230,12 +350,26 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     return render(request, "404.html", {"refusal": rights.absent()}, status=404)
 
 
+def _another_way(request: HttpRequest, answer: HttpResponseNotAllowed) -> HttpResponse:
+    """The page for an address that cannot be used in the way it was; what it allows stands in the header as before."""
+    refusal = Refused(
+        _(
+            "This address cannot be used in this way, so nothing was changed. Go back and use the page's own buttons."
+        ),
+        code="method_not_allowed",
+    )
+    refusal.status, refusal.title = answer.status_code, _("Not possible here")
+    page = refused(request, refusal)
+    page.headers["Allow"] = answer.headers["Allow"]
+    return page
+
+
 def stale_page(request: HttpRequest, reason: str = "") -> HttpResponse:
     """What a form gets whose page is no longer good for sending (its CSRF token does not fit)."""
     refusal = Refused(
         _(
             "The page you sent was opened before you last signed in, or your browser refuses cookies. Nothing was"
-            " saved. Open it again and repeat."
+            " saved. Your browser's Back shows what you typed, to copy it; then open the page again and repeat."
         ),
         code="page_stale",
     )
@@ -247,13 +381,30 @@ def stale_page(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def _page_before(request: HttpRequest) -> str:
-    """The path of the page this came from, when it is one of ours; otherwise an empty text."""
+    """The page to go back to: the one this came from or, where a browser does not say, the one its form stands on."""
+    return _came_from(request) or (_page_at(request.path) if request.method == "POST" else "")
+
+
+def _came_from(request: HttpRequest) -> str:
+    """The page this came from, when it is one of ours; otherwise an empty text."""
     told = request.headers.get("HX-Current-URL") or request.headers.get("Referer") or ""
     if not told or not url_has_allowed_host_and_scheme(
         told, {request.get_host()}, require_https=request.is_secure()
     ):
         return ""
     parts = urlsplit(told)
-    if parts.path == request.path and request.method == "POST" and request.resolver_match is not None:
-        return ""  # a form that posts to its own address: the page itself may refuse again
-    return parts.path + (f"?{parts.query}" if parts.query else "")
+    page = _page_at(parts.path)
+    return f"{page}?{parts.query}" if page == parts.path and parts.query else page
+
+
+def _page_at(path: str) -> str:
+    """The path as a page that can be opened: itself, or the one with its form where it only takes that; else empty."""
+    try:
+        found = resolve("/" + path.removeprefix(get_script_prefix()))
+    except Resolver404:
+        return ""
+    page_of_form = getattr(found.func, "page_of_form", None)
+    if page_of_form is not None:
+        return str(page_of_form(found.kwargs))
+    view = getattr(found.func, "view_class", None)
+    return path if view is None or "get" in view.http_method_names else ""

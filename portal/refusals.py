@@ -11,7 +11,7 @@ from portal.models import Person, Project
 
 # What a member tried without the right, or without being who they said. What an action itself keeps (who signed, who
 # asked) has codes of its own. Absent is never kept: an outsider did not even find the thing.
-AUDITED: Final = frozenset({"right_missing", "password_wrong"})
+AUDITED: Final = frozenset({"right_missing", "password_wrong"})  # of too many, the first few are enough
 
 
 @contextmanager

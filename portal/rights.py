@@ -8,15 +8,24 @@ from collections.abc import Collection, Iterable
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Value
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from portal.errors import Absent, Forbidden
 from portal.held import Held, acts, held_by, held_on_estate
 from portal.holders import grantors
-from portal.models import Grant, Lane, Person, Portfolio, Project, Right
-from portal.models.grant import codename
+from portal.models import (
+    Grant,
+    Lane,
+    LaneGroupObjectPermission,
+    LaneUserObjectPermission,
+    Person,
+    Portfolio,
+    Project,
+    Right,
+)
+from portal.models.grant import codename, in_force
 from portal.reach import Window
 from portal.seen import cut, lanes_with, projects_in, visible_projects
 
@@ -35,6 +44,7 @@ __all__ = [
     "lanes_with",
     "manages",
     "on_estate",
+    "oversight",
     "projects_in",
     "see",
     "see_portfolio",
@@ -124,6 +134,40 @@ def manages(person: Person, portfolio: Portfolio) -> bool:
         .filter(Q(person=person) | Q(team__group__in=_groups([person.pk])))
         .exists()
     )
+
+
+def oversight(person: Person) -> tuple[frozenset[str], frozenset[str]]:
+    """What the person holds on the estate, and which of manage and audit on some lane at least; in one query.
+
+    For the frame of a page: what to offer, never whether something may be done.
+    """
+    if not acts(person) or person.scope is not None:
+        return frozenset(), frozenset()
+    now = timezone.now()
+    wanted = [Right.MANAGE.value, Right.AUDIT.value]
+    live = Grant.objects.in_force(now).on_estate().order_by()
+    named = Q(permission__codename__in=wanted)
+    own = LaneUserObjectPermission.objects.filter(in_force(now), named, user=person)
+    teams = LaneGroupObjectPermission.objects.filter(in_force(now), named, group__in=_groups([person.pk]))
+    estate = ("right", "role", "stage")
+    lanes = ("permission__codename", Value("-"), Value(""))
+    rows = (
+        live.filter(person=person)
+        .values_list(*estate)
+        .union(
+            live.filter(team__group__in=_groups([person.pk])).values_list(*estate),
+            own.order_by().values_list(*lanes),
+            teams.order_by().values_list(*lanes),
+        )
+    )
+    held: set[str] = set()
+    somewhere: set[str] = set()
+    for what, role, stage in rows:
+        if role == "-" or stage:
+            somewhere.add(what)
+        elif what != Right.SIGN or person.kind == Person.Kind.PERSON:
+            held.add(codename(Right(what), role))
+    return frozenset(held), frozenset((somewhere | held) & set(wanted))
 
 
 def visible_portfolios(person: Person) -> QuerySet[Portfolio]:

@@ -30,7 +30,6 @@ INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.sessions",
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
@@ -49,11 +48,13 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "portal.addresses.ReadableMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "portal.sessions.PresenceMiddleware",
     "portal.pages.SignInMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -105,7 +106,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # --- people -------------------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "portal.Person"
-AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = ["portal.backends.PersonBackend"]
 SILENCED_SYSTEM_CHECKS = [
     "guardian.W001"
 ]  # rights are asked of portal.rights, never of an authentication backend
@@ -122,8 +123,16 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "inbox"
 LOGOUT_REDIRECT_URL = "login"
 # Numbers beside entries of the navigation, by URL name: functions of a person, named because the portal imports nobody.
-NAV_COUNTS = {"inbox": "deployments.inbox.count"}
+NAV_COUNTS = {"inbox": "deployments.inbox.count", "changes": "portal.queries.count_changes"}
+SESSION_ENGINE = "portal.sessions"
 SESSION_COOKIE_AGE = env.int("SESSION_SECONDS", default=8 * 3600)
+SESSION_IDLE_SECONDS: int = env.int("SESSION_IDLE_SECONDS", default=3600)
+SESSIONS_PER_PERSON: int = env.int("SESSIONS_PER_PERSON", default=5)
+# Failed tries within SIGN_IN_WAIT_SECONDS, of one login and from one address, before the next have to wait for its end.
+SIGN_IN_TRIES: int = env.int("SIGN_IN_TRIES", default=5)
+SIGN_IN_TRIES_PER_ADDRESS: int = env.int("SIGN_IN_TRIES_PER_ADDRESS", default=50)
+SIGN_IN_WAIT_SECONDS: int = env.int("SIGN_IN_WAIT_SECONDS", default=900)
+RESET_SECONDS: int = env.int("RESET_SECONDS", default=86400)
 SESSION_COOKIE_NAME = "countersign_session"
 CSRF_COOKIE_NAME = "countersign_csrf"
 CSRF_FAILURE_VIEW = "portal.pages.stale_page"
@@ -141,7 +150,8 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
-if env.bool("BEHIND_PROXY", default=False):
+BEHIND_PROXY: bool = env.bool("BEHIND_PROXY", default=False)
+if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 CONTENT_SECURITY_POLICY = {
@@ -202,13 +212,16 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     # Several nouns have a status or a kind of their own.
     "ENUM_NAME_OVERRIDES": {
+        "ChangeStatus": "portal.models.change.Change.Status",
         "BundleStatus": "portal.models.bundle.Bundle.Status",
         "CollectionStatus": "governance.models.evidence.Collection.Status",
         "ReportStatus": "governance.models.report.Report.Status",
         "RequestStatus": "deployments.models.request.DeploymentRequest.Status",
         "PromotionStatus": "deployments.models.promotion.Promotion.Status",
         "StepStatus": "deployments.models.promotion.Step.Status",
+        "TokenStatus": "portal.models.person.Token.Status",
         "NodeKind": "portal.models.estate.Node.Kind",
+        "FactorKind": "portal.models.factor.Factor.Kind",
         "EvidenceKind": "governance.models.evidence.Evidence.Kind",
         "PromotionKind": "deployments.models.promotion.Promotion.Kind",
     },
@@ -245,6 +258,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-collections": {"task": "governance.tasks.sweep_collections", "schedule": SWEEP_SECONDS},
     "sweep-reports": {"task": "governance.tasks.sweep_reports", "schedule": SWEEP_SECONDS},
     "checkpoint": {"task": "portal.tasks.cut_checkpoint", "schedule": CHECKPOINT_SECONDS},
+    "forget-ended": {"task": "portal.tasks.forget_ended", "schedule": 3600.0},
 }
 # Which event wakes which task, sent on commit with the event's subject id. Strings only: nobody imports upward.
 EVENT_TASKS: dict[str, list[str]] = {
@@ -257,11 +271,16 @@ EVENT_TASKS: dict[str, list[str]] = {
 # Giving rights, publishing policies and changing the estate wait for a second administrator; a tier always does.
 
 SECOND_ADMIN: bool = env.bool("SECOND_ADMIN", default=not DEMO)
+# Whether the review of the repository that files come from is the second pair of eyes (manage.py ... apply).
+REPOSITORY_REVIEWED: bool = env.bool("REPOSITORY_REVIEWED", default=False)
 # Who changed the rights or the policy that a request depends on within this time does not sign for it.
 COOLING_OFF_SECONDS: float = env.float("COOLING_OFF_SECONDS", default=0.0 if DEMO else 7 * 86400.0)
 # Who knows what a kind of change does: instances of portal.actions.changes.Kind, named because nobody imports upward.
 CHANGES: dict[str, str] = {
     "rights": "portal.actions.edits.RIGHTS",
+    "policy": "governance.actions.policies.POLICIES",
+    "tier": "governance.actions.tiers.TIERS",
+    "estate": "portal.actions.landscape.ESTATE",
 }
 
 # A lease is how long a worker may be silent inside one step before another may take the step over.
@@ -273,6 +292,9 @@ DSS_KEY_DIR: str = env.str("DSS_KEY_DIR", default="")
 DSS_KEY_PREFIX = "COUNTERSIGN_DSS_KEY_"
 DSS_CONNECT_SECONDS: float = env.float("DSS_CONNECT_SECONDS", default=5.0)
 DSS_READ_SECONDS: float = env.float("DSS_READ_SECONDS", default=60.0)
+# The most that is taken of one stream: a bundle's archive, which is kept in a temporary file meanwhile, or a dataset.
+DSS_STREAM_MB: float = env.float("DSS_STREAM_MB", default=8192.0)
+DSS_STREAM_SECONDS: float = env.float("DSS_STREAM_SECONDS", default=3600.0)
 
 # --- proof --------------------------------------------------------------------------------------------------
 # The Ed25519 key that signs checkpoints and statements: a PEM file, made on first use in the demo only.

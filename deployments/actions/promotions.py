@@ -5,7 +5,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from deployments import attempts
-from deployments.judging import judge_now, record_verdict, why_not_promoter
+from deployments.judging import judge_now, record_verdict, why_not_asked, why_not_promoter
 from deployments.models import PROMOTION_MOVES, REQUEST_MOVES, DeploymentRequest, Promotion, Step
 from governance.gate import Verdict
 from governance.sentences import sentence
@@ -21,7 +21,7 @@ def promote(*, by: Person, request: DeploymentRequest, why: str = "") -> Promoti
     """Start a promotion, if the gate is open now.
 
     Raises Refused with every missing requirement in words; that refusal is in the ledger too. A held request asks
-    for a reason. Whoever signed for this request cannot start it; their signature stands.
+    for a reason. Whoever signed for this request, and is counted, cannot start it; their signature stands.
     """
     rights.check(by, Right.PROMOTE, request.lane)
     if request.status != DeploymentRequest.Status.OPEN:
@@ -38,8 +38,11 @@ def promote(*, by: Person, request: DeploymentRequest, why: str = "") -> Promoti
             code="why_missing",
             field="why",
         )
+    reason = why_not_asked(request)
+    if reason:
+        refuse(by=by, request=request, action="promote", code="requester_lost_right", reason=reason)
     judged = judge_now(request)
-    reason = why_not_promoter(by, request, judged.case)
+    reason = why_not_promoter(by, judged)
     if reason:
         refuse(by=by, request=request, action="promote", code="promoter_signed", reason=reason)
     if not judged.verdict.met:
@@ -99,12 +102,14 @@ def stop(*, by: Person, promotion: Promotion, why: str, keep: bool = False) -> P
         raise Invalid(_("Say why the promotion is stopped."), code="why_missing", field="why")
     if promotion.kind != Promotion.Kind.PROMOTE:
         raise Refused(_("A rollback is not stopped; it ends by itself."), code="rollback_not_stopped")
+    _check_running(promotion)
     with ledger.business():
         promotion = (
-            Promotion.objects.select_for_update()
+            Promotion.objects.select_for_update(of=("self",))
             .select_related("lane__project", "lane__stage", "request", "place")
             .get(pk=promotion.pk)
         )
+        _check_running(promotion)
         live = promotion.live_at is not None
         newer = attempts.retake_lane(promotion) if live else None
         if newer is not None:
@@ -146,6 +151,18 @@ def stop(*, by: Person, promotion: Promotion, why: str, keep: bool = False) -> P
         if live and not keep:
             return attempts.roll_back(promotion, by=by, good=good)
         return None
+
+
+def _check_running(promotion: Promotion) -> None:
+    if promotion.is_over:
+        raise Stale(
+            _(
+                "Promotion %(number)s is over (%(status)s), so there is nothing to stop. Its request says how it ended."
+            )
+            % {"number": promotion.pk, "status": promotion.get_status_display()},
+            code="promotion_over",
+            status=promotion.status,
+        )
 
 
 def release_lane(*, by: Person, promotion: Promotion, why: str) -> None:

@@ -5,30 +5,40 @@ from contextlib import suppress
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from deployments.models import REQUEST_MOVES, DeploymentRequest
+from deployments.models import REQUEST_MOVES, Deployment, DeploymentRequest
 from portal import ledger, rights
 from portal.errors import Invalid, Refused, Stale
 from portal.event_kinds import EventKind
 from portal.models import Bundle, Lane, Person, Right
 from portal.moving import make
 
+WHY_LIMIT = 5_000
+
 
 def submit(*, by: Person, bundle: Bundle, lane: Lane, why: str) -> DeploymentRequest:
     """Ask for a bundle to go to a lane. An older open request for this lane is superseded.
 
-    Raises Absent/Forbidden for the right, Invalid naming the field, Refused for a bundle not registered or asked twice.
+    Raises Absent/Forbidden for the right, Invalid naming the field, Refused for a bundle not registered or asked twice,
+    and for one that runs there already: to bring it again could only put at risk what runs well.
     """
     rights.check(by, Right.REQUEST, lane)
     if bundle.project_id != lane.project_id:
         raise rights.absent()
     if not why.strip():
         raise Invalid(_("Say why; reviewers and auditors read it."), code="why_missing", field="why")
+    if len(why.strip()) > WHY_LIMIT:
+        raise Invalid(
+            _("Say why in at most %(limit)s characters; documents hold longer texts.") % {"limit": WHY_LIMIT},
+            code="why_long",
+            field="why",
+        )
     if not bundle.is_registered:
         raise Refused(
             _("Bundle %(bundle)s is %(status)s, so nothing can be asked for it yet.")
             % {"bundle": bundle.bundle_id, "status": bundle.get_status_display()},
             code="bundle_not_registered",
         )
+    _check_not_running(by, bundle, lane)
     with ledger.business():
         # Two who ask for the same lane at once wait for each other here, so that the later supersedes the earlier.
         Lane.objects.select_for_update(no_key=True).get(pk=lane.pk)
@@ -82,6 +92,34 @@ def withdraw(*, by: Person, request: DeploymentRequest, why: str) -> None:
         raise Invalid(_("Say why the request is withdrawn."), code="why_missing", field="why")
     with ledger.business():
         make(request, REQUEST_MOVES, "withdraw", by=by, facts={"request": request.pk, "why": why.strip()})
+
+
+def _check_not_running(by: Person, bundle: Bundle, lane: Lane) -> None:
+    """Raises Refused, and writes it down, where the bundle runs in the lane and completed its watch."""
+    runs = Deployment.objects.filter(
+        lane=lane, bundle=bundle, ended_at__isnull=True, watched_at__isnull=False
+    )
+    if not runs.exists():
+        return
+    refusal = Refused(
+        _(
+            "Bundle %(bundle)s runs in %(stage)s already and completed its watch there, so there is nothing to bring. "
+            "Ask for another bundle, or for this one in another stage."
+        )
+        % {"bundle": bundle.bundle_id, "stage": lane.stage.name},
+        code="bundle_runs_already",
+    )
+    with ledger.business():
+        ledger.record(
+            EventKind.ACCESS_REFUSED,
+            by=by,
+            project=lane.project.key,
+            subject=bundle.subject,
+            action="request",
+            code=refusal.code,
+            reason=refusal.sentence,
+        )
+    raise refusal
 
 
 def _asked_already(request: DeploymentRequest | None) -> Refused:

@@ -7,6 +7,7 @@ from governance.actions import signoffs
 from governance.gate import Barred
 from governance.models import SignOff
 from portal.models import Person
+from portal.reauthentication import Proof
 
 
 def barred(request: DeploymentRequest) -> Sequence[Barred]:
@@ -25,7 +26,7 @@ def draft(*, by: Person, request: DeploymentRequest, requirement: str) -> signof
 def sign(
     *,
     by: Person,
-    password: str,
+    proof: Proof,
     request: DeploymentRequest,
     requirement: str,
     decision: str,
@@ -35,7 +36,7 @@ def sign(
     """Sign one requirement of this request; see governance.actions.signoffs.sign for what is refused."""
     return signoffs.sign(
         by=by,
-        password=password,
+        proof=proof,
         bundle=request.bundle,
         lane=request.lane,
         requirement=requirement,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -21,6 +22,8 @@ from portal.api.fields import Digests, Facts
 from portal.api.inputs import Input, checked
 from portal.errors import Invalid
 from portal.models import Person
+from portal.pages import take_shown
+from portal.reauthentication import Code, Password, Proof
 from portal.refusals import audited
 
 
@@ -35,7 +38,8 @@ class ShownSerializer(serializers.Serializer[Any]):
 class DraftSerializer(serializers.Serializer[Any]):
     """What would be signed now. `bound` is its digest and goes back with the signature.
 
-    `meanings` are the words of each decision; `barred` says why this person may not sign, or is empty.
+    `meanings` are the words of each decision; `barred` says why this person may not sign, `incomplete` why nobody can
+    approve yet; both are empty where nothing stands against it.
     """
 
     request = serializers.IntegerField()
@@ -50,15 +54,21 @@ class DraftSerializer(serializers.Serializer[Any]):
     documents = ShownSerializer(many=True)
     meanings = Digests(help_text="the words of each decision")
     barred = serializers.CharField()
+    incomplete = serializers.CharField()
     bound = serializers.CharField()
 
 
 class NewSignOff(Input):
-    """A signature: the decision, the password once more, and `bound` of what was read."""
+    """A signature: the decision, `bound` of what was read, and the password once more.
+
+    Where the account has no password: a `code` of its authenticator app, or neither, where the person showed in this
+    session a moment ago who they are.
+    """
 
     requirement = serializers.CharField(max_length=120)
     decision = serializers.ChoiceField(choices=SignOff.Decision.choices)
-    password = serializers.CharField(max_length=500, trim_whitespace=False)
+    password = serializers.CharField(required=False, max_length=500, trim_whitespace=False)
+    code = serializers.CharField(required=False, max_length=40)
     bound = serializers.CharField(max_length=64)
     comment = serializers.CharField(required=False, default="", allow_blank=True, max_length=5000)
 
@@ -100,9 +110,27 @@ class SignOffsOfRequest(APIView):
         if by_token(request):
             signing.reauthenticate(by, "", how="token")
         word = checked(NewSignOff, request)
+        proof = _proof(request, word)
         with audited(by, wish.lane.project, wish.subject, "sign"):
-            given = action.sign(by=by, request=wish, **word)
+            given = action.sign(by=by, request=wish, proof=proof, **word)
         return Response(signed(signoff_for(by, given.pk)), status=201)
+
+
+def _proof(request: Request, word: dict[str, Any]) -> Proof:
+    """What shows who signs, taken out of the word."""
+    password, code = word.pop("password", None), word.pop("code", None)
+    if password is not None:
+        return Password(password)
+    if code is not None:
+        return Code(code)
+    shown = take_shown(request._request)
+    if shown is None:
+        raise Invalid(
+            _("Send your password once more, or show on your account page who you are, then sign."),
+            code="proof_missing",
+            field="password",
+        )
+    return shown
 
 
 def _said(by: Person, wish: DeploymentRequest, draft: Draft) -> dict[str, Any]:
@@ -130,5 +158,6 @@ def _said(by: Person, wish: DeploymentRequest, draft: Draft) -> dict[str, Any]:
             said: meaning(said, draft.role, covers=scope, **where) for said in SignOff.Decision.values
         },
         "barred": why_barred(by, action.barred(wish)),
+        "incomplete": draft.incomplete,
         "bound": draft.bound,
     }

@@ -56,8 +56,11 @@ class Promotion(models.Model):
             models.UniqueConstraint(
                 fields=("lane",), condition=Q(holds_lane=True), name="promotion_one_holds_lane"
             ),
+            # Its rollback may still be watched while a request is tried again.
             models.UniqueConstraint(
-                fields=("request",), condition=Q(status="running"), name="promotion_one_runs_per_request"
+                fields=("request",),
+                condition=Q(status="running", kind="promote"),
+                name="promotion_one_runs_per_request",
             ),
             models.CheckConstraint(
                 condition=Q(status="running", ended_at__isnull=True)

@@ -60,7 +60,7 @@ S = DeploymentRequest.Status
 REQUEST_MOVES = moves(
     # verb        from                      to            right           event
     ("withdraw",  S.OPEN,                   S.WITHDRAWN,  Right.REQUEST,  EventKind.REQUEST_WITHDRAWN),
-    ("supersede", S.OPEN,                   S.SUPERSEDED, SYSTEM,         EventKind.REQUEST_SUPERSEDED),
+    ("supersede", (S.OPEN, S.PROMOTING),    S.SUPERSEDED, SYSTEM,         EventKind.REQUEST_SUPERSEDED),
     ("promote",   S.OPEN,                   S.PROMOTING,  Right.PROMOTE,  EventKind.REQUEST_PROMOTED),
     ("land",      S.PROMOTING,              S.DONE,       SYSTEM,         EventKind.REQUEST_LANDED),
     ("hold",      S.PROMOTING,              S.OPEN,       SYSTEM,         EventKind.REQUEST_HELD),

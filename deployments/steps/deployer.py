@@ -1,6 +1,5 @@
 """Steps that change something in DSS through the Project Deployer. Each looks before it acts, so it may run twice."""
 
-import tempfile
 from collections.abc import Sequence
 from datetime import datetime
 from typing import IO
@@ -15,6 +14,7 @@ from portal.dss.client import Dss
 from portal.dss.errors import BadAnswer, Conflict, Missing
 from portal.dss.manifest import Manifest, ManifestError, changed_parts, read_manifest
 from portal.dss.polling import next_delay
+from portal.dss.spool import spooled
 from portal.dss.values import Update
 from portal.event_kinds import EventKind
 
@@ -52,13 +52,13 @@ def publish_bundle(work: Work) -> Answer:
         if not there and not work.note.get("uploading"):
             return Wait(0, {"uploading": True})
         if not there:
-            with work.design() as design, tempfile.TemporaryFile() as spool:
-                pushed = _spool(design, work, spool, published=False)
+            with work.design() as design, spooled(design.open_bundle(work.key, bundle.bundle_id)) as spool:
+                pushed = _read(design, work, spool)
                 _same_parts(work, pushed, _("the design node"))
                 spool.seek(0)
                 dss.upload_bundle(work.key, spool)
-        with tempfile.TemporaryFile() as spool:
-            copy = _spool(dss, work, spool, published=True)
+        with spooled(dss.open_published_bundle(work.key, bundle.bundle_id)) as spool:
+            copy = _read(dss, work, spool)
     _same_parts(work, copy, _("the Deployer"))
     return Done(
         {
@@ -69,13 +69,8 @@ def publish_bundle(work: Work) -> Answer:
     )
 
 
-def _spool(dss: Dss, work: Work, spool: IO[bytes], *, published: bool) -> Manifest:
-    """Download and read. An archive that came damaged is asked for again, a few times."""
-    opened = dss.open_published_bundle if published else dss.open_bundle
-    with opened(work.key, work.promotion.bundle.bundle_id) as chunks:
-        for chunk in chunks:
-            spool.write(chunk)
-    spool.seek(0)
+def _read(dss: Dss, work: Work, spool: IO[bytes]) -> Manifest:
+    """Read what was downloaded. An archive that came damaged is asked for again, a few times."""
     try:
         return read_manifest(spool)
     except ManifestError as error:
@@ -162,22 +157,25 @@ def _begin_live(work: Work, now: datetime) -> None:
 def start_update(work: Work) -> Answer:
     """Start the update and keep DSS's job id. A repeat finds an update that was started but not written down.
 
-    An update that somebody else started is not taken for ours: only a repeat looks for one, and DSS refuses a second
-    update while one runs, which is waited for.
+    An update that somebody else started is not taken for ours: only after a look that came to no answer is one looked
+    for, and DSS refuses a second update while one runs, which is waited for.
     """
     deployment = work.outputs[_prepared(work)]["deployment"]
     _not_for_ever(work)
     with work.deployer() as dss:
         if "asked" not in work.note:
             return Wait(0, {"asked": _known(dss, deployment)})
-        if work.repeated:
+        # Noted, for a wait begins the count of looks without an answer anew: the update that is waited for may be ours.
+        lost = work.repeated or "lost" in work.note
+        if lost:
             begun = _updates_after(dss, deployment, work.note["asked"])
             if begun:
                 return Done({"job": None, "update": begun[-1].started_ms, "found_running": True})
         try:
             job = dss.start_update(deployment)
         except Conflict:
-            return Wait(next_delay(work.elapsed))  # another action runs on it; look again
+            note = {**work.note, "lost": True} if lost else {}
+            return Wait(next_delay(work.elapsed), note)  # another action runs on it; look again
     return Done({"job": job, "update": None, "found_running": False})
 
 

@@ -2,7 +2,15 @@
 
 from django.utils.translation import gettext as _
 
-from deployments.judging import digests, judge_now, missing_titles, record_verdict
+from deployments.judging import (
+    Judged,
+    digests,
+    judge_now,
+    missing_titles,
+    record_verdict,
+    signature_counts,
+    why_not_asked,
+)
 from deployments.models import Deployment
 from deployments.steps.outcome import Answer, Done, StepFailed, Work
 from portal import rights
@@ -11,11 +19,12 @@ from portal.models import Right
 
 def pass_gate(work: Work) -> Answer:
     """Judge the gate at the start and freeze what was judged."""
-    return _judged(work, "start")
+    return _answer(work, "start", judge_now(work.promotion.request))
 
 
 def pass_gate_again(work: Work) -> Answer:
-    """Judge the gate once more, right before anything live changes. Whoever started it must still be allowed to."""
+    """Judge the gate once more, right before anything live changes. Whoever started it must still be allowed to: by
+    their right, and by having no signature that counts, which they may have given since."""
     starter, lane = work.promotion.started_by, work.promotion.lane
     if not rights.can(starter, Right.PROMOTE, lane):
         raise StepFailed(
@@ -24,12 +33,15 @@ def pass_gate_again(work: Work) -> Answer:
             ),
             code="starter_lost_right",
         )
-    return _judged(work, "before_live")
+    lost = why_not_asked(work.promotion.request)
+    if lost:
+        raise StepFailed(lost, code="requester_lost_right")
+    judged = judge_now(work.promotion.request)
+    return _answer(work, "before_live", judged, signed_by_starter=signature_counts(starter, judged))
 
 
-def _judged(work: Work, moment: str) -> Answer:
+def _answer(work: Work, moment: str, judged: Judged, *, signed_by_starter: bool = False) -> Answer:
     request = work.promotion.request
-    judged = judge_now(request)
     frozen = digests(judged)
 
     def record() -> None:
@@ -40,6 +52,16 @@ def _judged(work: Work, moment: str) -> Answer:
             _("The gate is not open any more. Not met: %(missing)s.")
             % {"missing": missing_titles(judged.verdict, judged.case)},
             code="gate_closed",
+            output=frozen,
+            also=record,
+        )
+    if signed_by_starter:
+        raise StepFailed(
+            _(
+                "Whoever started this promotion has signed for the bundle since, and nobody starts what they signed. "
+                "The signature stands; somebody else with the right to promote can start it again."
+            ),
+            code="promoter_signed",
             output=frozen,
             also=record,
         )

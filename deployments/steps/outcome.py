@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from deployments.models import Promotion, Step
+from portal import lease
 from portal.dss.client import Dss
 from portal.dss.connect import connect
 from portal.errors import Refused
@@ -51,12 +52,14 @@ class StepFailed(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One look at one step: the promotion, the step with what it noted, the outputs of steps before, and the clock."""
+    """One look at one step: the promotion, the step with what it noted, the outputs of steps before, the clock, and the
+    claim under which it is made: a stream from DSS ends with `lease.Lost` when that is lost."""
 
     promotion: Promotion
     step: Step
     outputs: Mapping[str, Mapping[str, Any]]
     now: datetime
+    held: lease.Lease
 
     @property
     def note(self) -> dict[str, Any]:
@@ -77,13 +80,13 @@ class Work:
         return self.promotion.lane.project.key
 
     def deployer(self) -> Dss:
-        return connect(self.promotion.place.deployer)
+        return connect(self.promotion.place.deployer, still=self.held.check)
 
     def automation(self) -> Dss:
-        return connect(self.promotion.place.automation)
+        return connect(self.promotion.place.automation, still=self.held.check)
 
     def design(self) -> Dss:
-        return connect(self.promotion.lane.project.node)
+        return connect(self.promotion.lane.project.node, still=self.held.check)
 
 
 Answer = Done | Wait

@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET
 
 from deployments.forms import AskForm
 from deployments.lanes import Standing, standings
@@ -20,12 +20,12 @@ from governance.forms import DocumentForm
 from governance.gate import Clause
 from governance.models import Collection, SignOff
 from governance.queries import rules_of_tier
-from portal import content, rights
+from portal import content, rights, typed
 from portal.dss.manifest import PARTS, Manifest, diff, manifest_from_json
 from portal.errors import Refused
 from portal.lookups import bundle_for, lanes_of
 from portal.models import Bundle, Lane, Right
-from portal.pages import is_fragment, person_of, renewed, told_by
+from portal.pages import is_fragment, person_of, posted_on, renewed, told_by
 
 LISTED = 60  # members named per part of a difference
 TYPICAL = ("intended-use", "model-documentation")
@@ -136,6 +136,13 @@ def _page(
     clauses = clauses_of(bundle)
     shown = exhibits(bundle, clauses) if bundle.is_registered else []
     collections = _collections(bundle)
+    document_form = document_form or DocumentForm(kinds=kinds(clauses))
+    ask_form = None
+    if askable and bundle.is_registered:
+        ask_form = AskForm(
+            bundles=Bundle.objects.filter(pk=bundle.pk), lanes=askable, initial={"bundle": bundle.bundle_id}
+        )
+    typed.give_back(request, document_form, ask_form)
     running_in = [one.lane for one in stands if one.runs is not None and one.runs.bundle_id == bundle.pk]
     return render(
         request,
@@ -152,15 +159,9 @@ def _page(
             "stages": [one for one in stands if one.runs is not None],
             "exhibits": shown,
             "documents": documents(bundle) if bundle.is_registered else [],
-            "document_form": document_form or DocumentForm(kinds=kinds(clauses)),
+            "document_form": document_form,
             "may_ask": bool(askable) and bundle.is_registered,
-            "ask_form": AskForm(
-                bundles=Bundle.objects.filter(pk=bundle.pk),
-                lanes=askable,
-                initial={"bundle": bundle.bundle_id},
-            )
-            if askable and bundle.is_registered
-            else None,
+            "ask_form": ask_form,
             "collect": _to_collect(askable, running_in, clauses),
             "collections": collections,
             "collecting": any(one.status == Collection.Status.ASKED for one in collections),
@@ -203,7 +204,7 @@ def kinds(clauses: list[Clause]) -> list[tuple[str, str]]:
     return [(kind, kind.replace("-", " ").capitalize()) for kind in written]
 
 
-@require_POST
+@posted_on("bundle", bundle_for)
 def write_document(request: HttpRequest, key: str, bundle_id: str) -> HttpResponse:
     """Write a document about the bundle."""
     person = person_of(request)
@@ -219,7 +220,7 @@ def write_document(request: HttpRequest, key: str, bundle_id: str) -> HttpRespon
     return _page(request, bundle, document_form=form, status=400)
 
 
-@require_POST
+@posted_on("bundle", bundle_for)
 def collect(request: HttpRequest, key: str, bundle_id: str) -> HttpResponse:
     """Ask for one kind of evidence to be collected where the bundle runs."""
     person = person_of(request)

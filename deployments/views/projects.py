@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET
 
 from deployments.actions import requests as request_actions
 from deployments.forms import AskForm, BundleForm
@@ -13,14 +13,14 @@ from deployments.lanes import drawn, drawn_design, latest_promotions, standings
 from deployments.models import DeploymentRequest, Promotion
 from deployments.queries import projects_of
 from deployments.words import story
-from portal import ledger, rights
+from portal import ledger, rights, typed
 from portal.actions import bundles as bundle_actions
 from portal.errors import Refused
 from portal.holders import grantors
 from portal.lookups import lanes_of, project_for
 from portal.models import Bundle, Lane, Person, Project, Right
 from portal.names import names
-from portal.pages import page_of, person_of, stretch_of, told_by
+from portal.pages import page_of, person_of, posted_on, stretch_of, told_by
 
 RECENT = 12
 
@@ -77,6 +77,10 @@ def _page(
     promotions = latest_promotions(requests)
     newest = registered.select_related("author").first()
     audits = any(Right.AUDIT.value in names_ for names_ in held.values())
+    bundle_form = bundle_form or BundleForm()
+    if ask_form is None and askable and newest:
+        ask_form = AskForm(bundles=registered, lanes=askable)
+    typed.give_back(request, bundle_form, ask_form)
     return render(
         request,
         "deployments/project.html",
@@ -89,9 +93,8 @@ def _page(
             "bundles": bundles,
             "requests": [(one, promotions.get(one.pk)) for one in requests],
             "may_ask": bool(askable),
-            "bundle_form": bundle_form or BundleForm(),
-            "ask_form": ask_form
-            or (AskForm(bundles=registered, lanes=askable) if askable and newest else None),
+            "bundle_form": bundle_form,
+            "ask_form": ask_form,
             "owners": list(project.owners.all()),
             "held": _held(lanes, held),
             "grantors": grantors() if not askable else "",
@@ -143,7 +146,7 @@ def _promotions(project: Project) -> list[dict[str, object]]:
     ]
 
 
-@require_POST
+@posted_on("project", project_for)
 def register_bundle(request: HttpRequest, key: str) -> HttpResponse:
     """Ask for a bundle to be exported or picked."""
     person = person_of(request)
@@ -163,7 +166,7 @@ def register_bundle(request: HttpRequest, key: str) -> HttpResponse:
     return _page(request, project, bundle_form=form, status=400)
 
 
-@require_POST
+@posted_on("project", project_for)
 def ask(request: HttpRequest, key: str) -> HttpResponse:
     """Ask for a bundle to go to a stage. Asking twice leads to the request that is there."""
     person = person_of(request)

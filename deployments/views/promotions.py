@@ -11,9 +11,9 @@ from deployments.forms import ReasonForm, StopForm
 from deployments.models import Promotion
 from deployments.queries import promotion_for
 from deployments.words import story
-from portal import rights
+from portal import rights, typed
 from portal.models import Person, Right
-from portal.pages import person_of, told_by
+from portal.pages import person_of, status_of, told_by
 
 
 def _found(person: Person, key: str, number: int) -> Promotion:
@@ -30,6 +30,9 @@ def stop(request: HttpRequest, key: str, number: int) -> HttpResponse:
     """Say what stopping will do, ask why (and, once something live changed, what then), and stop."""
     person = person_of(request)
     promotion = _found(person, key, number)
+    if request.method == "GET" and promotion.is_over:
+        messages.info(request, _("This promotion is over, so there is nothing to stop."))
+        return redirect("request", key, promotion.request_id)
     form = StopForm(request.POST or None, live=promotion.live_at is not None)
     if request.method == "POST" and form.is_valid():
         with told_by(form):
@@ -41,10 +44,12 @@ def stop(request: HttpRequest, key: str, number: int) -> HttpResponse:
             )
             messages.success(request, _("Stopped, and rolling back.") if rollback else _("Stopped."))
             return redirect("request", key, promotion.request_id)
+    typed.give_back(request, form)
     return render(
         request,
         "deployments/stop.html",
         {"project": promotion.lane.project, "promotion": promotion, "form": form},
+        status=status_of(form),
     )
 
 
@@ -53,12 +58,18 @@ def release(request: HttpRequest, key: str, number: int) -> HttpResponse:
     """Say what letting go of the lane means, ask why, and do it."""
     person = person_of(request)
     promotion = _found(person, key, number)
+    if request.method == "GET" and not (promotion.is_over and promotion.holds_lane):
+        messages.info(
+            request, _("This promotion does not hold %(stage)s.") % {"stage": promotion.lane.stage.name}
+        )
+        return redirect("request", key, promotion.request_id)
     form = ReasonForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         with told_by(form):
             promotion_actions.release_lane(by=person, promotion=promotion, why=form.cleaned_data["why"])
             messages.success(request, _("%(stage)s is free again.") % {"stage": promotion.lane.stage.name})
             return redirect("request", key, promotion.request_id)
+    typed.give_back(request, form)
     return render(
         request,
         "deployments/release.html",
@@ -68,4 +79,5 @@ def release(request: HttpRequest, key: str, number: int) -> HttpResponse:
             "form": form,
             "story": story(promotion),
         },
+        status=status_of(form),
     )

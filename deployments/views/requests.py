@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET
 
 from deployments.actions import promotions as promotion_actions
 from deployments.actions import requests as request_actions
@@ -17,18 +17,21 @@ from deployments.judging import Judged, judge_now
 from deployments.lanes import Standing, drawn, drawn_design, standings
 from deployments.models import REQUEST_MOVES, DeploymentRequest, Promotion
 from deployments.queries import promotion_verbs, requests_for
-from deployments.views.bundles import Against, against
+from deployments.views.bundles import against
 from deployments.words import story
 from governance.actions import reports
 from governance.exhibits import exhibits
 from governance.models import Report, SignOff
-from portal import rights
+from portal import rights, typed
+from portal.canonical import digest
+from portal.dss.manifest import PARTS
 from portal.errors import Invalid, Refused
 from portal.models import Person, Right
 from portal.moves import open_to
-from portal.pages import is_fragment, person_of, renewed, told_by
+from portal.pages import is_fragment, person_of, posted_on, renewed, told_by
 from portal.queries import check_audit
 from portal.refusals import audited
+from portal.texts import plain
 
 
 def found(person: Person, key: str, number: int) -> DeploymentRequest:
@@ -64,18 +67,19 @@ def _page(
     running = next((one for one in promotions if not one.is_over), None)
     if running is None and wish.status == DeploymentRequest.Status.PROMOTING:
         wish.refresh_from_db(fields=["status", "held"])  # it ended since the request was read
-    stands = standings([wish.lane.project])[wish.lane.project_id]
-    here = next(one for one in stands if one.lane.pk == wish.lane_id)
+    stands, here = _stands(wish)
     verbs = open_to(wish.status, REQUEST_MOVES, held)
     clauses = list(judged.case.requirements) if judged else []
-    changed = against(wish.bundle, here)
+    promote_form = promote_form or ReasonForm(prefix="promote")
+    withdraw_form = withdraw_form or ReasonForm(prefix="withdraw")
+    typed.give_back(request, promote_form, withdraw_form)
     return render(
         request,
         "deployments/request.html",
         {
             "project": wish.lane.project,
             "wish": wish,
-            "lanes": [drawn_design(wish.lane.project, wish.bundle), *(_lane(one, wish) for one in stands)],
+            **_standing(wish, stands, here),
             "judged": judged,
             "unjudged": unjudged,
             "gate": gate_rows(wish, judged, person, held) if judged else [],
@@ -91,8 +95,7 @@ def _page(
             else steps_ahead(wish.lane_id),
             "undone": _undone(promotions[0]) if promotions else None,
             "history": [(one, story(one), promotion_verbs(one, held)) for one in promotions],
-            "facts": _facts(wish, here, changed),
-            "against": changed,
+            "against": against(wish.bundle, here),
             "exhibits": exhibits(wish.bundle, clauses) if clauses else [],
             "signoffs": SignOff.objects.filter(lane=wish.lane, bundle=wish.bundle)
             .select_related("person", "withdrawal")
@@ -102,8 +105,8 @@ def _page(
             ),
             "may_report": Right.AUDIT.value in held,
             "may_withdraw": "withdraw" in verbs,
-            "promote_form": promote_form or ReasonForm(prefix="promote"),
-            "withdraw_form": withdraw_form or ReasonForm(prefix="withdraw"),
+            "promote_form": promote_form,
+            "withdraw_form": withdraw_form,
         },
         status=status,
     )
@@ -137,9 +140,24 @@ def _lane(standing: Standing, wish: DeploymentRequest) -> dict[str, Any]:
     return box
 
 
-def _facts(wish: DeploymentRequest, here: Standing, changed: Against | None) -> list[dict[str, Any]]:
-    key = wish.lane.project.key
-    differs = [] if changed is None or changed.same else [row["part"] for row in changed.parts] or [_("none")]
+def _stands(wish: DeploymentRequest) -> tuple[list[Standing], Standing]:
+    """How the lanes of the request's project stand, and its own."""
+    stands = standings([wish.lane.project])[wish.lane.project_id]
+    return stands, next(one for one in stands if one.lane.pk == wish.lane_id)
+
+
+def _standing(wish: DeploymentRequest, stands: list[Standing], here: Standing) -> dict[str, Any]:
+    """What a promotion changes on the page beside its steps, and `seen`, by which a later look knows it again."""
+    lanes = [drawn_design(wish.lane.project, wish.bundle), *(_lane(one, wish) for one in stands)]
+    seen = digest([{name: str(value) for name, value in box.items()} for box in lanes])
+    return {"lanes": lanes, "facts": _facts(wish, here), "seen": seen}
+
+
+def _facts(wish: DeploymentRequest, here: Standing) -> list[dict[str, Any]]:
+    key, now = wish.lane.project.key, here.runs.bundle if here.runs else None
+    differs = (
+        [] if now is None else [part for part in PARTS if wish.bundle.parts.get(part) != now.parts.get(part)]
+    )
     return [
         {
             "label": _("Bundle"),
@@ -152,14 +170,23 @@ def _facts(wish: DeploymentRequest, here: Standing, changed: Against | None) -> 
             "value": wish.bundle.author.name if wish.bundle.author else wish.bundle.author_in_dss,
         },
         {"label": _("Registered"), "value": wish.bundle.registered_at, "kind": "when"},
-        {"label": _("Runs there now"), "value": here.runs.bundle.bundle_id if here.runs else _("nothing")},
-        *([{"label": _("Changed parts"), "value": ", ".join(differs)}] if differs else []),
+        {"label": _("Runs there now"), "value": now.bundle_id if now else _("nothing")},
+        *(
+            [
+                {
+                    "label": _("Changed against %(bundle)s") % {"bundle": now.bundle_id},
+                    "value": ", ".join(differs) or _("no part"),
+                }
+            ]
+            if now is not None and now.pk != wish.bundle_id
+            else []
+        ),
     ]
 
 
 @require_GET
 def live(request: HttpRequest, key: str, number: int) -> HttpResponse:
-    """The steps of the running promotion, which look again by themselves; once it is over, the page is read anew."""
+    """What a running promotion changes, which looks again by itself; once it is over, the page is read anew."""
     wish = found(person_of(request), key, number)
     running = (
         Promotion.objects.filter(request=wish, status=Promotion.Status.RUNNING)
@@ -168,10 +195,13 @@ def live(request: HttpRequest, key: str, number: int) -> HttpResponse:
     )
     if running is None or request.GET.get("promotion") not in (None, str(running.pk)):
         return renewed() if is_fragment(request) else redirect("request", key, number)
+    standing = _standing(wish, *_stands(wish))
     return render(
         request,
-        "deployments/_steps.html",
+        "deployments/_live.html",
         {
+            **standing,
+            "changed": request.GET.get("seen") != standing["seen"],
             "project": wish.lane.project,
             "wish": wish,
             "promotion": running,
@@ -181,12 +211,12 @@ def live(request: HttpRequest, key: str, number: int) -> HttpResponse:
     )
 
 
-@require_POST
+@posted_on("request", found)
 def promote(request: HttpRequest, key: str, number: int) -> HttpResponse:
     """Start the promotion, if the gate is open now."""
     person = person_of(request)
     wish = found(person, key, number)
-    why = request.POST.get("promote-why", "")
+    why = plain(request.POST.get("promote-why", ""))
     try:
         with audited(person, wish.lane.project, wish.subject, "promote"):
             promotion_actions.promote(by=person, request=wish, why=why)
@@ -199,7 +229,7 @@ def promote(request: HttpRequest, key: str, number: int) -> HttpResponse:
     return redirect("request", key, number)
 
 
-@require_POST
+@posted_on("request", found)
 def withdraw(request: HttpRequest, key: str, number: int) -> HttpResponse:
     """Take the request back."""
     person = person_of(request)
@@ -213,7 +243,7 @@ def withdraw(request: HttpRequest, key: str, number: int) -> HttpResponse:
     return _page(request, wish, withdraw_form=form, status=400)
 
 
-@require_POST
+@posted_on("request", found)
 def report(request: HttpRequest, key: str, number: int) -> HttpResponse:
     """Ask for the audit report of this request."""
     person = person_of(request)

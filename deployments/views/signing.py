@@ -18,13 +18,18 @@ from deployments.views.requests import found
 from governance.actions.signoffs import Draft, why_barred
 from governance.exhibits import documents, exhibits
 from governance.forms import DECISIONS, SignForm
-from governance.sentences import meaning, title
+from governance.models import Document
+from governance.sentences import meaning
+from governance.written import Block, blocks
+from portal import content, typed
 from portal.errors import Stale
-from portal.pages import person_of, told_by
+from portal.pages import is_shown, person_of, status_of, take_shown, told_by
+from portal.reauthentication import Code, Password, Proof
+from portal.reauthentication import ways as ways_of
 from portal.refusals import audited
 
 
-@sensitive_post_parameters("password")
+@sensitive_post_parameters("password", "code")
 @require_http_methods(["GET", "POST"])
 def page(request: HttpRequest, key: str, number: int, requirement: str) -> HttpResponse:
     """What would be signed, and the signature itself. What changed since the page was opened is never signed."""
@@ -38,7 +43,12 @@ def page(request: HttpRequest, key: str, number: int, requirement: str) -> HttpR
     ):
         draft = signing.draft(by=person, request=wish, requirement=requirement)
     barred = why_barred(person, signing.barred(wish))
-    form = SignForm(request.POST or None, initial={"bound": draft.bound})
+    ways = [] if is_shown(request) else ways_of(person)
+    form = SignForm(
+        request.POST or None,
+        initial={"bound": draft.bound},
+        way=next((way for way in ways if way in ("password", "code")), ""),
+    )
     stale = ""
     if request.method == "POST" and form.is_valid():
         said = form.cleaned_data
@@ -46,7 +56,7 @@ def page(request: HttpRequest, key: str, number: int, requirement: str) -> HttpR
             with told_by(form), audited(person, wish.lane.project, wish.subject, "sign"):
                 signoff = signing.sign(
                     by=person,
-                    password=said["password"],
+                    proof=_proof(request, said),
                     request=wish,
                     requirement=requirement,
                     decision=said["decision"],
@@ -63,8 +73,18 @@ def page(request: HttpRequest, key: str, number: int, requirement: str) -> HttpR
                 messages.info(request, refusal.sentence)
                 return redirect("request", key, number)
             stale = refusal.sentence
-    status = 409 if stale else 400 if form.errors else 200
+    typed.give_back(request, form)
+    status = 409 if stale else status_of(form)
     return _page(request, wish, draft, form, barred, stale, status)
+
+
+def _proof(request: HttpRequest, said: dict[str, str]) -> Proof:
+    """What shows that it is still the same person."""
+    if "password" in said:
+        return Password(said["password"])
+    if "code" in said:
+        return Code(said["code"])
+    return take_shown(request) or Password("")
 
 
 def _page(
@@ -82,6 +102,18 @@ def _page(
         one for one in standings([wish.lane.project])[wish.lane.project_id] if one.lane.pk == wish.lane_id
     )
     findings = {shown.digest: shown.finding for shown in (*draft.evidence, *draft.documents)}
+    said = {
+        decision: meaning(
+            decision,
+            draft.role,
+            project=wish.lane.project.name,
+            bundle=wish.bundle.bundle_id,
+            stage=wish.lane.stage.name,
+            covers=tuple(draft.covered),
+        )
+        for decision, _word in DECISIONS
+    }
+    reviewed, full_stop, _verdict = next(iter(said.values())).rpartition(". ")
     return render(
         request,
         "deployments/sign.html",
@@ -89,34 +121,30 @@ def _page(
             "project": wish.lane.project,
             "wish": wish,
             "draft": draft,
-            "title": title(draft.clause),
             "role": draft.role.replace("-", " "),
             "finding": words.get(draft.clause.key),
-            "meanings": [
-                (
-                    decision,
-                    word,
-                    meaning(
-                        decision,
-                        draft.role,
-                        project=wish.lane.project.name,
-                        bundle=wish.bundle.bundle_id,
-                        stage=wish.lane.stage.name,
-                        covers=tuple(draft.covered),
-                    ),
-                )
-                for decision, word in DECISIONS
-            ],
+            "meanings": [(decision, word, said[decision]) for decision, word in DECISIONS],
+            # What each decision says is this sentence and then one of those, to the letter.
+            "reviewed": reviewed + full_stop.rstrip(),
+            "verdicts": [(decision, text.rpartition(". ")[2]) for decision, text in said.items()],
             "covered": sorted(draft.covered.items()),
             "form": form,
+            "shown": is_shown(request),
             "barred": barred,
             "stale": stale,
             "exhibits": [
                 (one, findings.get(one.evidence.digest, ""))
                 for one in exhibits(wish.bundle, draft.case.requirements)
             ],
-            "documents": [(one, findings.get(one.digest, "")) for one in documents(wish.bundle)],
+            "documents": [(one, findings.get(one.digest, ""), _text(one)) for one in documents(wish.bundle)],
             "against": against(wish.bundle, here),
         },
         status=status,
     )
+
+
+def _text(document: Document) -> list[Block]:
+    """What people wrote, as the page shows it; what DSS generated is a file, and only its sections are known."""
+    if document.origin != Document.Origin.WRITTEN:
+        return []
+    return blocks(content.get(document.content_id).decode(errors="replace"), under=3)

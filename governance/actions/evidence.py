@@ -130,7 +130,9 @@ def collect(*, by: Person, collection_pk: int) -> float | None:
         return None
     try:
         with lease.renewed(asked, until) as held:
-            again = _look(by, collection)
+            again = _look(by, collection, held)
+    except lease.Lost:  # somebody else does it
+        return None
     except DssError as error:
         if is_passing(error) and collection.attempts + 1 < ATTEMPTS:
             return _later(held, collection, error.sentence)
@@ -150,13 +152,13 @@ def collect(*, by: Person, collection_pk: int) -> float | None:
     return again
 
 
-def _look(by: Person, collection: Collection) -> float | None:
+def _look(by: Person, collection: Collection, held: lease.Lease) -> float | None:
     place = collection.lane.stage.places.select_related("automation").order_by("slug").first()
     if place is None:
         raise Refused(
             _("%(stage)s has no place to run.") % {"stage": collection.lane.stage.name}, code="place_missing"
         )
-    with connect(place.automation) as dss:
+    with connect(place.automation, still=held.check) as dss:
         _runs_there(dss, collection)
         found: float | None = _COLLECTORS[collection.what](by, collection, dss)
     return found
@@ -568,7 +570,8 @@ def record_document(*, by: Person, document: Document) -> None:
         digest=document.digest,
         content=document.content_id,
         media_type=document.content.media_type,
-        sections=document.sections,
+        # Headings are people's words like the title. Whatever is asked of them is in the content, which is pinned.
+        sections="\n".join(document.sections),
         parts=document.parts,
         origin=document.origin,
     )

@@ -1,7 +1,7 @@
 """Signs requirements and withdraws signatures.
 
 What is signed is exactly what was shown: the page carries the digest of what it bound, and signing anything else is
-refused as stale. Signing repeats the password; tokens never sign.
+refused as stale. Who signs shows once more who they are; tokens never sign.
 """
 
 import hmac
@@ -13,11 +13,11 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from governance.checks import CHECKS, current_document, current_evidence
-from governance.gate import Barred, Case, Clause
+from governance.checks import CHECKS, current_document, current_evidence, not_there
+from governance.gate import APPROVE, Barred, Case, Clause
 from governance.models import SignOff, Withdrawal
 from governance.queries import Rules, case_for, rules_for
-from governance.sentences import meaning
+from governance.sentences import cannot_approve, meaning
 from governance.statement import (
     Shown,
     Word,
@@ -27,7 +27,7 @@ from governance.statement import (
     sign_off_statement,
     statement_bytes,
 )
-from portal import content, ledger, rights, signing
+from portal import content, ledger, reauthentication, rights, signing
 from portal.canonical import digest
 from portal.errors import Forbidden, Invalid, Refused, Stale
 from portal.event_kinds import EventKind
@@ -39,7 +39,10 @@ ENVELOPE_TYPE = "application/vnd.dsse.envelope.v1+json"
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What somebody is about to sign: the bound fields, and `bound`, their digest, which the page carries back."""
+    """What somebody is about to sign: the bound fields, and `bound`, their digest, which the page carries back.
+
+    `incomplete` says what is not there to read yet, so that nobody can approve; it is empty when all is there.
+    """
 
     case: Case
     clause: Clause
@@ -48,6 +51,7 @@ class Draft:
     covered: dict[str, str]
     evidence: tuple[Shown, ...]
     documents: tuple[Shown, ...]
+    incomplete: str
     bound: str
 
 
@@ -76,6 +80,7 @@ def draft(*, by: Person, bundle: Bundle, lane: Lane, requirement: str) -> Draft:
         covered=scope,
         evidence=evidence,
         documents=documents,
+        incomplete=cannot_approve(not_there(case)),
         bound=digest(
             {
                 "project": case.project,
@@ -111,7 +116,7 @@ def why_barred(person: Person, barred: Sequence[Barred]) -> str:
 def sign(
     *,
     by: Person,
-    password: str,
+    proof: reauthentication.Proof,
     bundle: Bundle,
     lane: Lane,
     requirement: str,
@@ -124,7 +129,8 @@ def sign(
     """Sign one requirement of this bundle in this lane.
 
     Raises Absent/Forbidden for the role, a wrong password or somebody barred (which the ledger keeps), Stale when
-    what was shown (`bound`) is not what would be signed now or was signed like this already, Invalid naming the field.
+    what was shown (`bound`) is not what would be signed now or was signed like this already, Invalid naming the field,
+    Refused for an approval while evidence or documents that the policy asks for are not there to be read.
     """
     shown = draft(by=by, bundle=bundle, lane=lane, requirement=requirement)
     if decision not in SignOff.Decision.values:
@@ -142,7 +148,10 @@ def sign(
             code="statement_stale",
             field="bound",
         )
-    signing.reauthenticate(by, password)
+    # Before who signs is proved: nothing typed after it would be kept.
+    if decision == APPROVE and shown.incomplete:
+        raise Refused(shown.incomplete, code="page_incomplete", field="decision")
+    proved_by = reauthentication.prove(by, proof)
     now = timezone.now()
     comment = comment.strip()
     said = meaning(
@@ -172,11 +181,18 @@ def sign(
         zone=by.zone,
         comment=ledger.commitment(salt, comment) if comment else None,
     )
-    return _keep(by, bundle, lane, shown, word, comment, salt if comment else "")
+    return _keep(by, bundle, lane, shown, word, comment, salt if comment else "", proved_by)
 
 
 def _keep(
-    by: Person, bundle: Bundle, lane: Lane, shown: Draft, word: Word, comment: str, salt: str
+    by: Person,
+    bundle: Bundle,
+    lane: Lane,
+    shown: Draft,
+    word: Word,
+    comment: str,
+    salt: str,
+    proved_by: str,
 ) -> SignOff:
     payload = statement_bytes(sign_off_statement(word))
     envelope = envelope_bytes(seal(payload, lambda data: (signing.key_id(), signing.sign(data))))
@@ -222,6 +238,7 @@ def _keep(
             statement=statement.digest,
             envelope=sealed.digest,
             key_id=signoff.key_id,
+            proved_by=proved_by,
             name=by.name,
             comment=comment,
         )
@@ -261,6 +278,11 @@ def withdraw(*, by: Person, signoff: SignOff, why: str) -> Withdrawal:
             _("Only %(name)s can withdraw this signature.") % {"name": signoff.person.name},
             code="not_your_signature",
         )
+    if by.scope is not None:
+        raise Forbidden(
+            _("A token neither signs nor takes a signature back. Sign in and withdraw it there."),
+            code="token_never_signs",
+        )
     if not why.strip():
         raise Invalid(_("Say why you withdraw your signature."), code="why_missing", field="why")
     with ledger.business():
@@ -285,7 +307,10 @@ def withdraw(*, by: Person, signoff: SignOff, why: str) -> Withdrawal:
 
 
 def _shown(case: Case) -> tuple[tuple[Shown, ...], tuple[Shown, ...]]:
-    """The evidence and documents the policy asks for that are on the page, each with what the gate finds of it."""
+    """The evidence and documents the policy asks for that are on the page, each with what the gate finds of it.
+
+    In the order of the statement, so that the row lists what the signed bytes list.
+    """
     evidence: dict[str, Shown] = {}
     documents: dict[str, Shown] = {}
     for clause in case.requirements:
@@ -300,7 +325,11 @@ def _shown(case: Case) -> tuple[tuple[Shown, ...], tuple[Shown, ...]]:
                 documents[text.digest] = Shown(
                     text.kind, text.digest, CHECKS[clause.kind](case, clause).state
                 )
-    return tuple(evidence.values()), tuple(documents.values())
+    return _in_order(evidence), _in_order(documents)
+
+
+def _in_order(shown: dict[str, Shown]) -> tuple[Shown, ...]:
+    return tuple(sorted(shown.values(), key=lambda piece: (piece.kind, piece.digest)))
 
 
 def _refuse(by: Person, lane: Lane, subject: str, code: str, sentence: str) -> None:

@@ -23,8 +23,7 @@ from portal.canonical import canonical, digest
 from portal.errors import Refused
 from portal.event_kinds import EventKind
 from portal.ledger import Entry
-from portal.models import Checkpoint, Content, Disclosure, Event
-from portal.models.grant import Right
+from portal.models import Checkpoint, Content, Disclosure, Event, Right
 
 K = EventKind
 PACK_TYPE = "urn:countersign:pack:v1"

@@ -199,9 +199,12 @@ class Course(Chain):
             yield scenarios(_("Smoke test"), [smoke])
 
     def refusal(self, entry: Entry) -> Refusal:
-        did = {"sign": _("sign"), "promote": _("start the promotion")}.get(
-            entry.facts["action"], words.topic(entry.facts["action"])
-        )
+        known = {
+            "sign": _("sign"),
+            "promote": _("start the promotion"),
+            "request": _("ask for the bundle to go to a stage"),
+        }
+        did = known.get(entry.facts["action"], words.topic(entry.facts["action"]))
         return Refusal(
             when=words.instant(entry.at),
             name=self.name(entry.actor_id),

@@ -157,6 +157,42 @@ def step(name: str) -> str:
     return _(_STEPS.get(name, "")) if name in _STEPS else capital(topic(name))
 
 
+def source(facts: Mapping[str, Any]) -> str:
+    """Where evidence was read, as a sentence where it is known what its facts are, else field by field."""
+    for names, say in _SOURCES:
+        if names <= facts.keys():
+            return say(facts)
+    return "; ".join(f"{topic(key)} {_value(value)}" for key, value in sorted(facts.items())) or NOT_SAID
+
+
+def _dataset(facts: Mapping[str, Any]) -> str:
+    said = _("Dataset %(dataset)s on the node %(node)s") % facts
+    if facts.get("built_at"):
+        said += ", " + _("built on %(when)s") % {"when": instant(moment(facts["built_at"]))}
+    return said + ". " + _("Outcome %(outcome)s; favourable is %(favourable)s.") % facts
+
+
+def _model(facts: Mapping[str, Any]) -> str:
+    version = str(facts["version"])
+    said = _("Model %(model)s, version %(version)s") % {"model": facts["model"], "version": version}
+    if version.isdecimal() and len(version) == 13:  # DSS calls a version by when it was made
+        said += ", " + _("made on %(when)s") % {
+            "when": instant(datetime.fromtimestamp(int(version) / 1000, UTC))
+        }
+    return f"{said}."
+
+
+def _promoted(facts: Mapping[str, Any]) -> str:
+    return _("Scenarios that promotion %(promotion)s ran on the node %(node)s.") % facts
+
+
+_SOURCES = (
+    (frozenset({"dataset", "node", "outcome", "favourable"}), _dataset),
+    (frozenset({"model", "version"}), _model),
+    (frozenset({"promotion", "node"}), _promoted),
+)
+
+
 def answer(name: str, output: Mapping[str, Any]) -> str:
     """What the node answered in a step, in words where the step is known, else field by field."""
     say = _ANSWERS.get(name)

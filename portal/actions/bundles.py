@@ -4,7 +4,6 @@ Asking is quick and a person's act; the work is done by `register`, which a task
 repeated at any point: it looks before it exports, and nothing is kept until everything is known.
 """
 
-import tempfile
 from datetime import timedelta
 
 from django.conf import settings
@@ -17,6 +16,7 @@ from portal import content, lease, ledger, rights
 from portal.dss.connect import connect, is_passing
 from portal.dss.errors import DssError
 from portal.dss.manifest import Manifest, ManifestError, manifest_to_json, read_manifest
+from portal.dss.spool import spooled
 from portal.errors import Invalid, Refused
 from portal.event_kinds import EventKind
 from portal.models import Bundle, Lane, Person, Project, Right
@@ -27,6 +27,7 @@ LOST_WORKERS = 12  # claims after which a bundle is given up, whatever became of
 FIRST_PAUSE = 1.0  # seconds; doubled each time
 LONGEST_PAUSE = 60.0
 DAMAGED = ("truncated", "damaged", "not_a_zip")  # what a broken download looks like
+NOTES_LIMIT = 5_000
 MANIFEST_TYPE = "application/vnd.countersign.manifest+json"
 
 
@@ -49,6 +50,13 @@ def ask_bundle(
             code="bundle_id",
             field="bundle_id",
         ) from error
+    if len(notes) > NOTES_LIMIT:
+        raise Invalid(
+            _("Say what is new in at most %(limit)s characters; documents hold longer texts.")
+            % {"limit": NOTES_LIMIT},
+            code="notes_long",
+            field="notes",
+        )
     origin = Bundle.Origin.PICKED if pick else Bundle.Origin.EXPORTED
     with ledger.business():
         failed = Bundle.objects.filter(
@@ -115,8 +123,10 @@ def register(*, by: Person, bundle_pk: int) -> None:
         return
     try:
         with lease.renewed(asked, until) as held:
-            manifest = _fetch(bundle)
+            manifest = _fetch(bundle, held)
         _keep(by, bundle, manifest)
+    except lease.Lost:  # somebody else does it
+        return
     except (DssError, ManifestError) as error:
         passing = is_passing(error) if isinstance(error, DssError) else error.code in DAMAGED
         if passing and bundle.attempts < ATTEMPTS:
@@ -130,10 +140,10 @@ def register(*, by: Person, bundle_pk: int) -> None:
         _fail(by, bundle, error.code, str(error.sentence))
 
 
-def _fetch(bundle: Bundle) -> Manifest:
+def _fetch(bundle: Bundle, held: lease.Lease) -> Manifest:
     """Export or find the bundle, download it and read it."""
     key = bundle.project.key
-    with connect(bundle.project.node) as dss:
+    with connect(bundle.project.node, still=held.check) as dss:
         there = {info.bundle_id: info for info in dss.list_bundles(key)}
         if bundle.origin == Bundle.Origin.EXPORTED:
             found = there.get(bundle.bundle_id)
@@ -160,11 +170,7 @@ def _fetch(bundle: Bundle) -> Manifest:
                 code="bundle_unknown",
                 field="bundle_id",
             )
-        with tempfile.TemporaryFile() as spool:
-            with dss.open_bundle(key, bundle.bundle_id) as chunks:
-                for chunk in chunks:
-                    spool.write(chunk)
-            spool.seek(0)
+        with spooled(dss.open_bundle(key, bundle.bundle_id)) as spool:
             return read_manifest(spool)
 
 
@@ -189,6 +195,8 @@ def _keep(by: Person, bundle: Bundle, manifest: Manifest) -> None:
         author = (
             Person.objects.filter(login=in_dss.lower(), kind=Person.Kind.PERSON).first() or bundle.asked_by
         )
+    # Whoever wrote the archive chose this text; the column is as wide as a login may be.
+    in_dss = " ".join(in_dss.split())[: Bundle.AUTHOR_LIMIT]
     with ledger.business():
         kept = content.put_json(manifest_to_json(manifest), MANIFEST_TYPE)
         done = Bundle.objects.filter(pk=bundle.pk, status=Bundle.Status.ASKED).update(

@@ -58,8 +58,12 @@ def ask(
     why: str,
     project: Project | None = None,
     portfolio: Portfolio | None = None,
+    reviewed: bool = False,
 ) -> Change:
     """Propose a change; applied at once where nobody else is asked for, otherwise it waits.
+
+    `reviewed` says that it comes from a repository in which somebody else reviewed it: where
+    settings.REPOSITORY_REVIEWED names that the second pair of eyes, nobody else is asked for (a tier excepted).
 
     It is rehearsed first, so that what could not be applied is refused now. Raises Absent/Forbidden for who may make
     such a change, Invalid naming what is wrong with it.
@@ -72,7 +76,8 @@ def ask(
         raise Invalid(
             _("Say why in at most %(limit)s characters.") % {"limit": WHY_LIMIT}, code="why_long", field="why"
         )
-    alone = kind != Change.Kind.TIER and (not settings.SECOND_ADMIN or knows.only_takes(wish))
+    seen_by_two = reviewed and settings.REPOSITORY_REVIEWED
+    alone = kind != Change.Kind.TIER and (not settings.SECOND_ADMIN or seen_by_two or knows.only_takes(wish))
     with ledger.business():
         change = Change.objects.create(
             kind=kind,

@@ -6,11 +6,14 @@ An edit is a list of operations, JSON values so that it can wait for a second ad
      "project": "<key>" | "portfolio": "<slug>" | neither for the estate, "stage": "", "until": "<ISO 8601>" | null,
      "why": "..."}
     {"op": "revoke", "grant": 7, "why": "..."}
+    {"op": "put" | "take_out", "project": "<key>", "portfolio": "<slug>", "why": "..."}
 
 Giving a right that is held there already replaces it: the old grant is revoked, so `until` and `why` can be edited.
+Putting a project into a portfolio hands the portfolio's rights down to it, so it is a change of rights as well.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypedDict, TypeVar
 from uuid import UUID
@@ -19,12 +22,13 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from portal import ledger
-from portal.actions import changes, grants
+from portal import ledger, rights
+from portal.actions import changes, grants, portfolios
 from portal.errors import Invalid
 from portal.models import Change, Grant, Person, Portfolio, Project, Right, Team
 
 AT_MOST = 2_000
+MEMBERSHIP = ("put", "take_out")
 
 
 class Op(TypedDict, total=False):
@@ -80,6 +84,66 @@ def take(*, grant: Grant, why: str) -> Op:
     return Op(op="revoke", grant=grant.pk, why=why.strip())
 
 
+def put(*, portfolio: Portfolio, project: Project, why: str) -> Op:
+    """The operation that puts a project into a portfolio."""
+    return Op(op="put", portfolio=portfolio.slug, project=project.key, why=why.strip())
+
+
+def take_out(*, portfolio: Portfolio, project: Project, why: str) -> Op:
+    """The operation that takes a project out of a portfolio."""
+    return Op(op="take_out", portfolio=portfolio.slug, project=project.key, why=why.strip())
+
+
+def give_right(
+    *,
+    by: Person,
+    right: Right,
+    why: str,
+    person: Person | None = None,
+    team: Team | None = None,
+    role: str = "",
+    project: Project | None = None,
+    portfolio: Portfolio | None = None,
+    stage: str = "",
+    until: datetime | None = None,
+) -> Change:
+    """Give one right, or another end to one that is held. Raises as `edit`, and Invalid where it is held just so."""
+    grants.check_grantor(by, project, portfolio)
+    if (person is None) == (team is None):
+        raise Invalid(_("Name a person or a team, one of them."), code="grant_holder", field="holder")
+    standing = Grant.objects.in_force(timezone.now()).filter(
+        person=person, team=team, right=right, role=role, project=project, portfolio=portfolio, stage=stage
+    )
+    if standing.filter(until=until).exists():
+        raise Invalid(
+            _("%(holder)s holds this right there already; revoke it, or choose another end for it.")
+            % {"holder": person or team},
+            code="grant_duplicate",
+            field="holder",
+        )
+    op = give(
+        right=right,
+        why=why,
+        person=person,
+        team=team,
+        role=role,
+        project=project,
+        portfolio=portfolio,
+        stage=stage,
+        until=until,
+    )
+    return edit(by=by, ops=[op], why=why, project=project, portfolio=portfolio)
+
+
+def take_right(*, by: Person, grant: Grant, why: str) -> Change:
+    """Revoke one grant. Raises as `edit`, and Invalid where it was revoked already."""
+    grants.check_grantor(by, grant.project, grant.portfolio)
+    if grant.revoked_at is not None:
+        raise Invalid(_("This right was revoked already."), code="revoked_already", field="grant")
+    op = take(grant=grant, why=why)
+    return edit(by=by, ops=[op], why=why, project=grant.project, portfolio=grant.portfolio)
+
+
 def edit(
     *,
     by: Person,
@@ -87,8 +151,11 @@ def edit(
     why: str,
     project: Project | None = None,
     portfolio: Portfolio | None = None,
+    reviewed: bool = False,
 ) -> Change:
     """Propose these operations as one change; `project` or `portfolio` say whose administrators find it.
+
+    `reviewed`: they come from a file whose repository somebody else reviews (see `changes.ask`).
 
     Raises Invalid naming the field and, in `params["at"]`, the position of the operation; Absent/Forbidden for who may
     grant there.
@@ -97,6 +164,7 @@ def edit(
         raise Invalid(
             _("Nothing would change. Choose what to give or to revoke."), code="edit_empty", field="why"
         )
+    _check_once(ops)
     if len(ops) > AT_MOST:
         raise Invalid(
             _("These are %(count)s changes; make at most %(most)s at once.")
@@ -111,24 +179,88 @@ def edit(
         why=why,
         project=project,
         portfolio=portfolio,
+        reviewed=reviewed,
     )
+
+
+def rehearse(*, by: Person, ops: Sequence[Op], look: "Callable[[], _Found]") -> "_Found":
+    """What `look` finds once these operations are applied; all of it is undone before this returns.
+
+    Raises as `edit`.
+    """
+    _check_once(ops)
+    wish = {"ops": list(ops)}
+    RIGHTS.check(by=by, wish=wish)
+    found: list[_Found] = []
+    try:
+        with ledger.business():
+            RIGHTS.apply(by=by, asked_by=by, wish=wish, change=Change(pk=0))
+            found.append(look())
+            raise _Rehearsed
+    except _Rehearsed:
+        return found[0]
+
+
+class _Rehearsed(Exception):
+    """Everything went well; undo it."""
+
+
+def _check_once(ops: Sequence[Op]) -> None:
+    """Raise Invalid where two operations are about the same right of the same holder at the same place."""
+    seen: dict[tuple[Any, ...], int] = {}
+    for at, op in enumerate(ops):
+        if op["op"] == "revoke":
+            key: tuple[Any, ...] = ("revoke", op.get("grant"))
+        elif op["op"] in MEMBERSHIP:
+            key = ("member", op.get("project"), op.get("portfolio"))
+        else:
+            names = ("person", "team", "right", "role", "project", "portfolio", "stage")
+            key = ("give", *(str(op.get(name) or "") for name in names))
+        if key in seen:
+            raise Invalid(
+                _("This is the same as number %(first)s of these changes; name it once.")
+                % {"first": seen[key] + 1},
+                code="edit_twice",
+                field="holder",
+                at=at,
+            )
+        seen[key] = at
 
 
 class _Rights:
     """What changes of rights mean, for portal.actions.changes."""
 
     def check(self, *, by: Person, wish: Any) -> None:
-        """Whoever may grant everywhere this touches."""
-        for project, portfolio in _Known(wish["ops"]).places():
+        """Whoever may grant everywhere this touches; what a portfolio holds is for the estate's administrators."""
+        if any(op["op"] in MEMBERSHIP for op in wish["ops"]):
+            rights.check_estate(by, Right.MANAGE)
+        known = _Known(wish["ops"])
+        try:
+            places = known.places()
+            known.named_grants()
+        except Invalid as refusal:
+            if Right.MANAGE.value in rights.on_estate(by):
+                raise
+            # What is not there and what they may not know of are answered alike.
+            raise rights.absent() from refusal
+        for project, portfolio in places:
             grants.check_grantor(by, project, portfolio)
 
     def basis(self, wish: Any) -> Any:
-        """The grants in force that these operations would replace or revoke, by their ids, an entry an operation."""
+        """An entry an operation: the ids of the grants in force that it would replace, revoke or hand down.
+
+        Of a project that is put into a portfolio or taken out also whether it is in there.
+        """
         known = _Known(wish["ops"])
-        return [[grant.pk for grant in known.standing(op)] for op in wish["ops"]]
+        return [known.basis(op) for op in wish["ops"]]
 
     def only_takes(self, wish: Any) -> bool:
-        return all(op["op"] == "revoke" for op in wish["ops"])
+        """Whether nobody is given anything: a portfolio that carries no grant hands nothing down."""
+        known = _Known(wish["ops"])
+        return all(
+            op["op"] in ("revoke", "take_out") or (op["op"] == "put" and not known.carried(op))
+            for op in wish["ops"]
+        )
 
     def facts(self, wish: Any) -> list[str]:
         """A line an operation; holders by their ids, as the ledger keeps people."""
@@ -147,6 +279,11 @@ class _Rights:
                     raise
 
     def _apply(self, by: Person, asked_by: Person, op: Op, known: "_Known", change: Change) -> None:
+        if op["op"] in MEMBERSHIP:
+            portfolio, project = known.membership(op)
+            move = portfolios.put_project if op["op"] == "put" else portfolios.take_project
+            move(by=by, portfolio=portfolio, project=project, change=change.pk)
+            return
         standing = known.standing(op)
         if op["op"] == "revoke" and not standing:
             raise Invalid(
@@ -155,7 +292,7 @@ class _Rights:
                 field="grant",
             )
         for grant in standing:
-            grants.revoke(by=by, grant=grant, why=op["why"], change=change.pk)
+            grants.revoke(by=by, grant=grant, why=op["why"], change=change)
             known.went(grant)
         if op["op"] == "revoke":
             return
@@ -170,12 +307,38 @@ class _Rights:
             portfolio=known.portfolio(op),
             stage=op.get("stage", ""),
             until=_until(op),
-            change=change.pk,
+            change=change,
             given_by=asked_by,
         )
 
 
 RIGHTS: changes.Kind = _Rights()
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """What operations are about, by primary keys; `estate`: some are about all of it."""
+
+    people: frozenset[UUID]
+    teams: frozenset[int]
+    projects: frozenset[int]
+    portfolios: frozenset[int]
+    estate: bool
+
+
+def home(ops: Sequence[Op]) -> dict[str, Any]:
+    """Whose administrators find a change of these: those of the one place it is about, else the estate's."""
+    about = known(ops)
+    if len(about.projects) == 1 and not about.portfolios and not about.estate:
+        return {"project": Project.objects.get(pk=next(iter(about.projects)))}
+    if len(about.portfolios) == 1 and not about.projects and not about.estate:
+        return {"portfolio": Portfolio.objects.get(pk=next(iter(about.portfolios)))}
+    return {}
+
+
+def known(ops: Sequence[Op]) -> Touched:
+    """Whom and what these operations are about; raises Invalid for what nobody knows."""
+    return _Known(ops).touched()
 
 
 class _Known:
@@ -190,7 +353,14 @@ class _Known:
         portfolios = Portfolio.objects.filter(slug__in=_named(ops, "portfolio"))
         self._portfolios = {one.slug: one for one in portfolios}
         live = Grant.objects.in_force(timezone.now()).select_related("person", "team", "project", "portfolio")
-        self._grants = {one.pk: one for one in live.filter(pk__in=_named(ops, "grant"))}
+        every = Grant.objects.select_related("person", "team", "project", "portfolio")
+        self._named = {one.pk: one for one in every.filter(pk__in=_named(ops, "grant"))}
+        now = timezone.now()
+        self._grants = {
+            pk: one
+            for pk, one in self._named.items()
+            if one.revoked_at is None and (one.until is None or one.until > now)
+        }
         held = live.filter(
             Q(person__in=list(self._people.values())) | Q(team__in=list(self._teams.values())),
             Q(project__in=list(self._projects.values()))
@@ -199,6 +369,41 @@ class _Known:
         )
         self._held = {_cell(grant): grant for grant in held}
         self._gone: set[int] = set()
+        moved = {op["portfolio"] for op in ops if op["op"] in MEMBERSHIP and op.get("portfolio")}
+        self._members: set[tuple[str, str]] = set()
+        self._carried: dict[str, list[int]] = {}
+        if moved:
+            self._members = set(
+                Portfolio.projects.through.objects.filter(
+                    portfolio__slug__in=moved, project__key__in=list(self._projects)
+                ).values_list("portfolio__slug", "project__key")
+            )
+            for slug, pk in (
+                live.filter(portfolio__slug__in=moved).order_by("pk").values_list("portfolio__slug", "pk")
+            ):
+                self._carried.setdefault(slug, []).append(pk)
+
+    def membership(self, op: Op) -> tuple[Portfolio, Project]:
+        """The portfolio and the project that an operation of membership names."""
+        portfolio, project = self.portfolio(op), self.project(op)
+        if portfolio is None or project is None:
+            raise Invalid(
+                _("Name the portfolio and the project."),
+                code="membership_incomplete",
+                field="project" if project is None else "portfolio",
+            )
+        return portfolio, project
+
+    def carried(self, op: Op) -> list[int]:
+        """The grants in force on the portfolio of an operation of membership."""
+        return self._carried.get(op.get("portfolio", ""), [])
+
+    def basis(self, op: Op) -> list[Any]:
+        """See `_Rights.basis`."""
+        if op["op"] in MEMBERSHIP:
+            inside = (op.get("portfolio", ""), op.get("project", "")) in self._members
+            return [inside, *self.carried(op)]
+        return [grant.pk for grant in self.standing(op)]
 
     def person(self, op: Op) -> Person | None:
         """The person an operation names; raises Invalid for somebody unknown, as the next three do."""
@@ -219,8 +424,11 @@ class _Known:
         """Everywhere these operations reach, each once; (None, None) is the estate."""
         found: dict[tuple[int | None, int | None], tuple[Project | None, Portfolio | None]] = {}
         for op in self._ops:
+            if op["op"] in MEMBERSHIP:
+                self.membership(op)
+                continue  # for the estate's administrators, which is asked apart
             if op["op"] == "revoke":
-                grant = self._grants.get(op["grant"])
+                grant = self._named.get(op["grant"])
                 if grant is None:
                     continue  # applying it says so; there is nothing to be allowed
                 place = (grant.project, grant.portfolio)
@@ -250,14 +458,65 @@ class _Known:
             )
         return [grant] if grant is not None and grant.pk not in self._gone else []
 
+    def named_grants(self) -> None:
+        """Raise Invalid where an operation revokes what never was a grant."""
+        for at, op in enumerate(self._ops):
+            if op["op"] == "revoke" and op.get("grant") not in self._named:
+                raise Invalid(
+                    _("There is no grant %(grant)s.") % {"grant": op.get("grant")},
+                    code="grant_unknown",
+                    field="grant",
+                    at=at,
+                )
+
+    def touched(self) -> Touched:
+        """See `known`; of a membership the holders are those of the portfolio's grants."""
+        places: set[tuple[int | None, int | None]] = set()
+        handed = {op["portfolio"] for op in self._ops if op["op"] in MEMBERSHIP}
+        carried = [pk for slug in handed for pk in self._carried.get(slug, ())]
+        handing = Grant.objects.filter(pk__in=carried)
+        people = set(handing.filter(person__isnull=False).values_list("person_id", flat=True))
+        teams = set(handing.filter(team__isnull=False).values_list("team_id", flat=True))
+        for op in self._ops:
+            if op["op"] in MEMBERSHIP:
+                places.add((self.membership(op)[1].pk, None))
+                continue
+            if op["op"] == "revoke":
+                grant = self._named.get(op["grant"])
+                if grant is None:
+                    continue
+                person, team, place = grant.person, grant.team, (grant.project_id, grant.portfolio_id)
+            else:
+                person, team = self.person(op), self.team(op)
+                project, portfolio = self.project(op), self.portfolio(op)
+                place = (project.pk if project else None, portfolio.pk if portfolio else None)
+            people |= {person.pk} if person else set()
+            teams |= {team.pk} if team else set()
+            places.add(place)
+        return Touched(
+            people=frozenset(people),
+            teams=frozenset(teams),
+            projects=frozenset(project for project, _portfolio in places if project is not None),
+            portfolios=frozenset(portfolio for _project, portfolio in places if portfolio is not None),
+            estate=(None, None) in places,
+        )
+
     def went(self, grant: Grant) -> None:
         """This grant was revoked by an operation before."""
         self._gone.add(grant.pk)
 
     def line(self, op: Op) -> str:
         """What an operation does, people by their ids: for the ledger."""
+        if op["op"] in MEMBERSHIP:
+            verb, into = ("put", "into") if op["op"] == "put" else ("take", "out of")
+            return f"{verb} {op.get('project')} {into} portfolio {op.get('portfolio')}"
         if op["op"] == "revoke":
-            return f"revoke grant {op['grant']}"
+            grant = self._named.get(op["grant"])
+            if grant is None:
+                return f"revoke grant {op['grant']}"
+            who = f"team {grant.team.slug}" if grant.team else f"person {grant.person_id}"
+            role = f" for {grant.role}" if grant.role else ""
+            return f"revoke grant {grant.pk}: {who}, {grant.right}{role} on {grants.where(grant)}"
         role = f" for {op['role']}" if op.get("role") else ""
         place = op.get("project") or (
             f"portfolio {op['portfolio']}" if op.get("portfolio") else grants.ESTATE

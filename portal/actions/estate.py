@@ -45,7 +45,7 @@ def add_node(
         slug=slug, name=name, kind=kind, url=url.rstrip("/"), key_name=key_name, verify_tls=verify_tls
     )
     with ledger.business():
-        _keep(node)
+        keep(node)
         ledger.record(
             EventKind.NODE_ADDED,
             by=by,
@@ -67,7 +67,7 @@ def add_pipeline(
         raise Invalid(_("A pipeline needs at least one stage."), code="stages_missing", field="stages")
     with ledger.business():
         pipeline = Pipeline(slug=slug, name=name, team=team)
-        _keep(pipeline)
+        keep(pipeline)
         for position, new in enumerate(stages):
             if not new.places:
                 raise Invalid(
@@ -76,9 +76,9 @@ def add_pipeline(
                     field="places",
                 )
             stage = Stage(pipeline=pipeline, slug=new.slug, name=new.name, position=position)
-            _keep(stage)
+            keep(stage)
             for where in new.places:
-                _check_nodes(where)
+                check_places(where)
                 place = Place(
                     stage=stage,
                     slug=where.slug,
@@ -86,7 +86,7 @@ def add_pipeline(
                     infra_id=where.infra_id,
                     automation=where.automation,
                 )
-                _keep(place)
+                keep(place)
         ledger.record(
             EventKind.PIPELINE_ADDED,
             by=by,
@@ -128,7 +128,8 @@ def check_url(url: str) -> None:
         )
 
 
-def _check_nodes(where: NewPlace) -> None:
+def check_places(where: NewPlace) -> None:
+    """Raise Invalid unless the place's nodes are of the kinds it needs."""
     if where.deployer.kind not in (Node.Kind.DEPLOYER, Node.Kind.DESIGN):
         raise Invalid(
             _("“%(node)s” is no Deployer. Name the node that answers for the Deployer.")
@@ -145,8 +146,8 @@ def _check_nodes(where: NewPlace) -> None:
         )
 
 
-def _keep(row: Node | Pipeline | Stage | Place) -> None:
-    """Check and save. What of a stage or place is wrong is named as the pipeline's field."""
+def keep(row: Node | Pipeline | Stage | Place) -> None:
+    """Check and save, raising Invalid. What of a stage or place is wrong is named as the pipeline's field."""
     whole = {Stage: "stages", Place: "places"}.get(type(row), "")
     try:
         # Django's idea of an address wants a dot in every host; check_url() has looked at it.

@@ -12,7 +12,7 @@ from portal import ledger, rights
 from portal.errors import Forbidden, Invalid, Refused
 from portal.event_kinds import EventKind
 from portal.holders import grantors
-from portal.models import Grant, Lane, Person, Portfolio, Project, Right, Stage, Team
+from portal.models import Change, Grant, Lane, Person, Portfolio, Project, Right, Stage, Team
 from portal.models.grant import IN_USE
 from portal.projecting import project_grants
 
@@ -35,16 +35,90 @@ def grant(
     portfolio: Portfolio | None = None,
     stage: str = "",
     until: datetime | None = None,
-    change: int | None = None,
+    change: Change | None = None,
     given_by: Person | None = None,
 ) -> Grant:
     """Give a right to a person or team on a project or a portfolio, or on the whole estate when both are None.
 
-    `change` is the number of the change it is part of, `given_by` who proposed that (default: `by`, who applies it).
+    `change` is what it is part of, `given_by` who proposed that (default: `by`, who applies it).
 
     Raises Invalid naming the field, Absent/Forbidden for who may grant.
     """
     check_grantor(by, project, portfolio)
+    check_gift(
+        right=right,
+        why=why,
+        person=person,
+        team=team,
+        role=role,
+        project=project,
+        portfolio=portfolio,
+        stage=stage,
+        until=until,
+    )
+    with ledger.business():
+        _lock(portfolio)
+        # One that ran out still stands in the way of the unique constraint; it is closed by the system first.
+        same = Grant.objects.filter(
+            person=person,
+            team=team,
+            right=right,
+            role=role,
+            project=project,
+            portfolio=portfolio,
+            stage=stage,
+        )
+        for ended in _closed(same.filter(until__lte=timezone.now())):
+            _record_end(ended, "ran out")
+        try:
+            with transaction.atomic():
+                given = Grant.objects.create(
+                    person=person,
+                    team=team,
+                    right=right,
+                    role=role,
+                    project=project,
+                    portfolio=portfolio,
+                    stage=stage,
+                    until=until,
+                    why=why.strip(),
+                    given_by=given_by or by,
+                    change=change,
+                )
+        except IntegrityError as error:
+            raise Invalid(
+                _("%(holder)s holds this right there already; revoke it first to change it.")
+                % {"holder": person or team},
+                code="grant_duplicate",
+                field="holder",
+            ) from error
+        project_grants(_projects(project, portfolio), stage=stage)
+        ledger.record(
+            EventKind.GRANT_GIVEN,
+            by=by,
+            project=project.key if project else "",
+            subject=f"grant:{given.pk}",
+            until=until.isoformat() if until else None,
+            why=given.why,
+            change=change and change.pk,
+            **_facts(given),
+        )
+        return given
+
+
+def check_gift(
+    *,
+    right: Right,
+    why: str,
+    person: Person | None,
+    team: Team | None,
+    role: str,
+    project: Project | None,
+    portfolio: Portfolio | None,
+    stage: str,
+    until: datetime | None,
+) -> None:
+    """Raise Invalid naming the field where such a right can be given to nobody, or not to them, whoever gives it."""
     if project is not None and portfolio is not None:
         raise Invalid(_("Name a project or a portfolio, one of them."), code="grant_place", field="portfolio")
     if (person is None) == (team is None):
@@ -79,53 +153,6 @@ def grant(
             field="until",
         )
     _check_why(why)
-    with ledger.business():
-        _lock(portfolio)
-        # One that ran out still stands in the way of the unique constraint; it is closed by the system first.
-        Grant.objects.filter(
-            person=person,
-            team=team,
-            right=right,
-            role=role,
-            project=project,
-            portfolio=portfolio,
-            stage=stage,
-            revoked_at__isnull=True,
-            until__lte=timezone.now(),
-        ).update(revoked_at=timezone.now(), revoked_by=Person.objects.system())
-        try:
-            with transaction.atomic():
-                given = Grant.objects.create(
-                    person=person,
-                    team=team,
-                    right=right,
-                    role=role,
-                    project=project,
-                    portfolio=portfolio,
-                    stage=stage,
-                    until=until,
-                    why=why.strip(),
-                    given_by=given_by or by,
-                )
-        except IntegrityError as error:
-            raise Invalid(
-                _("%(holder)s holds this right there already; revoke it first to change it.")
-                % {"holder": person or team},
-                code="grant_duplicate",
-                field="holder",
-            ) from error
-        project_grants(_projects(project, portfolio), stage=stage)
-        ledger.record(
-            EventKind.GRANT_GIVEN,
-            by=by,
-            project=project.key if project else "",
-            subject=f"grant:{given.pk}",
-            until=until.isoformat() if until else None,
-            why=given.why,
-            change=change,
-            **_facts(given),
-        )
-        return given
 
 
 def first_grant(*, by: Person, person: Person) -> Grant:
@@ -146,10 +173,14 @@ def first_grant(*, by: Person, person: Person) -> Grant:
         if found is not None:
             return found
         # One that ends, or ended, gives way to the one for good.
-        there.update(revoked_at=timezone.now(), revoked_by=by)
+        now = timezone.now()
+        replaced = _closed(there)
         given = Grant.objects.create(
             person=person, right=Right.MANAGE, why="made on the command line", given_by=by
         )
+        for one in replaced:
+            ran_out = one.until is not None and one.until <= now
+            _record_end(one, "ran out" if ran_out else f"replaced by grant {given.pk}")
         ledger.record(
             EventKind.GRANT_GIVEN,
             by=by,
@@ -163,7 +194,7 @@ def first_grant(*, by: Person, person: Person) -> Grant:
         return given
 
 
-def revoke(*, by: Person, grant: Grant, why: str, change: int | None = None) -> None:
+def revoke(*, by: Person, grant: Grant, why: str, change: Change | None = None) -> None:
     """Take a right back; it is gone at once, also for what is already under way."""
     check_grantor(by, grant.project, grant.portfolio)
     _check_why(why)
@@ -181,7 +212,7 @@ def revoke(*, by: Person, grant: Grant, why: str, change: int | None = None) -> 
             project=grant.project.key if grant.project else "",
             subject=f"grant:{grant.pk}",
             why=why.strip(),
-            change=change,
+            change=change and change.pk,
             **_facts(grant),
         )
 
@@ -306,6 +337,28 @@ def where(given: Grant) -> str:
     else:
         place = f"portfolio {given.portfolio.slug}" if given.portfolio is not None else ESTATE
     return place + (f" · {given.stage}" if given.stage else "")
+
+
+def _closed(grants: QuerySet[Grant]) -> list[Grant]:
+    """Close these by the system, and give those it closed: locked first, so that two at once do not both say so."""
+    locked = grants.filter(revoked_at__isnull=True).select_for_update(no_key=True, of=("self",))
+    found = list(locked.select_related("person", "team", "project", "portfolio"))
+    Grant.objects.filter(pk__in=[one.pk for one in found]).update(
+        revoked_at=timezone.now(), revoked_by=Person.objects.system()
+    )
+    return found
+
+
+def _record_end(ended: Grant, why: str) -> None:
+    ledger.record(
+        EventKind.GRANT_REVOKED,
+        by=None,
+        project=ended.project.key if ended.project else "",
+        subject=f"grant:{ended.pk}",
+        why=why,
+        change=None,
+        **_facts(ended),
+    )
 
 
 def _facts(given: Grant) -> dict[str, str]:

@@ -2,12 +2,14 @@
 
 import hashlib
 import secrets
+from collections.abc import Collection
 from datetime import timedelta
 
 from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
@@ -15,10 +17,12 @@ from django.utils.translation import gettext as _
 from portal import ledger, rights
 from portal.errors import Forbidden, Invalid
 from portal.event_kinds import EventKind
-from portal.models import Person, Right, Team, Token
-from portal.models.person import spelled
+from portal.models import Person, Project, Right, Team, Token
+from portal.models.grant import CARRIED
+from portal.models.person import Scope, spelled
 
 TOKEN_NAME_LIMIT = 100
+TOKEN_DAYS = 366
 TOKEN_START = "csn_"  # noqa: S105 - a prefix, no secret
 
 
@@ -89,6 +93,14 @@ def _add(
             _("There is one system account only, the portal's own. Add a person or a service account."),
             code="person_kind",
             field="kind",
+        )
+    if kind == Person.Kind.SERVICE and password is not None:
+        raise Invalid(
+            _(
+                "A service account has no password: it gets in with API tokens alone. Leave the password empty."
+            ),
+            code="service_password",
+            field="password",
         )
     if Person.objects.filter(login=spelled(login)).exists():
         raise _taken(login)
@@ -196,14 +208,90 @@ def _member(kind: EventKind, by: Person, team: Team, person: Person) -> None:
     )
 
 
-def signed_in(*, by: Person, method: str = "password") -> None:
-    """Write down that somebody signed in."""
+def make_token(
+    *,
+    by: Person,
+    name: str,
+    days: int = 90,
+    carrying: Collection[str] | None = None,
+    projects: Collection[Project] | None = None,
+    person: Person | None = None,
+) -> tuple[Token, str]:
+    """Make an API token for oneself, or, as an administrator, for a service account (`person`).
+
+    `carrying` are the rights it may use besides seeing (None: every one a token may carry), `projects` those it
+    reaches (None: all of its person's). Returns the row and the token, which is shown once and kept only hashed.
+    Raises Invalid naming the field, also for the name of a token that is in force.
+    """
+    person = person or by
+    _check_maker(by, person)
+    _check_token(name, days)
+    carried = CARRIED if carrying is None else _carried(carrying)
+    name = name.strip()
+    secret = TOKEN_START + secrets.token_urlsafe(32)
+    now = timezone.now()
     with ledger.business():
-        ledger.record(EventKind.SIGNED_IN, by=by, project="", subject=f"person:{by.pk}", method=method)
+        # A page sent twice makes one token: who makes two at once waits here for the first.
+        Person.objects.select_for_update(no_key=True).get(pk=person.pk)
+        same = Token.objects.filter(person=person, name__iexact=name, revoked_at__isnull=True)
+        if same.exclude(expires_at__lte=now).exists():
+            raise Invalid(
+                _("There is a token named “%(name)s” in force. Revoke it first, or choose another name.")
+                % {"name": name},
+                code="token_name_taken",
+                field="name",
+            )
+        token = Token.objects.create(
+            person=person,
+            name=name,
+            prefix=secret[:8],
+            hashed=hashlib.sha256(secret.encode()).hexdigest(),
+            rights=sorted(carried),
+            every_project=projects is None,
+            made_at=now,
+            made_by=by,
+            expires_at=now + timedelta(days=days),
+        )
+        token.projects.set(projects or ())
+        ledger.record(
+            EventKind.TOKEN_MADE,
+            by=by,
+            project="",
+            subject=f"token:{token.pk}",
+            person=str(person.pk),
+            holder=person.name,
+            prefix=token.prefix,
+            name=token.name,
+            rights=token.rights,
+            projects=None if projects is None else sorted(project.key for project in projects),
+            expires_at=token.expires_at.isoformat(),
+        )
+        return token, secret
 
 
-def make_token(*, by: Person, name: str, days: int | None = 90) -> tuple[Token, str]:
-    """Make an API token for oneself. Returns the row and the token, which is shown once and kept only hashed."""
+def _check_maker(by: Person, person: Person) -> None:
+    if by.scope is not None:
+        raise Forbidden(
+            _("A token makes no tokens. Sign in and make one on your account page."),
+            code="token_makes_no_token",
+        )
+    if person.pk != by.pk:
+        rights.check_estate(by, Right.MANAGE)
+        if person.kind != Person.Kind.SERVICE:
+            raise Forbidden(
+                _("%(name)s makes their own tokens, on their account page.") % {"name": person.name},
+                code="token_of_another",
+            )
+    if not person.is_active:
+        raise Invalid(
+            _("%(name)s is disabled, so a token would let nobody in. Enable the account first.")
+            % {"name": person.name},
+            code="person_disabled",
+            field="person",
+        )
+
+
+def _check_token(name: str, days: int) -> None:
     if not name.strip():
         raise Invalid(
             _("Give the token a name that says what it is for."), code="token_unnamed", field="name"
@@ -215,47 +303,70 @@ def make_token(*, by: Person, name: str, days: int | None = 90) -> tuple[Token, 
             code="token_name_long",
             field="name",
         )
-    if days is not None and not 1 <= days <= 366:
-        raise Invalid(_("A token lasts between 1 and 366 days."), code="token_days", field="days")
-    secret = TOKEN_START + secrets.token_urlsafe(32)
-    with ledger.business():
-        token = Token.objects.create(
-            person=by,
-            name=name,
-            prefix=secret[:8],
-            hashed=hashlib.sha256(secret.encode()).hexdigest(),
-            expires_at=None if days is None else timezone.now() + timedelta(days=days),
+    if not 1 <= days <= TOKEN_DAYS:
+        raise Invalid(
+            _("A token lasts between 1 and %(most)s days.") % {"most": TOKEN_DAYS},
+            code="token_days",
+            field="days",
         )
-        ledger.record(
-            EventKind.TOKEN_MADE,
-            by=by,
-            project="",
-            subject=f"token:{token.pk}",
-            prefix=token.prefix,
-            name=name,
-            expires_at=token.expires_at and token.expires_at.isoformat(),
+
+
+def _carried(wanted: Collection[str]) -> set[str]:
+    """These rights as a token carries them; to see is with every token, so it is not kept."""
+    wrong = sorted(set(wanted) - CARRIED - {Right.VIEW.value})
+    if wrong:
+        raise Invalid(
+            _("A token cannot carry “%(right)s”. It may carry: %(known)s; it never signs.")
+            % {"right": wrong[0], "known": ", ".join(sorted(CARRIED))},
+            code="token_rights",
+            field="rights",
         )
-        return token, secret
+    return set(wanted) - {Right.VIEW.value}
 
 
 def revoke_token(*, by: Person, token: Token) -> None:
-    """Revoke one's own token, at once and for good."""
-    if token.person_id != by.pk:
+    """Revoke a token, at once and for good: one's own, or as an administrator anybody's.
+
+    A token revokes itself alone.
+    """
+    if by.scope is not None and by.scope.token != token.pk:
+        raise rights.absent()
+    if token.person_id != by.pk and Right.MANAGE.value not in rights.on_estate(by):
         raise rights.absent()
     with ledger.business():
-        if Token.objects.filter(pk=token.pk, revoked_at__isnull=True).update(revoked_at=timezone.now()):
+        end_tokens(by=by, tokens=Token.objects.filter(pk=token.pk))
+
+
+def end_tokens(*, by: Person, tokens: QuerySet[Token]) -> None:
+    """Revoke those of these tokens that are not, an event each; who may is the caller's to ask."""
+    with ledger.business():
+        for token in tokens.filter(revoked_at__isnull=True).select_for_update():
+            token.revoked_at, token.revoked_by = timezone.now(), by
+            token.save(update_fields=["revoked_at", "revoked_by"])
             ledger.record(
-                EventKind.TOKEN_REVOKED, by=by, project="", subject=f"token:{token.pk}", prefix=token.prefix
+                EventKind.TOKEN_REVOKED,
+                by=by,
+                project="",
+                subject=f"token:{token.pk}",
+                person=str(token.person_id),
+                prefix=token.prefix,
             )
 
 
 def person_of_token(secret: str) -> Person | None:
-    """The active person of a token that is in force, or None. Writes down its last use at most once a minute."""
+    """The active person of a token that is in force, narrowed to the token's scope, or None.
+
+    Writes down its last use, at most once a minute.
+    """
     now = timezone.now()
     hashed = hashlib.sha256(secret.encode()).hexdigest()
     token = Token.objects.select_related("person").filter(hashed=hashed, revoked_at__isnull=True).first()
-    if token is None or (token.expires_at and token.expires_at <= now) or not token.person.is_active:
+    if token is None or token.expires_at <= now or not token.person.is_active:
         return None
     if token.used_at is None or now - token.used_at > timedelta(minutes=1):
         Token.objects.filter(pk=token.pk).update(used_at=now)
-    return token.person
+    person = token.person
+    only = None if token.every_project else frozenset(token.projects.values_list("pk", flat=True))
+    # Whatever the row says: a right that tokens may not carry counts for none.
+    person.scope = Scope(frozenset(token.rights) & CARRIED, only, token.pk)
+    return person

@@ -43,7 +43,7 @@ def add_portfolio(*, by: Person, name: str, slug: str = "") -> Portfolio:
         return portfolio
 
 
-def put_project(*, by: Person, portfolio: Portfolio, project: Project) -> None:
+def put_project(*, by: Person, portfolio: Portfolio, project: Project, change: int | None = None) -> None:
     """Put a project into a portfolio: whoever holds rights on the portfolio holds them on the project at once."""
     rights.check_estate(by, Right.MANAGE)
     with ledger.business():
@@ -63,10 +63,10 @@ def put_project(*, by: Person, portfolio: Portfolio, project: Project) -> None:
             check_pipeline_team(team, this)
         portfolio.projects.add(project)
         project_grants([project])
-        _moved(EventKind.PORTFOLIO_GAINED, by, portfolio, project)
+        _moved(EventKind.PORTFOLIO_GAINED, by, portfolio, project, change)
 
 
-def take_project(*, by: Person, portfolio: Portfolio, project: Project) -> None:
+def take_project(*, by: Person, portfolio: Portfolio, project: Project, change: int | None = None) -> None:
     """Take a project out of a portfolio: rights held through the portfolio end there at once."""
     rights.check_estate(by, Right.MANAGE)
     with ledger.business():
@@ -80,10 +80,10 @@ def take_project(*, by: Person, portfolio: Portfolio, project: Project) -> None:
             )
         portfolio.projects.remove(project)
         project_grants([project])
-        _moved(EventKind.PORTFOLIO_LOST, by, portfolio, project)
+        _moved(EventKind.PORTFOLIO_LOST, by, portfolio, project, change)
 
 
-def _moved(kind: EventKind, by: Person, portfolio: Portfolio, project: Project) -> None:
+def _moved(kind: EventKind, by: Person, portfolio: Portfolio, project: Project, change: int | None) -> None:
     ledger.record(
         kind,
         by=by,
@@ -91,4 +91,5 @@ def _moved(kind: EventKind, by: Person, portfolio: Portfolio, project: Project) 
         subject=f"portfolio:{portfolio.pk}",
         portfolio=portfolio.slug,
         name=project.name,
+        change=change,
     )

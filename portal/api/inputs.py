@@ -1,5 +1,6 @@
 """What comes in: every field named when it is wrong, and no field that nobody knows."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,10 +9,16 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from portal.errors import Invalid
+from portal.texts import plain
+
+WHOLE = re.compile(r"-?[0-9]{1,18}")
 
 
 class Input(serializers.Serializer[Any]):
-    """The shape of what is sent. A field it does not know is refused: a misspelt one must not pass unseen."""
+    """The shape of what is sent. A field it does not know is refused: a misspelt one must not pass unseen.
+
+    Texts lose what cannot be seen in them; a password stays as it is.
+    """
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):
@@ -25,7 +32,11 @@ class Input(serializers.Serializer[Any]):
                     },
                     code="unknown_field",
                 )
-        return super().to_internal_value(data)
+        values = super().to_internal_value(data)
+        return {
+            name: plain(value) if isinstance(value, str) and name != "password" else value
+            for name, value in values.items()
+        }
 
 
 class Why(Input):
@@ -53,7 +64,7 @@ def whole_number(request: Request, name: str) -> int | None:
     text = request.query_params.get(name)
     if text is None:
         return None
-    if not text.lstrip("-").isdecimal() or len(text) > 18:
+    if not WHOLE.fullmatch(text):
         raise Invalid(
             _("“%(name)s” has to be a whole number.") % {"name": name}, code="not_a_number", field=name
         )

@@ -14,6 +14,7 @@ from portal.api.fields import At
 from portal.api.inputs import Input, checked
 from portal.api.listing import Listing
 from portal.models import Person, Right
+from portal.models.person import spelled
 
 
 class PersonSerializer(serializers.Serializer[Person]):
@@ -64,3 +65,12 @@ class People(Listing):
         rights.check_estate(self.person, Right.MANAGE)
         person = people.add_person(by=self.person, **checked(NewPerson, request))
         return Response(AccountSerializer(person).data, status=201)
+
+
+def account_for(by: Person, login: str) -> Person:
+    """Anybody's account, for administrators of the estate; raises Forbidden for others, Absent for nobody."""
+    rights.check_estate(by, Right.MANAGE)
+    person = Person.objects.filter(login=spelled(login)).exclude(kind=Person.Kind.SYSTEM).first()
+    if person is None:
+        raise rights.absent()
+    return person

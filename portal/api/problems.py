@@ -115,7 +115,12 @@ def _flat(detail: Any, path: str = "") -> Iterator[tuple[str, str]]:
             nested = isinstance(inner, dict)
             yield from _flat(inner, f"{path}.{place}" if nested and path else path)
     else:
-        yield path, str(detail)
+        yield _writable(path), _writable(str(detail))
+
+
+def _writable(text: str) -> str:
+    """A text that is told back as it was sent: half a surrogate pair can be read in JSON, but not be written."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _told(error: exceptions.APIException) -> Response:
@@ -123,6 +128,12 @@ def _told(error: exceptions.APIException) -> Response:
     sentences = {
         exceptions.NotAuthenticated: _("Sign in, or send an API token: “Authorization: Bearer csn_…”."),
         exceptions.NotFound: rights.absent().sentence,
+        exceptions.MethodNotAllowed: _(
+            "This address does not take that method. The schema says which it takes."
+        ),
+        exceptions.NotAcceptable: _("Answers here are JSON; ask for application/json."),
+        exceptions.UnsupportedMediaType: _("Send JSON, with “Content-Type: application/json”."),
+        exceptions.ParseError: _("What was sent is not readable JSON. Check quotes, commas and brackets."),
     }
     codes = error.get_codes()
     sentence = sentences.get(type(error), str(error.detail))

@@ -1,7 +1,8 @@
 """Reading DSS's answers into our values.
 
 Unknown fields are ignored and common ones defaulted; a field without which the answer means nothing raises
-Lacking. Not in charge of asking, nor of what the values mean for a promotion.
+Lacking. Every text is made keepable as it is read. Not in charge of asking, nor of what the values mean for a
+promotion.
 """
 
 import math
@@ -9,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from portal.dss import values as v
+from portal.dss.texts import keepable
 
 
 class Lacking(Exception):
@@ -42,8 +44,8 @@ def part(answer: Mapping[str, Any], field: str) -> Mapping[str, Any]:
 
 def need(answer: Mapping[str, Any], field: str) -> str:
     """Return a text that must be there and not empty. Raises Lacking."""
-    found = answer.get(field)
-    if not isinstance(found, str) or not found:
+    found = text(answer, field)
+    if not found:
         raise Lacking(f"'{field}' is missing")
     return found
 
@@ -52,14 +54,14 @@ def text(answer: Mapping[str, Any], *fields: str) -> str:
     """Return the first text among the fields, "" when there is none."""
     for field in fields:
         found = answer.get(field)
-        if isinstance(found, str) and found:
-            return found
+        if isinstance(found, str) and (kept := keepable(found)):
+            return kept
     return ""
 
 
 def texts(found: Any) -> tuple[str, ...]:
     """Return the texts of a list, none where it is not a list."""
-    return tuple(item for item in found if isinstance(item, str)) if isinstance(found, list) else ()
+    return tuple(keepable(item) for item in found if isinstance(item, str)) if isinstance(found, list) else ()
 
 
 def flag(answer: Mapping[str, Any], field: str) -> bool | None:
@@ -171,7 +173,7 @@ def permissions(answer: Any) -> v.ProjectPermissions:
             v.PermissionEntry(
                 group=text(entry, "group") or None,
                 user=text(entry, "user") or None,
-                rights=tuple(sorted(name for name, given in entry.items() if given is True)),
+                rights=tuple(sorted(keepable(name) for name, given in entry.items() if given is True)),
             )
             for entry in some(info, "permissions")
         ),
@@ -404,7 +406,7 @@ def testing_status(answer: Any) -> v.TestingStatus:
     return v.TestingStatus(
         ran=count(info, "nbTotalRanScenarios"),
         per_outcome={
-            name.upper(): number
+            keepable(name).upper(): number
             for name, number in part(info, "nbScenariosPerOutcome").items()
             if isinstance(number, int)
         },
@@ -487,7 +489,7 @@ def model_details(details_answer: Any, snippet_answer: Any, fallback_id: str) ->
 def numbers(info: Mapping[str, Any], without: tuple[str, ...] = ()) -> dict[str, float]:
     """Return the finite numbers of a flat object, by name."""
     return {
-        name: float(number)
+        keepable(name): float(number)
         for name, number in info.items()
         if isinstance(number, int | float)
         and not isinstance(number, bool)

@@ -20,9 +20,20 @@ import urllib3
 
 from portal.dss import answers as read
 from portal.dss import values as v
-from portal.dss.errors import BadAnswer, BadName, Conflict, DssError, DssFault, Missing, NotAllowed, plain
+from portal.dss.errors import (
+    BadAnswer,
+    BadName,
+    BeyondLimit,
+    Conflict,
+    DssError,
+    DssFault,
+    Missing,
+    NotAllowed,
+    Unreachable,
+    plain,
+)
 from portal.dss.keys import Key
-from portal.dss.transport import CHUNK, Multipart, Readable, Wire, kind_of_refusal, length_of, lines, trouble
+from portal.dss.transport import Multipart, Readable, Wire, kind_of_refusal, length_of, lines, pieces, trouble
 
 T = TypeVar("T")
 
@@ -34,6 +45,11 @@ _REPEATS = 2
 # Reports of a test run are pages of text; more is not a report.
 MAX_REPORT_BYTES = 20 * 1024 * 1024
 MAX_ROW_BYTES = 16 * 1024 * 1024
+MAX_ROWS = 200_000_000
+MB = 1024 * 1024
+# A stream that brings less than this in that many seconds is as good as none: it would hold its worker for nothing.
+SLOWEST_BYTES = 64 * 1024
+SLOWEST_SECONDS = 60.0
 # Code recipes hold their code as payload; the payload of the visual ones is DSS's own JSON.
 _CODE_RECIPE = re.compile(r"(?i)(python|^r$|sql|spark|shell|hive|impala|julia|scala)")
 # Some models answer with an error instead of an empty object where nothing was computed.
@@ -43,7 +59,8 @@ _NOT_COMPUTED = re.compile(r"(?i)not (been )?(computed|available|supported)|unsu
 class Download:
     """A binary stream of DSS: iterate over it once, in chunks of at most 256 KiB. length: bytes promised, or None.
 
-    Raises BadAnswer while iterating when the stream is cut short, Unreachable when it stalls.
+    Raises while iterating: BadAnswer when the stream is cut short, Unreachable when it stalls or trickles, BeyondLimit
+    when it goes on beyond the client's limit of bytes or time; and whatever the client's `still` raises.
     """
 
     def __init__(self, dss: "Dss", operation: str, response: requests.Response) -> None:
@@ -57,9 +74,37 @@ class Download:
 
     def __iter__(self) -> Iterator[bytes]:
         try:
-            yield from self._response.iter_content(CHUNK)
+            yield from self._bounded()
         except Exception as error:
             raise self._dss._translate(error, self._operation, streaming=True) from None
+
+    def _bounded(self) -> Iterator[bytes]:
+        limit, seconds = self._dss._stream_bytes, self._dss._stream_seconds
+        if self.length is not None and self.length > limit:
+            raise self._beyond(f"it announced more than the limit of {round(limit / MB, 3):g} MB")
+        began = counted = time.monotonic()
+        size = lately = 0
+        for piece in pieces(self._response):
+            self._dss._still()
+            now = time.monotonic()
+            size += len(piece)
+            lately += len(piece)
+            if size > limit:
+                raise self._beyond(f"it sent more than the limit of {round(limit / MB, 3):g} MB")
+            if now - began > seconds:
+                raise self._beyond(f"it took longer than the limit of {seconds:g} s")
+            if now - counted >= SLOWEST_SECONDS:
+                if lately < SLOWEST_BYTES:
+                    raise self._slow()
+                counted, lately = now, 0
+            yield piece
+
+    def _beyond(self, reason: str) -> BeyondLimit:
+        return BeyondLimit(reason, node=self._dss.node, operation=self._operation)
+
+    def _slow(self) -> Unreachable:
+        reason = f"it sent less than {SLOWEST_BYTES // 1024} KB in {SLOWEST_SECONDS:g} s"
+        return Unreachable(reason, node=self._dss.node, operation=self._operation)
 
     def read_all(self, limit: int) -> bytes:
         """Return the whole stream. Raises BadAnswer beyond `limit` bytes."""
@@ -91,17 +136,24 @@ class Dss:
         connect_timeout: float = 5,
         read_timeout: float = 60,
         work_timeout: float = 1800,
+        stream_bytes: int = 8192 * MB,
+        stream_seconds: float = 3600,
+        still: Callable[[], None] = lambda: None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """url: address of the node as a browser opens it; node: its name in the portal, for messages; verify: False
         or the path of a CA bundle; timeouts in seconds; work_timeout: for the calls that DSS answers only when the
-        work is done (exporting a bundle, taking an upload)."""
+        work is done (exporting a bundle, taking an upload); stream_bytes, stream_seconds: the most that is taken of one
+        stream; still: asked with each piece of a stream whether it is still wanted, and raises where it is not."""
         self.node = node
         self._key = key if isinstance(key, Key) else Key("given", key)
         # A node or proxy that echoes the request would show the header, which is the key in other letters.
         header = base64.b64encode(f"{self._key.reveal()}:".encode()).decode()
         self._secrets = (self._key.reveal(), header)
         self._work_timeout = work_timeout
+        self._stream_bytes = stream_bytes
+        self._stream_seconds = stream_seconds
+        self._still = still
         self._sleep = sleep
         # A trailing slash would ask for //dip/publicapi.
         self._client = dataikuapi.DSSClient(url.strip().rstrip("/"), self._key.reveal())
@@ -268,6 +320,11 @@ class Dss:
             return v.Connection(reachable=False, problems=tuple(problems))
         authenticated = self._wire.status != 401
         if instance is None:
+            if self._wire.status in (200, 404):
+                # The key would have been refused first; what knows no such address is something else.
+                problems = [
+                    "What answers there is not a DSS. Give the address as a browser opens DSS, with nothing behind it."
+                ]
             return v.Connection(
                 reachable=True,
                 authenticated=False if not authenticated else None,
@@ -817,7 +874,7 @@ class Dss:
 
         Empty cells are None, numbers and booleans are typed by the dataset's schema, dates and all else are text.
         The end is only reached when DSS confirms that it sent every row. Raises Missing for an unknown column,
-        BadAnswer when the stream is cut short or a row has another width.
+        BadAnswer when the stream is cut short or a row has another width, BeyondLimit after MAX_ROWS rows.
         """
         operation = f"reading the rows of {project}.{dataset}"
         schema = self.dataset_columns(project, dataset)
@@ -841,7 +898,9 @@ class Dss:
                 lines(stream, MAX_ROW_BYTES), delimiter="\t", quotechar='"', doublequote=True, strict=True
             )
             try:
-                for row in rows:
+                for number, row in enumerate(rows):
+                    if number >= MAX_ROWS:
+                        raise BeyondLimit(f"more than {MAX_ROWS} rows", node=self.node, operation=operation)
                     if len(row) != len(kinds):
                         raise self._bad(operation, f"a row has {len(row)} cells instead of {len(kinds)}")
                     yield tuple(read.cell(value, kind) for value, kind in zip(row, kinds, strict=True))

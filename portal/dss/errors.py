@@ -7,6 +7,8 @@ charge of who sees it: callers map it to a refusal, a failed step or a page.
 import re
 from typing import ClassVar
 
+from portal.dss.texts import keepable
+
 _CREDENTIALS_IN_URL = re.compile(r"(?<=://)[^/\s@]+@")
 _TAG = re.compile(r"<[^>]{0,500}>")
 _SPACE = re.compile(r"[\s\x00-\x1f\x7f]+")
@@ -22,7 +24,7 @@ def plain(text: object, *secrets: str) -> str:
     line = _CREDENTIALS_IN_URL.sub("", line)
     if "<" in line:
         line = _TAG.sub(" ", line)
-    line = _SPACE.sub(" ", line).strip()
+    line = keepable(_SPACE.sub(" ", line)).strip()
     return line if len(line) <= _MAX_TEXT else line[: _MAX_TEXT - 1] + "…"
 
 
@@ -181,6 +183,37 @@ class BadAnswer(DssError):
     @property
     def next_step(self) -> str:
         return "Check that the URL is DSS's own and not a proxy or login page, then try again."
+
+
+class BeyondLimit(DssError):
+    """A stream that goes on beyond what we take of one: in bytes, rows or time."""
+
+    code = "dss_beyond_limit"
+
+    @property
+    def sentence(self) -> str:
+        return f"{self._subject()} did not come to an end while {self._doing()}{self._because()}. {self.next_step}"
+
+    @property
+    def next_step(self) -> str:
+        return (
+            "See in DSS whether it is meant to be so large; if so, have an administrator raise the limit "
+            "in the portal's settings."
+        )
+
+
+class NoRoom(DssError):
+    """What DSS sends cannot be stored on our side. It may pass, as others free what they hold."""
+
+    code = "no_room"
+
+    @property
+    def sentence(self) -> str:
+        return f"The portal has no room left for an archive that it downloads. {self.next_step}"
+
+    @property
+    def next_step(self) -> str:
+        return "Have an administrator free space where the portal keeps temporary files, then try again."
 
 
 class DssFault(DssError):

@@ -6,12 +6,13 @@ sign-off. The rules of digests are constants here, each with its reason; changin
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import IO, Any
 
 from portal.canonical import NotCanonical, canonical, loads_strict
 from portal.dss.archive import CHUNK, Entry, ManifestError, entries, unpack
+from portal.dss.texts import keepable
 
 __all__ = [
     "PARTS",
@@ -83,29 +84,86 @@ _PART_OF: Mapping[str, str] = {
 }
 
 
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_moment(value: Any) -> bool:
+    return _is_count(value) or (isinstance(value, str) and _ISO.fullmatch(value) is not None)
+
+
+def _is_login(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= MAX_LOGIN and value.isprintable()
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_stamp(value: Any) -> bool:
+    """`{versionNumber, lastModifiedBy: {login}, lastModifiedOn}`, as far as it is there, and nothing besides."""
+    return _holds_only(
+        value,
+        {
+            "versionNumber": _is_count,
+            "lastModifiedBy": lambda who: _holds_only(who, {"login": _is_login}),
+            "lastModifiedOn": _is_moment,
+        },
+    )
+
+
+def _is_exporter(value: Any) -> bool:
+    return _holds_only(value, {"exportedBy": _is_login, "createdBy": _is_login, "exportedOn": _is_moment})
+
+
+def _holds_only(value: Any, shapes: Mapping[str, Callable[[Any], bool]]) -> bool:
+    return isinstance(value, dict) and all(
+        name in shapes and shapes[name](inner) for name, inner in value.items()
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Rewritten:
-    """A field that DSS writes anew although nothing of the project changed. `member`: a full-match pattern."""
+    """A field that DSS writes anew although nothing of the project changed.
+
+    `member`: a full-match pattern; `fits`: whether a value is what DSS writes there. Another value is content.
+    """
 
     member: re.Pattern[str]
     field: str
+    fits: Callable[[Any], bool]
     why: str
 
 
+MAX_LOGIN = 150
+_ID = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+_ISO = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]{5,18}(Z|[+-]\d\d:?\d\d)?")
 _HEAD = re.compile(re.escape(EXPORT_MANIFEST))
-_ANY_CONFIG = re.compile(r"project_config/.+\.json")
+# The project's own settings, and the definition of each object, which DSS saves with a stamp. Only these: whatever
+# people can fill as they like (libraries, notebooks, the wiki, what nobody knows here) is content down to the last
+# field. A kind of object that is missing here can only ask for a signature too many.
+_SAVED = re.compile(
+    r"project_config/(params|(datasets|managed_folders|streaming_endpoints|recipes|saved_models|model_evaluation_stores"
+    r"|scenarios|continuous_activities|dashboards|insights|web_apps|webapps)/[^/]+)\.json"
+)
 
-# The only fields that are left out of a digest, at the top level of the members named.
+# The only fields that are left out of a digest: at the top level of the members named, and only with a value of the
+# shape that DSS gives it, so that nothing else can travel in them.
 REWRITTEN: tuple[Rewritten, ...] = (
-    Rewritten(_HEAD, "bundleId", "names this export; the same state may be exported under two names"),
-    Rewritten(_HEAD, "exportedBy", "who pressed the button, not what was exported"),
-    Rewritten(_HEAD, "exportedOn", "when it was exported"),
-    Rewritten(_HEAD, "exportUserInfo", "who and when again, as some versions group it"),
-    Rewritten(_HEAD, "exportUUID", "drawn anew for each export"),
-    Rewritten(_HEAD, "releaseNotes", "words about the export, shown with the bundle"),
+    Rewritten(_HEAD, "bundleId", _is_id, "names this export; the same state may be exported under two names"),
+    Rewritten(_HEAD, "exportedBy", _is_login, "who pressed the button, not what was exported"),
+    Rewritten(_HEAD, "exportedOn", _is_moment, "when it was exported"),
+    Rewritten(_HEAD, "exportUserInfo", _is_exporter, "who and when again, as some versions group it"),
+    Rewritten(_HEAD, "exportUUID", _is_id, "drawn anew for each export"),
+    Rewritten(_HEAD, "releaseNotes", _is_text, "words about the export, shown with the bundle"),
     Rewritten(
-        _ANY_CONFIG,
+        _SAVED,
         "versionTag",
+        _is_stamp,
         "counts saves and stamps the last one; what was saved is in the rest of the member",
     ),
 )
@@ -286,14 +344,18 @@ def _digest(source: IO[bytes], entry: Entry) -> tuple[str, Any]:
 def _fact(value: Any) -> str | int | None:
     # A manifest is as hostile as the rest: only what fits a table cell, or a short note, is shown.
     if isinstance(value, str):
-        return value[:2000]
+        return keepable(value)[:2000]
     return value if isinstance(value, int) else None
 
 
 def _kept(path: str, value: Any) -> Any:
     if not isinstance(value, dict):
         return value
-    dropped = {rule.field for rule in REWRITTEN if rule.member.fullmatch(path)}
+    dropped = {
+        rule.field
+        for rule in REWRITTEN
+        if rule.field in value and rule.member.fullmatch(path) and rule.fits(value[rule.field])
+    }
     return {name: inner for name, inner in value.items() if name not in dropped}
 
 

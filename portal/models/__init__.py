@@ -6,9 +6,12 @@ from portal.models.content import Content
 from portal.models.delegation import Delegation
 from portal.models.estate import Node, Pipeline, Place, Stage
 from portal.models.event import Checkpoint, Disclosure, Event, LedgerHead
-from portal.models.grant import Grant, LaneGroupObjectPermission, LaneUserObjectPermission, Right
+from portal.models.factor import Factor, RecoveryCode
+from portal.models.grant import Grant, LaneGroupObjectPermission, LaneUserObjectPermission
 from portal.models.person import Person, Team, Token
 from portal.models.project import Lane, Portfolio, Project
+from portal.models.right import Right
+from portal.models.session import PasswordReset, Session, Tries
 
 __all__ = [
     "Bundle",
@@ -18,19 +21,24 @@ __all__ = [
     "Delegation",
     "Disclosure",
     "Event",
+    "Factor",
     "Grant",
     "Lane",
     "LaneGroupObjectPermission",
     "LaneUserObjectPermission",
     "LedgerHead",
     "Node",
+    "PasswordReset",
     "Person",
     "Pipeline",
     "Place",
     "Portfolio",
     "Project",
+    "RecoveryCode",
     "Right",
+    "Session",
     "Stage",
     "Team",
     "Token",
+    "Tries",
 ]

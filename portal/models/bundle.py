@@ -16,6 +16,8 @@ from portal.models.project import Project
 class Bundle(models.Model):
     """An exported bundle of a project. Once registered, its digests never change."""
 
+    AUTHOR_LIMIT = 150
+
     class Status(models.TextChoices):
         ASKED = "asked", _("being registered")
         REGISTERED = "registered", _("registered")
@@ -37,7 +39,7 @@ class Bundle(models.Model):
     registered_at = models.DateTimeField(null=True, blank=True)
     problem = models.TextField(blank=True, help_text=_("why it could not be registered"))
     author = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
-    author_in_dss = models.CharField(max_length=150, blank=True)
+    author_in_dss = models.CharField(max_length=AUTHOR_LIMIT, blank=True)
     archive = models.CharField(max_length=64, blank=True, help_text=_("SHA-256 of the exported archive"))
     size = models.BigIntegerField(default=0)
     members = models.PositiveIntegerField(default=0)

@@ -9,30 +9,18 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
+from portal.models.change import Change
 from portal.models.person import Person, Team
 from portal.models.project import Lane, Portfolio, Project
-
-
-class Right(models.TextChoices):
-    """What can be granted, as a person reads it."""
-
-    VIEW = "view", _("see the project")
-    REQUEST = "request", _("ask for a promotion")
-    PROMOTE = "promote", _("start a promotion")
-    ROLL_BACK = "roll_back", _("roll back")
-    SIGN = "sign", _("sign")
-    WAIVE = "waive", _("waive a requirement")
-    MANAGE = "manage", _("manage rights and settings")
-    AUDIT = "audit", _("read the ledger and make reports")
-    BREAK_GLASS = "break_glass", _("promote in an emergency")
-    OVERRIDE_FREEZE = "override_freeze", _("promote during a freeze")
-
+from portal.models.right import Right
 
 SIGN_PREFIX = "sign_"
 
 # Rights that something asks for in this version; the others wait for what they are about, and are not given yet.
 IN_USE = frozenset({Right.VIEW, Right.REQUEST, Right.PROMOTE, Right.SIGN, Right.MANAGE, Right.AUDIT})
 
+# What a token may carry besides seeing: never signing, which is a person's own.
+CARRIED = frozenset(right.value for right in IN_USE - {Right.VIEW, Right.SIGN})
 
 # What somebody away may leave to a delegate: work that would wait for them, never power over rights or the record.
 DELEGABLE = frozenset({Right.REQUEST, Right.PROMOTE, Right.SIGN})
@@ -107,6 +95,14 @@ class Grant(models.Model):
     why = models.CharField(max_length=500)
     given_at = models.DateTimeField(default=timezone.now)
     given_by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    change = models.ForeignKey(
+        Change,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="grants",
+        help_text=_("what gave it"),
+    )
     revoked_at = models.DateTimeField(null=True, blank=True)
     revoked_by = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
 

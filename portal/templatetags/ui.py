@@ -4,6 +4,8 @@ In charge of how a value looks. Not in charge of what it is: nothing here asks t
 The module is a template builtin (see settings), so pages use it without `load`.
 """
 
+import base64
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from portal import charts
+from portal.ways import right_word
 
 register = Library()
 
@@ -99,7 +102,11 @@ STATES: Final[Mapping[str, Look]] = {
     # rights and changes
     "active": _look(gettext_lazy("Active"), "check", "met"),
     "proposed": _look(gettext_lazy("Proposed"), "ring", "busy"),
+    "refused": _look(gettext_lazy("Refused"), "cross", "not"),
+    "outdated": _look(gettext_lazy("Outdated"), "diamond", "idle"),
     "applied": _look(gettext_lazy("Applied"), "check", "met"),
+    "enabled": _look(gettext_lazy("Enabled"), "check", "met"),
+    "disabled": _look(gettext_lazy("Disabled"), "dash", "idle"),
     "ended": _look(gettext_lazy("Ended"), "dash", "idle"),
     "revoked": _look(gettext_lazy("Revoked"), "dash", "idle"),
     # proof
@@ -149,8 +156,27 @@ def spaced(value: object) -> str:
 
 
 @register.filter
+def right_of(grant: Any) -> str:
+    """The right of a grant in a word or two: "promote", "sign for model risk"."""
+    return right_word(grant.right, grant.role)
+
+
+@register.filter
 def step_shape(value: object) -> str:
     return STEP_SHAPES.get(str(getattr(value, "value", value)), "ring")
+
+
+@register.filter
+def as_json(value: object) -> str:
+    """A value as JSON, for an attribute that a script reads; bytes as web-safe base64."""
+    return json.dumps(
+        value, default=lambda held: websafe(bytes(held)) if isinstance(held, bytes) else dict(held)
+    )
+
+
+def websafe(value: bytes) -> str:
+    """Web-safe base64 without padding."""
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
 
 
 # --- digests ------------------------------------------------------------------------------------------------

@@ -165,7 +165,7 @@ def desk(demo: Demo, browser: Browser, _known: dict[str, StorageState]) -> Itera
 
 def sign_in(page: Page, player: Player, password: str = PASSWORD) -> None:
     """Fill in the login form that the page shows, or go to it."""
-    if "/login/" not in page.url:
+    if not page.get_by_role("heading", name="Sign in").count():
         page.goto("/login/")
     page.get_by_label("Login").fill(player.login)
     page.get_by_label("Password").fill(password)

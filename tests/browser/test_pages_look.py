@@ -33,6 +33,13 @@ PAGES: dict[str, tuple[Player | None, str]] = {
     "sign barred": (DEV, f"{BOX}/requests/{{v3}}/sign/sign_off:fairness/"),
     "statement": (NORA, "/signoffs/1/"),
     "rights": (ADA, f"{BOX}/rights/"),
+    "rights, each": (ADA, f"{BOX}/rights/each/"),
+    "rights, edited": (ADA, f"{BOX}/rights/edit/"),
+    "rights, asked": (ADA, f"{BOX}/rights/who/?person=dev&stage=prod"),
+    "rights of a team": (ADA, "/teams/churn-team/rights/"),
+    "changes": (ADA, "/changes/?show=all"),
+    "change": (ADA, "/changes/1/"),
+    "portfolios": (ADA, "/portfolios/"),
     "rights on the estate": (ADA, "/rights/"),
     "ledger": (NORA, "/ledger/"),
     "ledger entry": (NORA, "/ledger/60/"),
@@ -91,7 +98,7 @@ def test_a_page_is_readable_at_every_size_in_light_and_dark(told: Story, desk: D
     [
         ("request held", "Promote to Production now"),
         ("sign", "Sign"),
-        ("rights", "Grant this right"),
+        ("rights, each", "Grant this right"),
     ],
 )
 def test_the_keyboard_reaches_what_the_page_is_for(told: Story, desk: Desk, name: str, button: str) -> None:
@@ -121,6 +128,30 @@ FOCUS = """() => {
   const outlined = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
   return {what: here.outerHTML.slice(0, 120), seen: outlined || style.boxShadow !== "none"};
 }"""
+
+
+def test_on_a_phone_a_cards_header_is_in_line_with_what_it_heads(told: Story, desk: Desk) -> None:
+    page = opened(told, desk, "request held")
+    page.set_viewport_size(SMALL)
+    inset = "part => part.map(one => getComputedStyle(one).paddingLeft)"
+    found = page.locator(".card > header, .card > .pad, .card > footer").evaluate_all(inset)
+    assert set(found) == {"16px"}
+
+
+def test_what_is_signed_stands_before_the_button_and_follows_the_decision(told: Story, desk: Desk) -> None:
+    page = opened(told, desk, "sign")
+    page.set_viewport_size(SMALL)
+    statement, button = page.locator(".statement"), page.get_by_role("button", name="Sign", exact=True)
+    above, below = statement.bounding_box(), button.bounding_box()
+    assert above is not None
+    assert below is not None
+    assert above["y"] < below["y"]
+    expect(statement).to_contain_text("I reject it for fairness.")
+    choice = page.get_by_role("radio", name="Approve")
+    choice.check()
+    said = page.locator("label", has=choice).locator(".serif").inner_text()
+    assert said.endswith("I approve it for fairness.")
+    assert statement.inner_text().strip() == said
 
 
 def test_a_digest_shows_its_whole_on_focus(told: Story, desk: Desk) -> None:

@@ -1,6 +1,7 @@
 """What the repository holds, for the convention tests: its files and its modules' syntax trees."""
 
 import ast
+import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -21,8 +22,8 @@ LEFT_OUT = {
 
 @cache
 def files() -> tuple[Path, ...]:
-    """Every file that is, or would be, under version control; in a copy without git every file but caches."""
-    if (ROOT / ".git").exists():
+    """Every file that is, or would be, under version control; without git every file but caches."""
+    if (ROOT / ".git").exists() and shutil.which("git"):
         listed = subprocess.run(
             ["git", "-c", f"safe.directory={ROOT}", "ls-files", "-co", "--exclude-standard", "-z"],
             cwd=ROOT, capture_output=True, text=True, check=True,

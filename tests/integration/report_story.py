@@ -15,6 +15,7 @@ from portal.demo import cast
 from portal.dss.sandbox.launch import Sandbox
 from portal.errors import Refused
 from portal.models import Bundle, Lane, Person, Project, Right
+from portal.reauthentication import Password
 
 SOAK_SECONDS = 1.2  # the policy of this story asks for one
 
@@ -181,7 +182,7 @@ def sign(story: Story, request: DeploymentRequest, login: str, requirement: str)
     shown = signing.draft(by=person, request=request, requirement=requirement)
     signing.sign(
         by=person,
-        password=cast.PASSWORD,
+        proof=Password(cast.PASSWORD),
         request=request,
         requirement=requirement,
         decision="approve",

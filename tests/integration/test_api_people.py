@@ -1,6 +1,9 @@
 """People, teams and tokens over the API."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from portal.actions import people
 from portal.demo.cast import PASSWORD
@@ -155,13 +158,26 @@ def test_a_revoked_token_is_refused_at_once(cast: Cast) -> None:
 def test_tokens_are_ones_own(cast: Cast) -> None:
     people.make_token(by=cast.dev, name="pipeline")
     row = Token.objects.get(person=cast.dev)
-    session(cast.ada).absent("post", f"tokens/{row.pk}/revoke/")
+    session(cast.olga).absent("post", f"tokens/{row.pk}/revoke/")
     assert session(cast.ada).rows("tokens/") == []
+    assert [one["id"] for one in session(cast.ada).rows("people/dev/tokens/")] == [row.pk]
+    assert session(cast.olga).refused(403, "get", "people/dev/tokens/")["code"] == "right_missing"
+    session(cast.ada).absent("get", "people/nobody/tokens/")
 
 
 def test_a_token_makes_no_tokens(cast: Cast) -> None:
     program = token(cast.dev)
     assert program.refused(403, "post", "tokens/", {"name": "another"})["code"] == "token_makes_no_token"
+
+
+def test_a_name_in_force_is_refused(cast: Cast) -> None:
+    session(cast.dev).post("tokens/", name="pipeline")
+    told = session(cast.dev).refused(400, "post", "tokens/", {"name": "pipeline"})
+    assert (told["code"], told["field"]) == ("token_name_taken", "name")
+    assert (
+        told["detail"]
+        == "There is a token named “pipeline” in force. Revoke it first, or choose another name."
+    )
 
 
 @pytest.mark.parametrize(
@@ -176,7 +192,15 @@ def test_the_list_of_tokens_costs_the_same_at_any_size(cast: Cast) -> None:
     def grow(count: int) -> None:
         start = Token.objects.count()
         Token.objects.bulk_create(
-            Token(person=cast.dev, name="t", prefix="csn_", hashed=f"{start + n:064x}") for n in range(count)
+            Token(
+                person=cast.dev,
+                made_by=cast.dev,
+                name="t",
+                prefix="csn_",
+                hashed=f"{start + n:064x}",
+                expires_at=timezone.now() + timedelta(days=1),
+            )
+            for n in range(count)
         )
 
-    same_at_any_size(session(cast.dev), "tokens/", grow, most=3)
+    same_at_any_size(session(cast.dev), "tokens/", grow, most=4)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from deployments import inbox
 from deployments.models import DeploymentRequest, Promotion, Step
 from governance.models import PolicyVersion
 from portal import ledger
@@ -24,6 +25,7 @@ from tests.factories import (
     runs_in,
     signed,
     succeeded,
+    to_read,
     went_live,
 )
 
@@ -72,6 +74,14 @@ def test_a_bundle_not_registered_cannot_be_asked_for(cast: Cast) -> None:
     bundle_asked(cast)
     found = session(cast.dev).refused(409, "post", "requests/", WISH)
     assert found["detail"] == "Bundle v1 is being registered, so nothing can be asked for it yet."
+
+
+def test_a_bundle_that_runs_there_already_cannot_be_asked_for(cast: Cast) -> None:
+    runs_in(cast, bundle_registered(cast), cast.qa)
+    found = session(cast.dev).refused(409, "post", "requests/", WISH)
+    assert found["code"] == "bundle_runs_already"
+    assert found["detail"].startswith("Bundle v1 runs in QA already and completed its watch there")
+    assert told("access.refused").subject == Bundle.objects.get().subject
 
 
 def test_a_double_click_asks_once(cast: Cast) -> None:
@@ -216,6 +226,7 @@ def test_a_held_request_is_started_again_with_a_reason(cast: Cast) -> None:
 
 def test_a_signer_does_not_start_the_promotion(cast: Cast) -> None:
     bundle = bundle_registered(cast)
+    to_read(cast, bundle)
     session(cast.ada).post("grants/", person="fay", right="promote", project="CHURN", why="For the test.")
     wish = request_at(cast, bundle=bundle, lane=cast.prod)
     signed(cast.fay, wish, "fairness")
@@ -229,7 +240,7 @@ def test_another_promotion_holds_the_lane(cast: Cast) -> None:
     second = request_at(cast, bundle=bundle_registered(cast, "v2"))
     found = session(cast.mona).refused(409, "post", f"requests/{second.pk}/promote/")
     assert found["code"] == "lane_busy"
-    assert f"({promotion_of(first).pk})" in found["detail"]
+    assert found["detail"].startswith(f"Promotion {promotion_of(first).pk} runs and holds ")
     assert DeploymentRequest.objects.get(pk=second.pk).status == "open"
 
 
@@ -305,11 +316,33 @@ def test_the_inbox_says_what_waits_for_whom(cast: Cast) -> None:
     assert [(one["request"]["number"], one["missing"]) for one in dev["mine"]] == [(test.pk, 0), (wish.pk, 9)]
     assert session(cast.otto).get("inbox/") == {
         "waits": [],
+        "next": None,
+        "more": "",
         "mine": [],
         "held": [],
         "promotions": [],
         "bundles": [],
     }
+
+
+def test_the_inbox_says_that_it_looked_at_some_only_and_looks_on(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = bundle_registered(cast)
+    early = request_at(cast, bundle=bundle, lane=cast.prod)  # Mona cannot start it before three have signed
+    ready = request_at(cast, bundle=bundle)
+    mona = session(cast.mona)
+    monkeypatch.setattr(inbox, "TURNS", (1,))
+    monkeypatch.setattr(inbox, "LOOKED_AT", 1)
+    found = mona.get("inbox/")
+    assert (found["waits"], found["next"]) == ([], early.pk)
+    assert found["more"] == (
+        "Only 1 open requests were looked at, the oldest first; younger ones may wait too. Look on after them."
+    )
+    found = mona.get(f"inbox/?after={found['next']}")
+    assert [one["request"]["number"] for one in found["waits"]] == [ready.pk]
+    assert (found["next"], found["more"]) == (None, "")
+    assert mona.refused(400, "get", "inbox/?after=--5")["field"] == "after"
 
 
 def test_the_inbox_says_what_went_wrong(cast: Cast) -> None:

@@ -14,16 +14,16 @@ from portal.demo.cast import PASSWORD
 from portal.models import Event
 from tests.api import Api, same_at_any_size, session, token, told
 from tests.cast import Cast
-from tests.factories import bundle_registered, fairness_of, intended_use, request_at, signed
+from tests.factories import bundle_registered, fairness_of, request_at, signed, to_read
 
 REQUIREMENT = "sign_off:fairness"
 
 
 @pytest.fixture
 def wish(cast: Cast) -> DeploymentRequest:
-    """Dev's request for production, with a document to read."""
+    """Dev's request for production, with everything to read."""
     bundle = bundle_registered(cast)
-    intended_use(cast, bundle)
+    to_read(cast, bundle)
     return request_at(cast, bundle=bundle, lane=cast.prod)
 
 
@@ -42,10 +42,11 @@ def test_a_signer_reads_what_would_be_signed(cast: Cast, wish: DeploymentRequest
     shown = draft(session(cast.fay), wish)
     assert shown["role"] == "fairness"
     assert shown["covered"] == wish.bundle.parts
-    assert [one["kind"] for one in shown["documents"]] == ["intended-use"]
+    assert [one["kind"] for one in shown["documents"]] == ["intended-use", "model-documentation"]
+    assert [one["kind"] for one in shown["evidence"]] == ["explainability", "fairness"]
     assert set(shown["meanings"]) == {"approve", "request_changes", "reject"}
     assert "I approve it for fairness." in shown["meanings"]["approve"]
-    assert shown["barred"] == ""
+    assert (shown["barred"], shown["incomplete"]) == ("", "")
 
 
 def test_a_signature_is_kept_byte_for_byte(cast: Cast, wish: DeploymentRequest) -> None:
@@ -91,10 +92,27 @@ def test_a_wrong_password_signs_nothing(cast: Cast, wish: DeploymentRequest) -> 
 def test_what_was_not_read_is_not_signed(cast: Cast, wish: DeploymentRequest) -> None:
     fay = session(cast.fay)
     body = word(fay, wish)
-    fairness_of(cast, wish.bundle)
+    fairness_of(cast, wish.bundle, women=0.49)
     found = fay.refused(409, "post", f"requests/{wish.pk}/signoffs/", body)
     assert (found["code"], found["field"]) == ("statement_stale", "bound")
     assert fay.post(f"requests/{wish.pk}/signoffs/", **word(fay, wish))["decision"] == "approve"
+
+
+def test_nobody_approves_what_is_not_there_to_read(cast: Cast) -> None:
+    bundle = bundle_registered(cast)
+    fairness_of(cast, bundle)
+    wish = request_at(cast, bundle=bundle, lane=cast.prod)
+    fay = session(cast.fay)
+    why = draft(fay, wish)["incomplete"]
+    assert why.startswith(
+        "You cannot approve yet: the document “model documentation”, the document “intended use” "
+        "and the explainability evidence are missing"
+    )
+    found = fay.refused(409, "post", f"requests/{wish.pk}/signoffs/", word(fay, wish))
+    assert (found["code"], found["field"], found["detail"]) == ("page_incomplete", "decision", why)
+    assert not SignOff.objects.exists()
+    no = word(fay, wish, decision="reject", comment="Write down what it is for.")
+    assert fay.post(f"requests/{wish.pk}/signoffs/", **no)["decision"] == "reject"
 
 
 def test_the_requester_never_signs(cast: Cast, wish: DeploymentRequest) -> None:

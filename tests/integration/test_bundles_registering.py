@@ -1,16 +1,20 @@
 """Registering bundles against the sandbox DSS: kills, trouble on the way, and bundles that are not what they say."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from portal import content, ledger
+from portal import content, lease, ledger
 from portal.actions import bundles
 from portal.dss.client import Dss
 from portal.event_kinds import EventKind
 from portal.models import Bundle, Person
+from tests import factories
+from tests.cast import Cast
 from tests.world import World
 
 
@@ -30,6 +34,18 @@ def register(bundle: Bundle, times: int = 1) -> Bundle:
         )
         bundles.register(by=Person.objects.system(), bundle_pk=bundle.pk)
     return Bundle.objects.get(pk=bundle.pk)
+
+
+class Lying(factories.Dss):
+    """A node that gives another archive than was asked for."""
+
+    def __init__(self, bundle: Bundle, body: bytes) -> None:
+        super().__init__(bundle)
+        self._body = body
+
+    @contextmanager
+    def open_bundle(self, project: str, bundle_id: str) -> Iterator[Iterator[bytes]]:
+        yield iter([self._body])
 
 
 def kinds(bundle: Bundle) -> list[str]:
@@ -103,6 +119,23 @@ def test_an_archive_that_is_always_damaged(world: World) -> None:
     assert register(asked, times=bundles.ATTEMPTS).status == "failed"
 
 
+def test_an_archive_without_end_is_given_up_at_once(world: World, settings: Any) -> None:
+    asked = ask(world, "endless")
+    settings.DSS_STREAM_MB = 0.001
+    failed = register(asked)
+    assert (failed.status, failed.attempts) == ("failed", 1)
+    assert "more than the limit of 0.001 MB" in failed.problem
+
+
+def test_who_lost_the_lease_leaves_it_to_the_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = ask(world, "taken")
+    with monkeypatch.context() as patch:
+        patch.setattr(lease, "_renew", lambda held, _over: setattr(held, "lost", True))
+        left = register(asked)
+    assert (left.status, left.problem) == ("asked", "")
+    assert register(asked).is_registered
+
+
 def test_somebody_elses_export_is_not_taken_for_ours(world: World) -> None:
     """The node was away at the first attempt, so nothing says whether the bundle was there before."""
     with Dss(
@@ -126,6 +159,34 @@ def test_a_bundle_that_is_picked(world: World) -> None:
     unknown = register(ask(world, "never-made", pick=True))
     assert unknown.status == "failed"
     assert "has no bundle “never-made”" in unknown.problem
+
+
+@pytest.mark.parametrize(
+    "told, kept",
+    [
+        ("m" * 2000, "m" * 150),
+        ("dev\x00", "dev\ufffd"),
+        ("de\nv\x1b[1m", "de v\ufffd[1m"),
+        ("olga", "olga"),
+    ],
+)
+def test_who_exported_it_is_kept_whatever_the_archive_says(cast: Cast, told: str, kept: str) -> None:
+    asked = factories.bundle_asked(cast, pick=True)
+    with factories.answering(bundles, factories.Dss(asked, exported_by=told)):
+        done = register(asked)
+    assert done.is_registered, done.problem
+    assert done.author_in_dss == kept
+    assert done.author == (cast.olga if told == "olga" else cast.dev), "nobody is matched by a part of a name"
+    assert ledger.events(subject=asked.subject)[-1].facts["author_in_dss"] == kept
+
+
+def test_an_archive_with_a_zero_character_in_its_key_is_refused(cast: Cast) -> None:
+    asked = factories.bundle_asked(cast)
+    body = factories.archive("CHURN\x00", "v1", factories.MEMBERS)
+    with factories.answering(bundles, Lying(asked, body)):
+        done = register(asked)
+    assert done.status == "failed"
+    assert "The archive says it is projectKey “CHURN\ufffd”, not “CHURN”." in done.problem
 
 
 def test_a_bundle_whose_worker_always_dies_is_given_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

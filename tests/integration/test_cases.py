@@ -1,24 +1,45 @@
 """The Case of a judgement: gathered in a constant number of queries, and replayed from its stored bytes."""
 
 import json
-from collections.abc import Callable
-from datetime import timedelta
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from deployments.judging import judge_bundle, judge_many, judge_now, record_verdict
 from deployments.models import DeploymentRequest
 from governance import queries
-from governance.gate import case_digest, case_from_json, case_to_json, instant, judge, verdict_from_json
-from governance.models import Document, Evidence, SignOff
+from governance.actions import policies
+from governance.actions.evidence import about
+from governance.exhibits import documents, exhibits
+from governance.gate import (
+    Case,
+    DocumentFact,
+    EvidenceFact,
+    SignOffFact,
+    case_digest,
+    case_from_json,
+    case_to_json,
+    instant,
+    judge,
+    verdict_from_json,
+)
+from governance.models import Document, Evidence, SignOff, Withdrawal
+from governance.statement import covered
 from portal import content, ledger
 from portal.actions import grants
 from portal.canonical import digest
 from portal.event_kinds import EventKind
 from portal.models import Bundle, Person, Right
-from tests.cast import Cast
+from tests import factories
+from tests.cast import POLICY, Cast, make_cast
+from tests.conftest import Database
 from tests.factories import (
     all_but_signed,
     all_signed,
@@ -27,7 +48,9 @@ from tests.factories import (
     intended_use,
     request_at,
     signed,
+    to_read,
 )
+from tests.unit.test_gate import counted
 
 
 def complete(cast: Cast) -> DeploymentRequest:
@@ -78,7 +101,7 @@ def queries_of(request: DeploymentRequest) -> int:
     return len(asked)
 
 
-def test_a_case_takes_as_many_queries_for_300_rows_as_for_10(cast: Cast) -> None:
+def test_a_case_takes_as_many_queries_for_300_people_as_for_10(cast: Cast) -> None:
     request = complete(cast)
     many(cast, request.bundle, 10)
     few = queries_of(request)
@@ -87,7 +110,219 @@ def test_a_case_takes_as_many_queries_for_300_rows_as_for_10(cast: Cast) -> None
     assert few <= 20
     case = judge_now(request).case
     assert len(case.signoffs) == 303
-    assert len(case.evidence) > 300
+    assert len(case.evidence) == 3 + 1  # the newest of each kind, and the piece that 301 signatures bind
+
+
+# --- what a history leaves of itself ---------------------------------------------------------------------------------
+
+
+@contextmanager
+def rows_read() -> Iterator[list[int]]:
+    """How many rows each query gave."""
+    counts: list[int] = []
+
+    def counting(
+        execute: Callable[..., Any], sql: str, params: object, many: bool, context: dict[str, Any]
+    ) -> Any:
+        done = execute(sql, params, many, context)
+        counts.append(context["cursor"].rowcount)
+        return done
+
+    with connection.execute_wrapper(counting):
+        yield counts
+
+
+def test_a_case_is_as_large_after_twelve_rounds_as_after_four(cast: Cast) -> None:
+    """Else every page is slower than the one before, and what is stored grows by the square."""
+    sizes = []
+    for number in range(12):
+        changed = {
+            "project_config/recipes/score.py": f"score({number:04})",
+            "project_config/saved_models/churn_model.json": {"version": f"{number:04}"},
+        }
+        bundle = bundle_registered(cast, f"round-{number:02}", changed)
+        request = request_at(cast, bundle=bundle, lane=cast.prod)
+        all_but_signed(cast, bundle)
+        all_signed(cast, request)
+        if number in (3, 11):
+            with rows_read() as counts:
+                judged = judge_now(request)
+            assert judged.verdict.met
+            case = judged.case
+            sizes.append(
+                (
+                    (len(case.signoffs), len(case.evidence), len(case.documents), len(case.running)),
+                    sum(counts),
+                    len(json.dumps(case_to_json(case))),
+                )
+            )
+    (few, rows, size), (many, more_rows, larger) = sizes
+    assert few == many == (6, 6, 2, 1)  # two words of each signer, and the evidence that these bind
+    assert rows == more_rows
+    assert abs(larger - size) < 100  # ids have one digit more
+
+
+def test_a_word_about_these_parts_is_known_whatever_was_asked_then(cast: Cast) -> None:
+    """It counts no more, but whoever gave it does not start the promotion."""
+    bundle, other = (
+        bundle_registered(cast),
+        bundle_registered(cast, "v2", {"project_config/params.json": {"x": 1}}),
+    )
+    requests = []
+    for one in (bundle, other):
+        to_read(cast, one)
+        requests.append(request_at(cast, bundle=one, lane=cast.prod))
+    first = signed(cast.fay, requests[0], "fairness")
+    policies.publish(by=cast.ada, source=POLICY.replace("fairness, people: 1", "fairness, people: 2"))
+    later = signed(cast.fay, requests[1], "fairness")
+    case = judge_bundle(bundle, cast.prod, None).case
+    assert [fact.id for fact in case.signoffs] == [str(first.pk), str(later.pk)]
+
+
+def test_pages_read_the_newest_of_each_kind_alone(each_database: Database) -> None:
+    cast = make_cast()
+    bundle = bundle_registered(cast)
+    other = bundle_registered(cast, "v2", {"project_config/recipes/score.py": "score(nobody)"})
+    for women in (0.5, 0.49, 0.48):
+        last = fairness_of(cast, bundle, women=women)
+        text = intended_use(cast, bundle)
+    tests = factories.tests_passed(cast, bundle)
+    fairness_of(cast, other)
+    intended_use(cast, other)
+    with rows_read() as counts:
+        assert [one.evidence.pk for one in exhibits(bundle, ())] == [last.pk, tests.pk]
+        assert [one.pk for one in documents(bundle)] == [text.pk]
+    assert counts == ([2, 1] if each_database.kind == "postgres" else [-1, -1])  # SQLite does not tell
+
+
+class History:
+    """Rows of sign-offs, evidence and documents about four bundles, two of equal parts, in any order."""
+
+    def __init__(self, cast: Cast, rng: random.Random) -> None:
+        self._cast, self._rng = cast, rng
+        self.bundles = list(Bundle.objects.select_related("project", "author").order_by("pk"))
+        self._people = [cast.fay, cast.eli, cast.ravi, cast.dev]
+        rules = queries.rules_for(cast.prod)
+        self._clauses = [clause for clause in rules.stage.requirements if clause.kind == "sign_off"]
+        self._kept = content.put(b"x", "text/plain")
+        self._at = timezone.now() - timedelta(days=1)
+        # Rows do not come in the order of their times.
+        self._seconds = rng.sample(range(60_000), 60)
+
+    def play(self) -> None:
+        for _turn in range(self._rng.randint(0, 40)):
+            self._rng.choice((self._sign, self._sign, self._evidence, self._document))()
+
+    def _when(self) -> datetime:
+        return self._at + timedelta(seconds=self._seconds.pop())
+
+    def _sign(self) -> None:
+        rng, bundle, clause = self._rng, self._rng.choice(self.bundles), self._rng.choice(self._clauses)
+        pieces = sorted(set(Evidence.objects.values_list("digest", flat=True)))
+        texts = sorted(set(Document.objects.values_list("digest", flat=True)))
+        given = SignOff.objects.create(
+            bundle=bundle,
+            lane=self._cast.prod,
+            person=rng.choice(self._people),
+            role=clause.params["role"],
+            decision=rng.choice(("approve", "approve", "approve", "reject", "request_changes")),
+            requirement=clause.key,
+            clause=rng.choice((clause.digest, clause.digest, digest("an older clause"))),
+            covered=covered(bundle.parts, clause),
+            evidence=rng.sample(pieces, rng.randint(0, len(pieces))),
+            documents=rng.sample(texts, rng.randint(0, len(texts))),
+            meaning="m",
+            statement=self._kept,
+            envelope=self._kept,
+            key_id="k",
+            signed_at=self._when(),
+        )
+        if rng.random() < 0.2:
+            Withdrawal.objects.create(signoff=given, withdrawn_by=given.person, why="Read it too fast.")
+
+    def _evidence(self) -> None:
+        rng, bundle = self._rng, self._rng.choice(self.bundles)
+        kind, stage = rng.choice(("fairness", "explainability", "tests")), rng.choice(("qa", "qa", "prod"))
+        results: dict[str, list[dict[str, Any]]] = {
+            "fairness": [counted(1180, 1200), counted(600, 1200), counted(1190, 1200)],
+            "explainability": [{"features": []}, {"features": [{"feature": "tenure", "share": 1.0}]}],
+            "tests": [{"listed": ["TEST_A"], "runs": [{"scenario": "TEST_A", "outcome": o}]} for o in ("SUCCESS", "")],
+        }  # fmt: skip
+        result = rng.choice(results[kind])
+        parts = {} if rng.random() < 0.1 else about(kind, bundle)
+        Evidence.objects.create(
+            kind=kind,
+            project=bundle.project,
+            bundle=bundle,
+            stage=stage,
+            parts=parts,
+            digest=digest([kind, stage, parts, result]),
+            result=content.put_json(result, "application/json"),
+            author=rng.choice((Person.objects.system(), Person.objects.system(), *self._people)),
+            recorded_at=self._when(),
+        )
+
+    def _document(self) -> None:
+        rng, bundle = self._rng, self._rng.choice(self.bundles)
+        text = rng.choice((b"one", b"two"))
+        kept = content.put(text, "text/plain")
+        Document.objects.create(
+            kind=rng.choice(("model-documentation", "intended-use")),
+            project=bundle.project,
+            bundle=bundle,
+            parts=about("model-documentation", bundle),
+            title="Title",
+            origin=Document.Origin.WRITTEN,
+            sections=["Purpose", "Data", "Performance", "Limits"] if text == b"one" else [],
+            digest=kept.digest,
+            content=kept,
+            author=self._cast.dev,
+            recorded_at=self._when(),
+        )
+
+
+def everything(case: Case) -> Case:
+    """The case with every sign-off, piece of evidence and document that there ever was."""
+    return replace(
+        case,
+        signoffs=tuple(
+            SignOffFact(
+                str(row.pk), str(row.person_id), row.role, row.decision, instant(row.signed_at), "CHURN", "prod",
+                row.covered, row.clause, tuple(row.evidence), tuple(row.documents), hasattr(row, "withdrawal"),
+            )
+            for row in SignOff.objects.select_related("withdrawal")
+        ),
+        evidence=tuple(
+            EvidenceFact(
+                str(row.pk), row.kind, row.digest, row.parts, instant(row.recorded_at),
+                "system" if row.author.is_system else str(row.author_id), row.stage, json.loads(bytes(row.result.body)),
+            )
+            for row in Evidence.objects.select_related("author", "result")
+        ),
+        documents=tuple(
+            DocumentFact(
+                str(row.pk), row.kind, row.digest, row.parts, instant(row.recorded_at), str(row.author_id),
+                tuple(row.sections),
+            )
+            for row in Document.objects.all()
+        ),
+    )  # fmt: skip
+
+
+def test_what_is_left_out_of_a_case_changes_no_verdict(each_database: Database, full_size: bool) -> None:
+    cast = make_cast()
+    for number in range(3):
+        code = {"project_config/recipes/score.py": f"score({number})"} if number < 2 else None
+        bundle_registered(cast, f"v{number}", code)
+    bundle_registered(cast, "v2-again")
+    for seed in range(300 if full_size else 15):
+        with transaction.atomic():
+            history = History(cast, random.Random(seed))
+            history.play()
+            for bundle in history.bundles:
+                case = queries.case_for(bundle=bundle, lane=cast.prod, requested_by=None, running=())
+                assert judge(case) == judge(everything(case)), (seed, bundle)
+            transaction.set_rollback(True)
 
 
 def test_many_requests_take_as_many_queries_as_one(cast: Cast) -> None:
@@ -161,7 +396,9 @@ def test_a_case_knows_who_is_barred_and_who_can_act(cast: Cast) -> None:
 
 
 def test_the_end_of_a_signer_s_right_is_when_the_verdict_may_change(cast: Cast) -> None:
-    request = request_at(cast, lane=cast.prod)
+    bundle = bundle_registered(cast)
+    to_read(cast, bundle)
+    request = request_at(cast, bundle=bundle, lane=cast.prod)
     until = timezone.now() + timedelta(hours=1)
     for holding in cast.fay.grants.all():
         grants.revoke(by=cast.ada, grant=holding, why="For an hour only.")

@@ -22,6 +22,7 @@ from portal.errors import Refused
 from portal.event_kinds import EventKind
 from portal.models import Event, Grant, Person
 from portal.protection import install_sql, remove_sql
+from portal.reauthentication import Password
 from tests.cast import Cast
 from tests.world import World
 
@@ -149,6 +150,14 @@ def test_check_node_says_what_the_key_may_do(
     assert "qa-automation" in deployer
     assert "REFUSED" not in check_node("s-qa")
     there = fresh_sandbox.nodes["design"]
+    for kind, url, complaint in (
+        ("automation", there.url, "of kind design, not automation"),
+        ("deployer", fresh_sandbox.nodes["qa"].url, "No Deployer answers there"),
+        ("design", fresh_sandbox.nodes["qa"].url, "of kind automation, not design"),
+        ("design", there.url + "/nothing", "is not a DSS"),
+    ):
+        key = next(one.key_name for one in fresh_sandbox.nodes.values() if url.startswith(one.url))
+        assert complaint in check_node(url=url, key_name=key, kind=kind)
     assert "REFUSED" not in check_node(url=there.url, key_name=there.key_name)
     assert {request["method"] for request in fresh_sandbox.control.requests()} <= {"GET", "POST"}
     secrets = set(fresh_sandbox.keys.values())
@@ -275,7 +284,9 @@ def test_no_secret_is_kept_logged_or_said(
     }
     bound = signoffs.draft(by=fay, **here).bound
     refused(
-        lambda: signoffs.sign(by=fay, password="wrong-pass-4711", decision="approve", bound=bound, **here)
+        lambda: signoffs.sign(
+            by=fay, proof=Password("wrong-pass-4711"), decision="approve", bound=bound, **here
+        )
     )
     world.sign(request)
     refused(lambda: people.add_person(by=world.ada, login="ida", name="Ida", password="weak-4711"))

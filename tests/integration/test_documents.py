@@ -28,9 +28,28 @@ def test_a_document_is_pinned_by_the_digest_of_its_text(cast: Cast) -> None:
     assert all(bundle.parts[part] == digest for part, digest in made.parts.items())
     event = ledger.events(kinds=[EventKind.DOCUMENT_RECORDED])[-1]
     assert (event.subject, event.actor_id, event.project) == (made.subject, str(cast.dev.pk), "CHURN")
-    assert (event.facts["digest"], event.facts["sections"]) == (made.digest, ["Purpose", "Limits"])
+    assert (event.facts["digest"], event.facts["sections"]) == (made.digest, "Purpose\nLimits")
     again = documents.write(by=cast.olga, bundle=bundle, kind="intended-use", title="Again", text=TEXT)
     assert (again.digest, again.content_id) == (made.digest, made.content_id)
+
+
+def test_what_people_typed_is_in_the_ledger_by_commitment_and_can_be_erased(cast: Cast) -> None:
+    bundle = bundle_registered(cast)
+    title, text = "What Fay Okafor said of it", "# Seen by Eli Brandt\n\nAll is well.\n"
+    made = documents.write(by=cast.dev, bundle=bundle, kind="intended-use", title=title, text=text)
+    row = Event.objects.get(kind=EventKind.DOCUMENT_RECORDED)
+    body = bytes(row.body).decode()
+    assert "Okafor" not in body
+    assert "Brandt" not in body
+    (event,) = ledger.read([row])
+    assert (event.facts["title"], event.facts["sections"]) == (title, "Seen by Eli Brandt")
+    assert ledger.sentence(event, str) == f"Document “{title}” (intended-use) was recorded for v1"
+    for path in ("facts.title", "facts.sections"):
+        assert ledger.erase(row.seq, path)
+    (event,) = ledger.read([Event.objects.get(pk=row.pk)])
+    assert event.erased == {"title", "sections"}
+    assert (event.facts["digest"], event.subject) == (made.digest, made.subject)
+    assert "Document “(erased)”" in ledger.sentence(event, str)
 
 
 def test_what_cannot_be_kept_is_refused_by_field(cast: Cast) -> None:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from governance.actions import evidence
 from governance.models import Collection, Document, Evidence
-from portal import content, ledger
+from portal import content, lease, ledger
 from portal.demo import cast
 from portal.dss.client import Dss
 from portal.dss.values import Build, ScenarioRun
@@ -125,6 +125,23 @@ def test_rows_that_break_off_are_counted_anew(there: World) -> None:
     there.control.fault("truncate", node="qa", path="/data/?$", keep=0.5)
     done = collect(asked)
     assert done.status == "done"
+
+
+def test_rows_without_end_are_given_up_at_once(there: World, settings: Any) -> None:
+    settings.DSS_STREAM_MB = 0.001
+    failed = collect(ask(there, "fairness"))
+    assert (failed.status, failed.attempts) == ("failed", 0)
+    assert "more than the limit of 0.001 MB" in failed.problem
+
+
+def test_who_lost_the_lease_leaves_it_to_the_other(there: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = ask(there, "fairness")
+    with monkeypatch.context() as patch:
+        patch.setattr(lease, "_renew", lambda held, _over: setattr(held, "lost", True))
+        left = collect(asked)
+    assert (left.status, left.problem) == ("asked", "")
+    assert recorded("fairness") == 0
+    assert collect(asked).status == "done"
 
 
 def test_a_node_that_stays_away(there: World) -> None:

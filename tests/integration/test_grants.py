@@ -229,6 +229,44 @@ def test_the_ledger_keeps_who_gave_what_to_whom_where_until_when_and_why(cast: C
     assert b"Churn team" not in body
 
 
+def ends_told(one: Grant) -> list[tuple[str, str, str]]:
+    """Who ended a grant on which project and why, as the ledger says it."""
+    return [
+        (event.actor_kind, event.project, event.facts["why"])
+        for event in ledger.events(kinds=[EventKind.GRANT_REVOKED], subject=f"grant:{one.pk}")
+    ]
+
+
+@pytest.mark.parametrize("on_project", [True, False])
+def test_the_ledger_keeps_that_a_grant_which_ran_out_was_closed(cast: Cast, on_project: bool) -> None:
+    where = cast.churn if on_project else None
+    first = give(cast, project=where, until=timezone.now() + HOUR)
+    Grant.objects.filter(pk=first.pk).update(until=timezone.now() - HOUR)
+    give(cast, project=where)
+    assert ends_told(first) == [("system", "CHURN" if on_project else "", "ran out")]
+    last = list(Event.objects.order_by("-seq").values_list("kind", flat=True)[:2])
+    assert last == ["grant.given", "grant.revoked"]
+
+
+def test_nothing_is_closed_where_the_new_grant_is_refused(cast: Cast) -> None:
+    held = give(cast, until=timezone.now() + HOUR)
+    with pytest.raises(Invalid):
+        give(cast)
+    assert ends_told(held) == []
+
+
+@pytest.mark.parametrize("ran_out", [True, False])
+def test_the_ledger_keeps_that_the_first_grant_replaced_another(cast: Cast, ran_out: bool) -> None:
+    ending = give(cast, right=Right.MANAGE, project=None, until=timezone.now() + HOUR)
+    if ran_out:
+        Grant.objects.filter(pk=ending.pk).update(until=timezone.now() - HOUR)
+    for_good = grants.first_grant(by=Person.objects.system(), person=cast.otto)
+    ending.refresh_from_db()
+    assert ending.revoked_by is not None
+    assert ending.revoked_by.is_system
+    assert ends_told(ending) == [("system", "", "ran out" if ran_out else f"replaced by grant {for_good.pk}")]
+
+
 # --- the projection --------------------------------------------------------------------------------------------------
 
 
@@ -348,6 +386,15 @@ def test_of_two_admins_who_give_the_same_right_one_is_told_so(each_database: Dat
         assert [refusal.code for refusal in refused] == ["grant_duplicate"]
         assert Grant.objects.filter(person=cast.otto, right=right, revoked_at=None).count() == 1
         assert projection() == wanted_projection()
+
+
+def test_of_two_who_close_what_ran_out_one_says_so(each_database: Database) -> None:
+    cast = make_cast()
+    ended = give(cast, until=timezone.now() + HOUR)
+    Grant.objects.filter(pk=ended.pk).update(until=timezone.now() - HOUR)
+    refused = refusals_of(*(lambda by=by: give(cast, by=by) for by in (cast.ada, cast.abe)))
+    assert [refusal.code for refusal in refused] == ["grant_duplicate"]
+    assert ends_told(ended) == [("system", "CHURN", "ran out")]
 
 
 def test_grants_and_revocations_at_once_leave_the_truth(each_database: Database) -> None:

@@ -176,6 +176,15 @@ def test_asking_twice_leads_to_the_request_that_is_there(cast: Cast) -> None:
     assert DeploymentRequest.objects.count() == 1
 
 
+def test_asking_for_what_runs_there_already_is_refused_in_words(cast: Cast) -> None:
+    runs_in(cast, bundle_registered(cast), cast.qa)
+    answer = signed_in(cast.dev).post(
+        "/projects/CHURN/requests/", {"bundle": "v1", "stage": "qa", "why": "Again."}, follow=True
+    )
+    assert "Bundle v1 runs in QA already and completed its watch there" in words(answer)
+    assert DeploymentRequest.objects.count() == 1
+
+
 def test_a_wish_without_a_reason_is_asked_for_one(cast: Cast) -> None:
     bundle_registered(cast)
     answer = signed_in(cast.dev).post(

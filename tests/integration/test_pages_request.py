@@ -1,8 +1,12 @@
 """A request's page: the gate as a checklist, promoting, following, stopping, releasing, withdrawing."""
 
+import pytest
+
+from deployments.actions import promotions
 from deployments.models import DeploymentRequest, Promotion
 from governance.models import Report
 from portal import ledger
+from portal.errors import Stale
 from portal.event_kinds import EventKind
 from tests.cast import Cast
 from tests.factories import (
@@ -48,6 +52,18 @@ def test_the_gate_says_what_is_met_and_who_can_do_the_rest(cast: Cast) -> None:
     )
     assert "Two things are missing." in page
     assert answer.content.decode().count("Review and sign") == 1  # Fay's own, and nobody else's
+
+
+def test_changed_parts_are_said_with_the_bundle_they_are_compared_with(cast: Cast) -> None:
+    signed(cast.fay, to_production(cast), "fairness")
+    more = {"project_config/recipes/more.py": "1"}
+    runs_in(cast, bundle_registered(cast, "v2", more), cast.qa)
+    bundle = bundle_registered(cast, "v3", {**more, "project_config/recipes/score.py": "score(customers, 3)"})
+    page = words(signed_in(cast.fay).get(path_of(request_at(cast, "open", bundle, cast.prod))))
+    assert "Asked again because the part flow changed." in page
+    assert "Compared with v1, which was signed." in page
+    page = words(signed_in(cast.fay).get(path_of(request_at(cast, "open", bundle, cast.qa))))
+    assert "Runs there now v2 Changed against v2 flow" in page
 
 
 def test_nobody_promotes_past_a_closed_gate(cast: Cast) -> None:
@@ -136,6 +152,15 @@ def test_the_steps_look_again_by_themselves_and_stop(cast: Cast) -> None:
     part = client.get(path_of(wish, f"gate/?promotion={promotion.pk}"), headers=HTMX)
     assert "Going there now" in words(part)
     assert "<html" not in part.content.decode()
+    assert 'id="lanes"' in part.content.decode()  # who does not say what they have seen gets all of it
+    seen = part.context["seen"]
+    same = client.get(path_of(wish, f"gate/?promotion={promotion.pk}&seen={seen}"), headers=HTMX)
+    assert "hx-swap-oob" not in same.content.decode()
+    now_runs(promotion)
+    live = client.get(path_of(wish, f"gate/?promotion={promotion.pk}&seen={seen}"), headers=HTMX)
+    assert live.content.decode().count('hx-swap-oob="true"') == 2
+    assert "QA v1 Being checked" in words(live) or "QA v1 being checked" in words(live)
+    assert "Runs there now v1" in words(live)
     succeeded(promotion)
     over = client.get(path_of(wish, f"gate/?promotion={promotion.pk}"), headers=HTMX)
     assert (over.headers["HX-Refresh"], over.content) == ("true", b"")
@@ -166,7 +191,7 @@ def test_a_promotion_is_stopped_with_a_reason(cast: Cast) -> None:
     assert "Stopped." in words(client.post(path, {"why": "Wrong day."}, follow=True))
     promotion.refresh_from_db()
     assert (promotion.status, promotion.reason) == ("stopped", "Wrong day.")
-    refused(client.post(path, {"why": "Again."}), 409, "so it cannot be changed that way")
+    refused(client.post(path, {"why": "Again."}), 409, "so there is nothing to stop")
 
 
 def test_stopping_after_the_live_change_asks_what_then(cast: Cast) -> None:
@@ -185,6 +210,19 @@ def test_stopping_after_the_live_change_asks_what_then(cast: Cast) -> None:
     refused(
         client.post(release, {"why": "It is fine."}), 409, "This promotion does not hold the lane any more."
     )
+
+
+def test_what_is_over_is_neither_stopped_nor_let_go_of(cast: Cast) -> None:
+    promotion = promotion_of(request_at(cast, "promoting"))
+    went_live(promotion)
+    succeeded(promotion)
+    for verb, sentence in (("stop", "nothing to stop"), ("release", "does not hold")):
+        path = f"/projects/CHURN/promotions/{promotion.pk}/{verb}/"
+        answer = signed_in(cast.mona).get(path, follow=True)
+        assert answer.redirect_chain == [(f"/projects/CHURN/requests/{promotion.request_id}/", 302)]
+        assert sentence in words(answer)
+    with pytest.raises(Stale, match="is over"):
+        promotions.stop(by=cast.mona, promotion=promotion, why="Wrong day.")
 
 
 def test_stopping_needs_the_right(cast: Cast) -> None:

@@ -1,12 +1,16 @@
 """Signing: the words signed, the password, what changed meanwhile, who is barred; and a signature's own page."""
 
+import hashlib
+import json
+
 from deployments.models import DeploymentRequest
-from governance.models import SignOff
-from portal import ledger
+from governance.actions import documents as document_actions
+from governance.models import Document, SignOff
+from portal import content, ledger
 from portal.demo.cast import PASSWORD
 from portal.event_kinds import EventKind
 from tests.cast import Cast
-from tests.factories import all_but_signed, bundle_registered, fairness_of, request_at, signed
+from tests.factories import all_but_signed, bundle_registered, fairness_of, intended_use, request_at, signed
 from tests.pages import outsider_sees_nothing, refused, signed_in, words
 
 
@@ -45,9 +49,38 @@ def test_everything_that_is_signed_is_on_the_page(cast: Cast) -> None:
         "It covers these parts",
         "I have reviewed all parts of bundle v1 of Customer churn for the stage Production",
         "Rules: demo-policy, version 1",
+        "Read it here",
     ):
         assert said in page
     assert answer.context["draft"].clause.digest in answer.content.decode()
+
+
+def test_the_documents_are_read_on_the_page(cast: Cast) -> None:
+    bundle = bundle_registered(cast)
+    all_but_signed(cast, bundle)
+    written = "# Intended use\n\nFor <b>offers</b>.\n\n- not for prices\n- not for credit\n"
+    document_actions.write(
+        by=cast.olga, bundle=bundle, kind="intended-use", title="What it is for", text=written
+    )
+    answer = signed_in(cast.fay).get(path_of(request_at(cast, "open", bundle, cast.prod)))
+    page = answer.content.decode()
+    assert "For &lt;b&gt;offers&lt;/b&gt;." in page
+    assert "<ul><li>not for prices</li><li>not for credit</li></ul>" in page
+    sections = Document.objects.get(origin="generated").sections
+    assert sections
+    assert f"{' '.join(sections)} Download the whole document" in words(answer)
+
+
+def test_what_the_page_says_is_signed_is_what_is_signed(cast: Cast) -> None:
+    wish = to_production(cast)
+    client = signed_in(cast.fay)
+    page = client.get(path_of(wish)).context
+    offered = {decision: f"{page['reviewed']} {verdict}" for decision, verdict in page["verdicts"]}
+    assert offered == {decision: said for decision, _word, said in page["meanings"]}
+    client.post(path_of(wish), filled(page["draft"].bound))
+    signoff = SignOff.objects.get()
+    statement = json.loads(content.get(signoff.statement_id))
+    assert offered["approve"] == statement["predicate"]["meaning"] == signoff.meaning
 
 
 def test_a_signature_counts_at_once_and_has_a_page(cast: Cast) -> None:
@@ -62,6 +95,12 @@ def test_a_signature_counts_at_once_and_has_a_page(cast: Cast) -> None:
     assert "Fay Okafor signed for fairness" in page
     assert "“Equal to a hair.”" in page
     outsider_sees_nothing(signed_in(cast.otto), f"/signoffs/{signoff.pk}/")
+    saved = client.get(f"/signoffs/{signoff.pk}/statement/")
+    assert hashlib.sha256(saved.content).hexdigest() == signoff.statement_id
+    assert (
+        f'href="/signoffs/{signoff.pk}/statement/"' in client.get(f"/signoffs/{signoff.pk}/").content.decode()
+    )
+    outsider_sees_nothing(signed_in(cast.otto), f"/signoffs/{signoff.pk}/statement/")
 
 
 def test_a_second_click_signs_nothing_more(cast: Cast) -> None:
@@ -87,6 +126,42 @@ def test_a_wrong_password_signs_nothing_and_is_named_on_its_field(cast: Cast) ->
     assert "guess" not in answer.content.decode()
     assert not SignOff.objects.exists()
     assert kept(wish) == [(str(cast.fay.pk), "sign", "password_wrong")]
+
+
+def test_what_is_missing_is_said_before_anything_is_typed(cast: Cast) -> None:
+    bundle = bundle_registered(cast)
+    fairness_of(cast, bundle)
+    intended_use(cast, bundle)
+    wish = request_at(cast, "open", bundle, cast.prod)
+    client = signed_in(cast.fay)
+    answer = client.get(path_of(wish))
+    why = (
+        "You cannot approve yet: the document “model documentation” and the explainability evidence are missing, "
+        "and an approval counts only for what was there to read."
+    )
+    assert words(answer).index(why) < words(answer).index("1. The evidence")
+    assert 'value="approve" required disabled' in answer.content.decode()
+    bound = answer.context["draft"].bound
+    sent = client.post(path_of(wish), filled(bound))
+    assert sent.status_code == 400
+    assert sent.context["form"].errors["decision"][0].startswith(why)
+    assert not SignOff.objects.exists()
+    said = filled(bound, decision="request_changes", comment="Document the model.")
+    assert "Signed: asked for changes." in words(client.post(path_of(wish), said, follow=True))
+
+
+def test_a_word_typed_when_the_session_ended_is_given_back(cast: Cast) -> None:
+    wish = to_production(cast)
+    client = signed_in(cast.fay)
+    bound = client.get(path_of(wish)).context["draft"].bound
+    client.logout()
+    door = client.post(path_of(wish), filled(bound, decision="reject", comment="Too few people."))
+    assert PASSWORD not in door.content.decode()
+    sent = {"next": door.context["next"], **door.context["typed"], "username": "fay", "password": PASSWORD}
+    form = client.post("/login/", sent, follow=True).context["form"]
+    given = {name: form[name].value() for name in ("decision", "comment", "password", "bound")}
+    assert given == {"decision": "reject", "comment": "Too few people.", "password": None, "bound": bound}
+    assert not SignOff.objects.exists()
 
 
 def test_a_no_needs_words(cast: Cast) -> None:

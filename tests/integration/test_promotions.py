@@ -3,15 +3,23 @@
 import threading
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
+from django.utils import timezone
 
-from deployments.actions import promotions
-from deployments.models import Promotion
+from deployments.actions import promotions, signing
+from deployments.judging import judge_now
+from deployments.models import DeploymentRequest, Promotion
+from governance.actions import signoffs
+from governance.models import SignOff
 from portal import ledger
 from portal.actions import grants
+from portal.demo.cast import PASSWORD
 from portal.errors import Forbidden, Invalid, Refused, Stale
 from portal.event_kinds import EventKind
-from portal.models import Grant
+from portal.models import Grant, Project, Right
+from portal.reauthentication import Password
+from tests import factories
+from tests.cast import Cast
 from tests.world import SIGNED, World, policy
 
 S = Promotion.Status
@@ -60,6 +68,128 @@ def test_a_gate_that_closes_before_the_live_change_stops_the_promotion(world: Wo
     assert world.lane_holder() is None
 
 
+def ends_asking(world: World) -> None:
+    """The team that asked may ask no more."""
+    for right in Grant.objects.filter(right=Right.REQUEST, revoked_at=None):
+        grants.revoke(by=world.ada, grant=right, why="another team takes over")
+
+
+def test_a_request_ends_with_the_right_to_ask(world: World) -> None:
+    world.publish(policy())
+    request = world.request()
+    ends_asking(world)
+    with pytest.raises(Forbidden) as refused:
+        promotions.promote(by=world.mona, request=request)
+    assert refused.value.code == "requester_lost_right"
+    assert not Promotion.objects.exists()
+
+
+@pytest.mark.parametrize("whose", ["requester", "starter"])
+def test_a_right_lost_on_the_way_stops_before_the_live_change(world: World, whose: str) -> None:
+    world.publish(policy())
+    promotion = world.run_to(promotions.promote(by=world.mona, request=world.request()), "pass_gate_again")
+    if whose == "requester":
+        ends_asking(world)
+    else:
+        grants.revoke(
+            by=world.ada,
+            grant=Grant.objects.get(person=world.mona, right=Right.PROMOTE, revoked_at=None),
+            why="left",
+        )
+    failed = world.run(promotion)
+    assert (failed.status, failed.live_at) == (S.FAILED, None)
+    assert failed.reason.startswith(f"Whoever {'asked' if whose == 'requester' else 'started'}")
+    assert world.effects()["updates"] == 0
+
+
+def signs_as_well(world: World) -> None:
+    """Mona, who promotes, may sign for fairness, too."""
+    world.publish(policy(requires=SIGNED))
+    grants.grant(
+        by=world.ada,
+        right=Right.SIGN,
+        role="fairness",
+        person=world.mona,
+        project=world.project,
+        stage="prod",
+        why="reviews as well",
+    )
+
+
+def sign(world: World, request: DeploymentRequest) -> None:
+    draft = signing.draft(by=world.mona, request=request, requirement="sign_off:fairness")
+    signing.sign(
+        by=world.mona,
+        proof=Password(PASSWORD),
+        request=request,
+        requirement="sign_off:fairness",
+        decision="approve",
+        bound=draft.bound,
+    )
+
+
+def test_whoever_signs_what_they_started_does_not_bring_it_live(world: World) -> None:
+    signs_as_well(world)
+    request = world.request()
+    world.sign(request)
+    promotion = world.run_to(promotions.promote(by=world.mona, request=request), "pass_gate_again")
+    signed = SignOff.objects.get()
+    signoffs.withdraw(by=signed.person, signoff=signed, why="a doubt")
+    sign(world, request)
+    failed = world.run(promotion)
+    assert (failed.status, failed.live_at) == (S.FAILED, None)
+    assert "nobody starts what they signed" in failed.reason
+    told = world.told(failed).entries
+    assert [entry.facts["code"] for entry in told if entry.kind == EventKind.STEP_FAILED] == [
+        "promoter_signed"
+    ]
+    assert moments(world, request.subject)[-1] == ("before_live", "met")
+    assert world.effects()["updates"] == 0
+
+
+@pytest.mark.parametrize("word", ["rejected, role lost", "withdrawn", "counts"])
+def test_only_a_signature_that_counts_keeps_its_giver_from_starting(cast: Cast, word: str) -> None:
+    given = grants.grant(
+        by=cast.ada,
+        right=Right.SIGN,
+        role="fairness",
+        person=cast.mona,
+        project=cast.churn,
+        stage="prod",
+        why="reviews as well",
+    )
+    bundle = factories.bundle_registered(cast)
+    request = factories.request_at(cast, bundle=bundle, lane=cast.prod)
+    factories.all_but_signed(cast, bundle)
+    decision = "reject" if word.startswith("rejected") else "approve"
+    signed = factories.signed(cast.mona, request, "fairness", decision, "As I see it.")
+    if word == "rejected, role lost":
+        grants.revoke(by=cast.ada, grant=given, why="no more")
+    elif word == "withdrawn":
+        signoffs.withdraw(by=cast.mona, signoff=signed, why="a doubt")
+    signers = ((cast.fay, "fairness"), (cast.eli, "explainability"), (cast.ravi, "model-risk"))
+    for person, role in signers[1:] if word == "counts" else signers:
+        factories.signed(person, request, role)
+    assert judge_now(request).verdict.met
+    if word == "counts":
+        with pytest.raises(Forbidden) as forbidden:
+            promotions.promote(by=cast.mona, request=request)
+        assert forbidden.value.code == "promoter_signed"
+    else:
+        assert promotions.promote(by=cast.mona, request=request).started_by == cast.mona
+
+
+def test_a_signature_under_another_clause_keeps_nobody_from_starting(world: World) -> None:
+    signs_as_well(world)
+    request = world.request()
+    sign(world, request)
+    with pytest.raises(Forbidden):
+        promotions.promote(by=world.mona, request=request)
+    world.publish(policy(requires=SIGNED.replace("all", "[models, data]")))
+    world.sign(request)
+    assert promotions.promote(by=world.mona, request=request).started_by == world.mona
+
+
 def test_each_judgement_is_recorded_once(world: World) -> None:
     done = world.promoted()
     assert moments(world, done.request.subject) == [
@@ -93,6 +223,47 @@ def test_one_promotion_per_lane(world: World) -> None:
         world.promote()
     assert refused.value.code == "lane_busy"
     assert Promotion.objects.count() == 1
+
+
+def test_who_holds_the_lane_is_told_with_what_to_do(world: World) -> None:
+    running = world.promote()
+    waiting = world.request()
+    with pytest.raises(Refused) as refused:
+        promotions.promote(by=world.mona, request=waiting)
+    assert refused.value.sentence.startswith(f"Promotion {running.pk} runs and holds ")
+    assert refused.value.sentence.endswith("Wait for it to end, then try again.")
+    Promotion.objects.filter(pk=running.pk).update(status=S.FAILED, ended_at=timezone.now())
+    waiting.refresh_from_db()
+    with pytest.raises(Refused) as refused:
+        promotions.promote(by=world.mona, request=waiting)
+    assert refused.value.sentence.startswith(f"Promotion {running.pk} is over and still holds ")
+    assert "release the lane" in refused.value.sentence
+
+
+def test_a_request_is_tried_again_while_its_rollback_is_watched(world: World) -> None:
+    world.promoted("v2")
+    world.publish(policy(watch="60s"))
+    bad = world.run(world.promote(world.bundle("v3")), until=lambda p: p.is_over)
+    rollback = world.rollback_of(bad)
+    assert rollback is not None
+    held = DeploymentRequest.objects.select_related("lane__project", "lane__stage", "bundle").get(
+        pk=bad.request_id
+    )
+    with pytest.raises(Refused) as refused:
+        promotions.promote(by=world.mona, request=held, why="the table is there now")
+    assert refused.value.code == "lane_busy"
+    assert refused.value.sentence.startswith(f"Promotion {rollback.pk} runs and holds ")
+    world.run_to(rollback, "watch")
+    world.look(rollback)
+    assert world.lane_holder() is None
+    held.refresh_from_db()
+    again = promotions.promote(by=world.mona, request=held, why="the table is there now")
+    assert world.lane_holder() == again
+    world.control.fault("scenario_outcome", scenario="TEST_SMOKE", outcome="SUCCESS")
+    again = world.run_to(again, "watch")
+    assert world.run(rollback).status == S.SUCCEEDED, "the newer live change ended its watch"
+    world.look(again)
+    assert world.running() == world.active() == bad.bundle.bundle_id
 
 
 def test_a_promotion_is_not_started_twice(world: World) -> None:
@@ -169,6 +340,34 @@ def test_a_stop_after_the_live_change_rolls_back(world: World, step: str) -> Non
     world.publish(policy())
     assert world.run(rollback).status == S.SUCCEEDED
     assert world.active() == world.running() == good.bundle.bundle_id
+    promotion.refresh_from_db()
+    assert promotion.status == S.STOPPED
+
+
+@pytest.mark.postgres
+def test_a_stop_locks_the_promotion_alone(committed_world: World) -> None:
+    """Somebody who edits the project meanwhile neither waits for it nor keeps it waiting."""
+    world = committed_world
+    promotion = world.promote()
+    editing, over = threading.Event(), threading.Event()
+
+    def edit() -> None:
+        with transaction.atomic():
+            Project.objects.select_for_update(no_key=True).get(pk=world.project.pk)
+            editing.set()
+            over.wait(20)
+        connection.close()
+
+    thread = threading.Thread(target=edit)
+    thread.start()
+    try:
+        assert editing.wait(10)
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '2s'")
+        promotions.stop(by=world.mona, promotion=promotion, why="wrong week")
+    finally:
+        over.set()
+        thread.join()
     promotion.refresh_from_db()
     assert promotion.status == S.STOPPED
 

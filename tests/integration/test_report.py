@@ -198,7 +198,7 @@ def test_an_erased_name_is_printed_as_erased(story: Story) -> None:
         seal=found.seal,
         names={person: name for person, name in found.names.items() if person != eli},
         entries=tuple(
-            _without_name(entry) if eli in (entry.actor_id, entry.facts.get("person")) else entry
+            _without(entry, "name") if eli in (entry.actor_id, entry.facts.get("person")) else entry
             for entry in found.entries
         ),
     )
@@ -207,12 +207,26 @@ def test_an_erased_name_is_printed_as_erased(story: Story) -> None:
     assert "Eli Brandt" not in " ".join(line.because for line in report.requirements)
 
 
-def _without_name(entry: ledger.Entry) -> ledger.Entry:
-    facts = {key: None if key == "name" else value for key, value in entry.facts.items()}
+def test_titles_and_headings_come_from_their_disclosures(story: Story) -> None:
+    found = gathered(story, "v2")
+    papers = {paper.kind: paper for paper in compose(found).papers}
+    assert papers["Intended use"].title == "Intended use of the churn model"
+    assert papers["Model documentation"].sections.endswith("Purpose, Data, Performance, Limits")
+    fields: dict[str, Any] = {name: getattr(found, name) for name in found.__slots__}
+    erased = tuple(
+        _without(entry, "title", "sections") if entry.kind == K.DOCUMENT_RECORDED else entry
+        for entry in found.entries
+    )
+    for paper in compose(collecting.Gathered(**{**fields, "entries": erased})).papers:
+        assert (paper.title, paper.sections) == ("(erased)", "(erased)")
+
+
+def _without(entry: ledger.Entry, *erased: str) -> ledger.Entry:
+    facts = {key: None if key in erased else value for key, value in entry.facts.items()}
     return ledger.Entry(
         **{name: getattr(entry, name) for name in entry.__slots__ if name not in ("facts", "erased")},
         facts=facts,
-        erased=frozenset({"name"}),
+        erased=frozenset(erased),
     )
 
 

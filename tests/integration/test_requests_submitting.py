@@ -2,8 +2,8 @@
 
 import pytest
 
-from deployments.actions import requests
-from deployments.models import DeploymentRequest
+from deployments.actions import promotions, requests
+from deployments.models import Deployment, DeploymentRequest
 from portal import ledger
 from portal.actions import grants
 from portal.errors import Absent, Forbidden, Invalid, Refused, Stale
@@ -11,7 +11,14 @@ from portal.event_kinds import EventKind
 from portal.models import Bundle, Event, Right
 from tests.cast import Cast, lane, make_cast
 from tests.conftest import Database
-from tests.factories import bundle_asked, bundle_registered, request_at
+from tests.factories import (
+    bundle_asked,
+    bundle_registered,
+    failed,
+    promotion_of,
+    request_at,
+    runs_in,
+)
 from tests.integration.test_grants import refusals_of
 
 
@@ -98,6 +105,62 @@ def test_a_newer_wish_supersedes_the_open_one_and_no_running_one(cast: Cast) -> 
     assert (event.subject, event.facts) == (older.subject, {"request": older.pk, "by_request": newer.pk})
 
 
+def test_what_runs_there_already_is_refused_and_the_refusal_kept(cast: Cast) -> None:
+    bundle = bundle_registered(cast)
+    runs = runs_in(cast, bundle, cast.qa)
+    with pytest.raises(Refused) as refused:
+        requests.submit(by=cast.olga, bundle=bundle, lane=cast.qa, why="Again.")
+    assert refused.value.code == "bundle_runs_already"
+    assert "Ask for another bundle" in refused.value.sentence
+    (event,) = ledger.events(kinds=[EventKind.ACCESS_REFUSED])
+    assert (event.actor_id, event.subject, event.facts["action"]) == (
+        str(cast.olga.pk),
+        bundle.subject,
+        "request",
+    )
+    assert event.facts["reason"] == refused.value.sentence
+    requests.submit(by=cast.olga, bundle=bundle, lane=cast.prod, why="Another lane.")
+    # As long as its watch is not complete it is nothing to rely on, and may be brought again.
+    Deployment.objects.filter(pk=runs.pk).update(watched_at=None)
+    assert requests.submit(by=cast.olga, bundle=bundle, lane=cast.qa, why="Again.").status == "open"
+
+
+def test_what_ran_there_once_may_be_asked_for_again(cast: Cast) -> None:
+    bundle = bundle_registered(cast)
+    runs_in(cast, bundle, cast.qa)
+    runs_in(cast, bundle_registered(cast, "v2"), cast.qa)
+    assert requests.submit(by=cast.dev, bundle=bundle, lane=cast.qa, why="Back.").status == "open"
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_wish_that_fails_beside_a_newer_one_is_superseded(cast: Cast, stopped: bool) -> None:
+    older = request_at(cast, "promoting")
+    newer = requests.submit(by=cast.dev, bundle=bundle_registered(cast, "v2"), lane=cast.qa, why="Newer.")
+    if stopped:
+        promotions.stop(by=cast.mona, promotion=promotion_of(older), why="The newer one.")
+    else:
+        failed(promotion_of(older))
+    states = {request.pk: (request.status, request.held) for request in DeploymentRequest.objects.all()}
+    assert states == {older.pk: ("superseded", ""), newer.pk: ("open", "")}
+    (event,) = ledger.events(kinds=[EventKind.REQUEST_SUPERSEDED])
+    assert (event.subject, event.facts) == (older.subject, {"request": older.pk, "by_request": newer.pk})
+    assert ledger.events(kinds=[EventKind.REQUEST_HELD]) == []
+
+
+@pytest.mark.parametrize("newest", ["withdrawn", "elsewhere", "older"])
+def test_a_wish_that_fails_with_nothing_newer_in_its_lane_is_held(cast: Cast, newest: str) -> None:
+    if newest == "older":
+        request_at(cast, "done", bundle_registered(cast, "v0"))
+    request = request_at(cast, "promoting")
+    if newest == "withdrawn":
+        request_at(cast, "withdrawn", bundle_registered(cast, "v2"))
+    elif newest == "elsewhere":
+        request_at(cast, "open", bundle_registered(cast, "v2"), cast.prod)
+    failed(promotion_of(request))
+    request.refresh_from_db()
+    assert (request.status, request.held) == ("open", "The smoke test failed.")
+
+
 def test_withdrawing_needs_the_right_a_reason_and_an_open_request(cast: Cast) -> None:
     request = request_at(cast, lane=cast.prod)
     with pytest.raises(Absent):
@@ -139,3 +202,13 @@ def test_of_two_wishes_at_once_the_later_supersedes_the_earlier(each_database: D
     )
     assert refused == []
     assert sorted(DeploymentRequest.objects.values_list("status", flat=True)) == ["open", *["superseded"] * 3]
+
+
+def test_a_reason_has_its_limit_on_every_way_in(cast: Cast) -> None:
+    bundle = bundle_registered(cast)
+    with pytest.raises(Invalid) as told:
+        requests.submit(by=cast.dev, bundle=bundle, lane=cast.qa, why="x" * 5001)
+    assert (told.value.field, told.value.code) == ("why", "why_long")
+    with pytest.raises(Invalid) as told:
+        bundle_asked(cast, "v9", notes="x" * 5001)
+    assert (told.value.field, told.value.code) == ("notes", "notes_long")

@@ -66,7 +66,7 @@ WHAT = {
 }
 
 # Whoever else answers "what may this person do on this lane": a function of both that returns codenames. Each is asked
-# wherever rights.held_on is.
+# about everybody at a lane by chance.
 ALSO: tuple[Callable[[Person, Lane], Collection[str]], ...] = ()
 
 
@@ -310,8 +310,8 @@ def look(ground: Ground, world: World, chance: random.Random, now: datetime, tal
             lent = {what: {ground.names[one] for one in whom} for what, whom in held.lent.items()}
             tally.same("lent", lent, answer.lent, who, ground.spots[lane_id])
         for ask in ALSO:
-            for spot, lane in ground.lanes.items():
-                tally.same(ask.__name__, set(ask(person, lane)), true[spot].until.keys(), who, spot)
+            spot = chance.choice(LANES)
+            tally.same(ask.__name__, set(ask(person, ground.lanes[spot])), true[spot].until.keys(), who, spot)
         tally.same("on_estate", rights.on_estate(person), oracle.on_estate(world, who, now), who)
         # These take several queries each, so not for everybody each time.
         if chance.random() < 0.5:

@@ -108,8 +108,22 @@ def test_a_lease_that_was_lost_is_not_renewed(world: World) -> None:
     held = lease.Lease(Promotion.objects.filter(pk=promotion.pk, lease="mine"), until)
     assert held.renew()
     assert lasting(world, promotion).lease_until == held.until
+    held.check()
     Promotion.objects.filter(pk=promotion.pk).update(lease="other")
     assert not held.renew()
+    with pytest.raises(lease.Lost):
+        held.check()
+
+
+def test_a_download_ends_when_the_lease_is_lost(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    promotion = world.run_to(world.promote(), "publish_bundle")
+    world.look(promotion)
+    monkeypatch.setattr(lease, "_renew", lambda held, _over: setattr(held, "lost", True))
+    assert world.look(promotion) == runner.OVER
+    assert world.effects()["uploads"] == 0
+    step = world.step(promotion, "publish_bundle")
+    assert (step.status, step.attempts, step.problem) == ("started", 0, "")
+    assert lasting(world, promotion).status == S.RUNNING
 
 
 # --- attempts ---
@@ -155,6 +169,43 @@ def test_our_own_errors_are_few(
     assert (ended.status, len(seen)) == (status, looks)
     assert seen == [False, *[True] * (looks - 1)]
     assert type(error).__name__ in ended.reason
+
+
+@pytest.mark.parametrize("verb", ["done", "wait", "fail"])
+def test_what_cannot_be_kept_is_our_own_error_and_gives_the_lease_back(
+    world: World, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    promotion = world.promote()
+    seen = []
+
+    def unkeepable() -> None:
+        raise ValueError("a text that no database takes")
+
+    def odd(work: Work) -> Done | Wait:
+        seen.append(work.step.output)
+        if verb == "fail":
+            raise StepFailed("no", code="no", output={"odd": True}, also=unkeepable)
+        return Done({"odd": True}, unkeepable) if verb == "done" else Wait(0.01, {"odd": True}, unkeepable)
+
+    replaced(monkeypatch, "pass_gate", odd)
+    turn = world.look(promotion)
+    assert turn.at is not None
+    first = lasting(world, promotion)
+    assert (first.status, first.lease, first.lease_until) == (S.RUNNING, "", None)
+    ended = world.run(promotion)
+    assert (ended.status, len(seen)) == (S.ERRORED, runner.OTHER_ERRORS)
+    assert "ValueError" in ended.reason
+    assert seen == [{}] * runner.OTHER_ERRORS
+    assert world.step(ended, "pass_gate").output == {}
+    assert world.lane_holder() is None
+
+
+def test_a_record_that_cannot_be_made_is_our_own_error(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    promotion = world.promote()
+    replaced(monkeypatch, "pass_gate", lambda work: Done({"odd": "half a pair \ud800"}))
+    ended = world.run(promotion)
+    assert ended.status == S.ERRORED
+    assert world.step(ended, "pass_gate").output == {}
 
 
 def test_errors_count_in_a_row_only(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,12 +1,14 @@
 """A promotion step by step against the sandbox DSS: what passes, and what each kind of "no" comes to."""
 
 import io
+import time
 import zipfile
 from typing import Any
 
 import pytest
 
 from deployments import runner
+from deployments.actions import promotions
 from deployments.models import Deployment, Promotion
 from deployments.steps import STEPS, deployer, names_of, verify
 from governance.models import Evidence
@@ -104,6 +106,16 @@ def test_an_archive_that_is_damaged_fails_in_words(world: World) -> None:
     assert world.effects()["uploads"] == 0
 
 
+def test_an_archive_without_end_fails_in_words(world: World, settings: Any) -> None:
+    bundle = world.bundle()
+    settings.DSS_STREAM_MB = 0.001
+    failed = world.run(world.promote(bundle))
+    assert failed.status == S.FAILED
+    assert "more than the limit of 0.001 MB" in failed.reason
+    assert world.step(failed, "publish_bundle").attempts == 0, "no use in asking again"
+    assert world.effects()["uploads"] == 0
+
+
 def test_an_infrastructure_that_is_not_there(world: World) -> None:
     world.lane().stage.places.update(infra_id="nowhere")
     failed = world.run(world.promote())
@@ -197,6 +209,23 @@ def test_somebody_elses_update_is_waited_for(world: World) -> None:
     assert world.active() == done.bundle.bundle_id
 
 
+def test_an_update_whose_answer_was_lost_is_not_started_again_after_a_wait(world: World) -> None:
+    world.promoted()
+    promotion = world.run_to(world.promote(), "start_update")
+    world.look(promotion)  # what DSS knew before
+    world.control.set_durations(update=600)
+    world.control.fault("drop_after", path="/actions/update$")
+    world.look(promotion)
+    world.control.fault("status", path="/update$", method="GET", status=404, message="unknown")
+    world.look(promotion)  # not listed, and DSS refuses another while ours runs
+    assert world.step(promotion, "start_update").output["lost"] is True
+    time.sleep(0.7)
+    done = world.run(promotion)
+    assert done.status == S.SUCCEEDED
+    assert world.step(done, "start_update").output["found_running"] is True
+    assert world.effects()["updates"] == 2, "one each"
+
+
 # --- health ---
 
 
@@ -206,6 +235,16 @@ def test_a_warning_passes_only_if_the_policy_says_so(world: World, warning: str,
     world.promoted()
     world.control.fault("health", deployment=PROD, health="WARNING")
     assert world.run(world.promote()).status == status
+
+
+def test_odd_characters_in_what_dss_says_harm_nobody(world: World) -> None:
+    """NUL has no place in a database, half a surrogate pair no UTF-8: neither may stop a healthy promotion."""
+    world.promoted()
+    world.control.fault("status", path="/status$", status=500, message="odd \x00\ud800 words", times=3)
+    world.control.fault("health", deployment=PROD, health="HEALTHY\x00", message="fine \x00\x1b\ud800")
+    done = world.run(world.promote())
+    assert done.status == S.SUCCEEDED, done.reason
+    assert world.step(done, "check_health").output == {"health": "HEALTHY", "messages": ["fine \ufffd"]}
 
 
 def test_an_unknown_health_is_waited_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -370,6 +409,30 @@ def test_a_rollback_only_returns_to_what_completed_its_watch(world: World) -> No
     rollback = world.rollback_of(failed)
     assert rollback is not None
     assert rollback.bundle == first.bundle
+
+
+def test_bringing_again_what_runs_goes_back_to_it_and_to_nothing_older(world: World) -> None:
+    world.promoted()
+    good = world.promoted()
+    world.publish(policy(watch="60s"))
+    worse = world.run_to(world.promote(), "watch")
+    again = world.request(good.bundle)  # asked for while something else runs there
+    world.control.fault("health", deployment=PROD, health="ERROR")
+    world.look(worse)
+    world.look(worse)
+    world.publish(policy())
+    rollback = world.rollback_of(worse)
+    assert rollback is not None
+    assert world.run(rollback).status == S.SUCCEEDED
+    assert world.running() == good.bundle.bundle_id
+    world.control.fault("scenario_outcome", scenario="TEST_SMOKE", outcome="FAILED")
+    flickers = world.run(promotions.promote(by=world.mona, request=again))
+    assert flickers.status == S.FAILED
+    back = world.rollback_of(flickers)
+    assert back is not None
+    assert (back.kind, back.bundle, back.status) == ("rollback", good.bundle, S.SUCCEEDED)
+    assert world.running() == world.active() == good.bundle.bundle_id
+    assert world.lane_holder() is None
 
 
 # --- watching ---

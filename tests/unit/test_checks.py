@@ -170,6 +170,76 @@ def test_a_rewritten_document_voids() -> None:
     assert (differs["field"], differs["kind"], differs["change"]) == ("document", "intended-use", "text")
 
 
+@pytest.mark.parametrize(
+    "without, field, kind",
+    [
+        ("fairness", "evidence", "fairness"),
+        ("explainability", "evidence", "explainability"),
+        ("intended-use", "document", "intended-use"),
+        ("model-documentation", "document", "model-documentation"),
+    ],
+)
+def test_what_was_added_after_a_signature_voids_it(without: str, field: str, kind: str) -> None:
+    case = complete_case()
+    seen = {held.digest for held in case.evidence if held.kind != without}
+    seen |= {held.digest for held in case.documents if held.kind != without}
+    given = word(case, "fairness")
+    blind = replace(
+        given,
+        evidence=tuple(one for one in given.evidence if one in seen),
+        documents=tuple(one for one in given.documents if one in seen),
+    )
+    finding = only(instead(case, blind), FAIRNESS)
+    assert (finding.code, finding.unblock) == ("sign_off_asked_again", ("fay",))
+    (differs,) = finding.params["not_counted"][0]["differs"]
+    assert (differs["field"], differs["kind"], differs["change"]) == (field, kind, "not_seen")
+    assert (differs["signed"], len(differs["now"])) == ("", 64)
+    # Nothing to see is nothing overlooked: what is missing is missed by its own requirement.
+    gone = replace(
+        instead(case, blind),
+        evidence=tuple(held for held in case.evidence if held.kind != without),
+        documents=tuple(held for held in case.documents if held.kind != without),
+    )
+    assert only(gone, FAIRNESS).state == "met"
+
+
+def test_tests_need_not_be_on_the_page() -> None:
+    case = complete_case()
+    tests = {held.digest for held in case.evidence if held.kind == "tests"}
+    given = word(case, "fairness")
+    assert judge(instead(case, replace(given, evidence=tuple({*given.evidence} - tests)))).met
+
+
+def test_evidence_about_other_parts_than_those_signed_was_not_seen() -> None:
+    case = complete_case()
+    (piece,) = [held for held in case.evidence if held.kind == "fairness"]
+    other = replace(piece, id="f0", digest=digest("other"), parts=with_parts("models"), at=ago(hours=40))
+    given = word(case, "fairness")
+    elsewhere = tuple(other.digest if one == piece.digest else one for one in given.evidence)
+    shown = replace(instead(case, replace(given, evidence=elsewhere)), evidence=(*case.evidence, other))
+    (differs,) = only(shown, FAIRNESS).params["not_counted"][0]["differs"]
+    assert (differs["kind"], differs["change"]) == ("fairness", "not_seen")
+
+
+def test_a_no_needs_no_evidence() -> None:
+    case = complete_case()
+    no = word(case, "fairness", decision="reject", evidence=(), documents=())
+    assert only(instead(case, no), FAIRNESS).code == "sign_off_rejected"
+
+
+def test_a_missing_signature_says_what_has_to_be_there_first() -> None:
+    case = complete_case(signoffs=(), documents=())
+    case = replace(case, evidence=tuple(held for held in case.evidence if held.kind != "fairness"))
+    finding = only(case, FAIRNESS)
+    assert (finding.code, finding.unblock) == ("sign_off_missing", ("fay",))  # she may ask for changes
+    assert finding.params["not_there"] == [
+        {"field": "document", "kind": "model-documentation"},
+        {"field": "document", "kind": "intended-use"},
+        {"field": "evidence", "kind": "fairness"},
+    ]
+    assert "not_there" not in only(complete_case(signoffs=()), FAIRNESS).params
+
+
 # --- sign_off: who counts ---
 
 

@@ -31,20 +31,26 @@ from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
 from portal.dss.client import Dss
+from portal.dss.connect import is_passing
 from portal.dss.errors import (
     BadAnswer,
     BadName,
+    BeyondLimit,
     Conflict,
     DssError,
     DssFault,
     Missing,
+    NoRoom,
     NotAllowed,
     NotAuthenticated,
     Unreachable,
 )
 from portal.dss.keys import Key
 from portal.dss.manifest import HashingReader
+from portal.dss.spool import spooled
+from portal.dss.texts import keepable
 from portal.dss.values import CANCELLED, Build, DeploymentStatus, TriggerFire
+from portal.lease import Lost
 
 SECRET = "a-key-that-is-secret"
 Answer = Response | Callable[[Request], Response]
@@ -158,6 +164,34 @@ def dropper() -> Iterator[Callable[[bytes], Any]]:
         thread.join()
 
 
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("plain", "plain"),
+        ("two\nlines\tand é 😀", "two\nlines\tand é 😀"),
+        ("a\x00b\x1bc\x7fd\x85e\r\n", "abcde\n"),
+        ("half \ud83d a pair \udc00", "half \ufffd a pair \ufffd"),
+        ("\x00", ""),
+    ],
+)
+def test_what_is_kept_of_a_text(said: str, kept: str) -> None:
+    assert keepable(said) == kept
+    kept.encode()
+
+
+def test_every_text_of_an_answer_can_be_kept(fake: Fake, dss: Dss) -> None:
+    fake.say("GET", "/auth/info", {"authIdentifier": "bo\x00t\ud800", "groups": ["op\x00s"]})
+    who = dss.whoami()
+    assert (who.identifier, who.groups) == ("bot\ufffd", ("ops",))
+    fake.say("GET", "/instance-info", {"nodeId": "\x00", "nodeType": "DESIGN"})
+    with pytest.raises(BadAnswer, match="'nodeId' is missing"):
+        dss.instance()
+    fake.say("GET", "/auth/info", error(403, "no \x00 half \ud800 a pair"))
+    with pytest.raises(NotAllowed) as caught:
+        dss.whoami()
+    assert caught.value.message == "no half \ufffd a pair"
+
+
 # --- The wire ---------------------------------------------------------------------------------------------------
 
 
@@ -249,11 +283,12 @@ def test_a_hung_node_is_given_up(dropper: Any) -> None:
     assert len(seen) == 1, "a timeout is not worth waiting for three times"
 
 
-def test_a_trickling_answer_is_given_up(fake: Fake) -> None:
+@pytest.mark.parametrize("drop", [1, 300_000])
+def test_a_trickling_answer_is_given_up(fake: Fake, drop: int) -> None:
     def trickle(_: Request) -> Response:
         def drops() -> Iterator[bytes]:
             for _ in range(100):
-                yield b" " * 300_000
+                yield b" " * drop
                 time.sleep(0.05)
 
         return Response(drops())
@@ -897,6 +932,105 @@ def test_a_download_that_stalls(dropper: Any) -> None:
         list(stream)
 
 
+def endless(piece: bytes, pause: float = 0) -> Answer:
+    """An answer that would go on for a few seconds, and does not say how long it is."""
+
+    def answer(_: Request) -> Response:
+        def pieces() -> Iterator[bytes]:
+            end = time.monotonic() + 5
+            while time.monotonic() < end:
+                yield piece
+                time.sleep(pause)
+
+        return Response(pieces())
+
+    return answer
+
+
+ARCHIVE = "/projects/P/bundles/exported/v1/archive"
+
+
+@pytest.mark.parametrize("announced", [False, True])
+def test_a_download_beyond_the_limit_of_bytes(fake: Fake, announced: bool) -> None:
+    fake.say("GET", ARCHIVE, Response(b"x" * 3_000_000) if announced else endless(b"x" * 100_000))
+    got: list[bytes] = []
+    with (
+        connect(fake, stream_bytes=2_000_000) as dss,
+        dss.open_bundle("P", "v1") as stream,
+        pytest.raises(BeyondLimit, match=r"more than the limit of 1\.907 MB") as caught,
+    ):
+        got.extend(stream)
+    assert sum(map(len, got)) <= (0 if announced else 2_000_000)
+    assert not is_passing(caught.value)
+    assert "downloading bundle v1 of P" in caught.value.sentence
+
+
+@pytest.mark.parametrize("piece", [b"x", b"x" * 100_000])
+def test_a_download_beyond_the_limit_of_time(fake: Fake, piece: bytes) -> None:
+    fake.say("GET", ARCHIVE, endless(piece, 0.01))
+    begun = time.monotonic()
+    with (
+        connect(fake, stream_seconds=0.3) as dss,
+        dss.open_bundle("P", "v1") as stream,
+        pytest.raises(BeyondLimit, match=r"longer than the limit of 0\.3 s"),
+    ):
+        for _ in stream:
+            pass
+    assert time.monotonic() - begun < 3
+
+
+def test_a_download_that_trickles(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("portal.dss.client.SLOWEST_SECONDS", 0.3)
+    fake.say("GET", ARCHIVE, endless(b"x", 0.01))
+    begun = time.monotonic()
+    with (
+        connect(fake) as dss,
+        dss.open_bundle("P", "v1") as stream,
+        pytest.raises(Unreachable, match="less than 64 KB") as caught,
+    ):
+        for _ in stream:
+            pass
+    assert time.monotonic() - begun < 3
+    assert is_passing(caught.value), "a network may recover"
+
+
+def test_a_download_that_is_not_wanted_any_more(fake: Fake) -> None:
+    wanted = iter([True, True, False])
+
+    def still() -> None:
+        if not next(wanted):
+            raise Lost
+
+    fake.say("GET", ARCHIVE, endless(b"x" * 1000, 0.01))
+    with (
+        connect(fake, still=still) as dss,
+        dss.open_bundle("P", "v1") as stream,
+        pytest.raises(Lost),
+    ):
+        for _ in stream:
+            pass
+
+
+def test_a_spooled_download_can_be_read_more_than_once(fake: Fake, dss: Dss) -> None:
+    fake.say("GET", ARCHIVE, Response(b"x" * 1_000_000))
+    with spooled(dss.open_bundle("P", "v1")) as spool:
+        assert spool.read() == b"x" * 1_000_000
+        spool.seek(0)
+        assert spool.read(1) == b"x"
+
+
+@pytest.mark.parametrize("size", [10, 1_000_000])
+def test_a_download_for_which_there_is_no_room(
+    fake: Fake, dss: Dss, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    fake.say("GET", ARCHIVE, Response(b"x" * size))
+    monkeypatch.setattr("portal.dss.spool.tempfile.TemporaryFile", lambda: open("/dev/full", "r+b"))  # noqa: SIM115
+    with pytest.raises(NoRoom, match="no room left") as caught, spooled(dss.open_bundle("P", "v1")):
+        pass
+    assert is_passing(caught.value)
+    assert "temporary files" in caught.value.next_step
+
+
 def test_a_download_of_nothing(dss: Dss) -> None:
     with pytest.raises(Missing), dss.open_bundle("P", "v9"):
         pytest.fail("not reached")
@@ -1035,6 +1169,27 @@ def test_a_line_without_end(fake: Fake, dss: Dss, monkeypatch: pytest.MonkeyPatc
     rows(fake, b"x" * 600_000)
     with pytest.raises(BadAnswer, match="line without end"):
         list(dss.iter_rows("P", "D"))
+
+
+def test_rows_beyond_the_limit(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = b"1\t1\ttrue\t\t\n"
+    rows(fake, row * 3)
+    with monkeypatch.context() as patch, connect(fake) as dss:
+        patch.setattr("portal.dss.client.MAX_ROWS", 2)
+        found = dss.iter_rows("P", "D")
+        assert [next(found)[0], next(found)[0]] == [1, 1]
+        with pytest.raises(BeyondLimit, match=r"more than 2 rows"):
+            next(found)
+    fake.say("GET", "/projects/P/datasets/D/data/", endless(row * 1000))
+    with (
+        connect(fake, stream_bytes=1_000_000) as dss,
+        pytest.raises(BeyondLimit, match="more than the limit"),
+    ):
+        for _ in dss.iter_rows("P", "D"):
+            pass
+    with connect(fake, stream_seconds=0.2) as dss, pytest.raises(BeyondLimit, match="longer than the limit"):
+        for _ in dss.iter_rows("P", "D"):
+            pass
 
 
 def test_rows_count_only_when_dss_confirms_them(fake: Fake, dss: Dss) -> None:

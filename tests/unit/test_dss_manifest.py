@@ -31,6 +31,12 @@ from portal.dss.manifest import (
 
 NOTHING = hashlib.sha256().hexdigest()
 
+
+def stamp(number: int, who: str = "dev", at: int = 1785744000000) -> dict[str, Any]:
+    """The version tag of an object, as DSS writes it."""
+    return {"versionNumber": number, "lastModifiedBy": {"login": who}, "lastModifiedOn": at}
+
+
 HEAD = {
     "projectKey": "CHURN",
     "bundleId": "v1",
@@ -39,9 +45,9 @@ HEAD = {
     "dssVersion": "14.2.0",
 }
 STATE: dict[str, Any] = {
-    "project_config/params.json": {"settings": {"codeEnvs": {}}, "versionTag": {"versionNumber": 4}},
+    "project_config/params.json": {"settings": {"codeEnvs": {}}, "versionTag": stamp(4)},
     "project_config/variables.json": {"standard": {"threshold": 0.5}},
-    "project_config/recipes/score.json": {"type": "python", "versionTag": {"versionNumber": 9}},
+    "project_config/recipes/score.json": {"type": "python", "versionTag": stamp(9)},
     "project_config/recipes/score.py": "print(1)\n",
     "project_config/lib/python/rules.py": "LIMIT = 3\n",
     "project_config/datasets/scored.json": {"type": "PostgreSQL"},
@@ -138,7 +144,7 @@ def test_a_part_without_members_has_the_digest_of_nothing() -> None:
 def test_two_exports_of_one_state_have_equal_parts_and_other_archives() -> None:
     again = {
         **STATE,
-        "project_config/params.json": {"versionTag": {"versionNumber": 5}, "settings": {"codeEnvs": {}}},
+        "project_config/params.json": {"versionTag": stamp(5), "settings": {"codeEnvs": {}}},
     }
     one = read_manifest(bundle())
     two = read_manifest(
@@ -180,6 +186,108 @@ def test_rewritten_fields_are_left_out_only_at_the_top_of_their_members() -> Non
     assert changed_parts(manifest(elsewhere).parts, manifest(other).parts) == ("models",)
 
 
+OBJECT = "project_config/scenarios/TEST_A.json"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "project_config/params.json",
+        *(
+            f"project_config/{folder}/x.json"
+            for folder in (
+                "datasets", "managed_folders", "streaming_endpoints", "recipes", "saved_models", "scenarios",
+                "model_evaluation_stores", "continuous_activities", "dashboards", "insights", "web_apps",
+            )
+        ),
+    ],
+)  # fmt: skip
+def test_the_stamp_of_an_object_is_left_out_where_dss_writes_it(path: str) -> None:
+    for tag in (stamp(8), stamp(7, "olga", 1), {"versionNumber": 0}, {"lastModifiedOn": 5}):
+        assert digest_with(path, {"a": 1, "versionTag": tag}) == digest_with(path, {"a": 1})
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "project_config/lib/python/rules.json",
+        "project_config/lib/datasets/x.json",
+        "project_config/wiki/articles/1.json",
+        "project_config/notebooks/n.json",
+        "project_config/ipython_notebooks/n.json",
+        "project_config/variables.json",
+        "project_config/brand_new_thing/x.json",
+        "project_config/x.json",
+        "project_config/recipes/deep/x.json",
+        "project_config/recipes/x.json5",
+        "managed_folders/f/params.json",
+        "saved_models/m/versions/1/meta.json",
+        "recipes/x.json",
+        "params.json",
+    ],
+)
+def test_a_stamp_anywhere_else_is_content(path: str) -> None:
+    assert digest_with(path, {"versionTag": stamp(1)}) != digest_with(path, {"versionTag": stamp(2)})
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        {"threshold": 0.5},
+        {**stamp(1), "threshold": 0.5},
+        {**stamp(1), "versionNumber": 0.5},
+        {**stamp(1), "versionNumber": "1"},
+        {**stamp(1), "versionNumber": True},
+        {**stamp(1), "versionNumber": -1},
+        {**stamp(1), "lastModifiedOn": "soon"},
+        {**stamp(1), "lastModifiedOn": 1.5},
+        {**stamp(1), "lastModifiedBy": "dev"},
+        {**stamp(1), "lastModifiedBy": {"login": "dev", "limit": 3}},
+        {**stamp(1), "lastModifiedBy": {"login": {"a": 1}}},
+        {**stamp(1), "lastModifiedBy": {"login": "x" * 151}},
+        {**stamp(1), "lastModifiedBy": {"login": "a\nb"}},
+        [1],
+        "rules",
+        7,
+        None,
+    ],
+)
+def test_what_dss_does_not_write_as_a_stamp_is_content(tag: Any) -> None:
+    assert digest_with(OBJECT, {"a": 1, "versionTag": tag}) != digest_with(OBJECT, {"a": 1})
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        {"bundleId": {"threshold": 0.5}},
+        {"bundleId": "a b"},
+        {"exportedBy": ["dev"]},
+        {"exportedBy": "x" * 151},
+        {"exportedOn": {"a": 1}},
+        {"exportedOn": "a" * 30},
+        {"exportUserInfo": {"exportedBy": "dev", "rules": 1}},
+        {"exportUserInfo": "dev"},
+        {"exportUUID": {"a": 1}},
+        {"exportUUID": "x" * 101},
+        {"releaseNotes": {"rules": [1]}},
+    ],
+)
+def test_what_dss_does_not_write_in_the_export_manifest_is_content(head: dict[str, Any]) -> None:
+    assert changed_parts(manifest().parts, manifest(**head).parts) == ("settings",)
+
+
+def test_the_exporter_may_be_told_in_a_group_and_the_time_as_text() -> None:
+    told = manifest(
+        exportUserInfo={"exportedBy": "olga", "exportedOn": 3}, exportedOn="2026-11-21T10:00:00.5Z"
+    )
+    assert manifest().parts == told.parts
+
+
+def digest_with(path: str, value: Any) -> str:
+    """The digest of this member."""
+    return next(m.digest for m in manifest({**STATE, path: value}).members if m.path == path)
+
+
 def test_every_rewritten_field_has_its_reason() -> None:
     assert all(len(rule.why) > 10 for rule in REWRITTEN)
 
@@ -203,6 +311,12 @@ def test_a_manifest_that_is_no_object_gives_no_facts() -> None:
     assert read_manifest(bundle(head=[1])).export == {}  # type: ignore[arg-type]
     assert manifest(exportedBy={"x": 1}, releaseNotes="n" * 9000).export["releaseNotes"] == "n" * 2000
     assert "exportedBy" not in manifest(exportedBy={"x": 1}).export
+
+
+def test_facts_hold_no_control_characters() -> None:
+    told = manifest(exportedBy="de\x00v\x1b", projectKey="CHURN\x00", releaseNotes="one\n\ttwo\x85").export
+    assert (told["exportedBy"], told["projectKey"]) == ("dev", "CHURN")
+    assert told["releaseNotes"] == "one\n\ttwo"
 
 
 def test_the_difference_is_listed_by_part() -> None:

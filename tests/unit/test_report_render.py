@@ -2,6 +2,8 @@
 
 import io
 import os
+import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -163,6 +165,22 @@ def test_texts_are_escaped_and_drawings_are_not() -> None:
     assert "Churn v7 &lt;was&gt; rolled back" in made
     assert "Fine &amp; good" in made
     assert '<svg class="chart"' in made
+
+
+@pytest.mark.parametrize("words", [88, 200])  # the table's last row, and its first, would stand alone
+def test_no_row_of_a_table_stands_alone_at_a_page_s_edge(words: int) -> None:
+    lines = (
+        values.StepLine(n, f"Step {n} of it", "step", "done", "10:14:07", "0.02 s", "Fine.", 1151)
+        for n in range(1, 13)
+    )
+    told = replace(REPORT.attempts[0], steps=tuple(lines), lead="Mona Castell started it. " * words)
+    made = printing.pdf(page.html(replace(REPORT, attempts=(told,))), PACK, REPORT.made_at)
+    found = [
+        len(re.findall(r"Step \d+ of it", one.extract_text()))
+        for one in pypdf.PdfReader(io.BytesIO(made)).pages
+    ]
+    assert sum(found) == 12
+    assert all(rows == 0 or rows >= 3 for rows in found), found
 
 
 @pytest.fixture(scope="module")

@@ -34,6 +34,37 @@ def test_spans_have_the_unit_that_reads_best(seconds: float, written: str) -> No
 
 
 @pytest.mark.parametrize(
+    "facts, written",
+    [
+        ({"node": "qa", "promotion": 4}, "Scenarios that promotion 4 ran on the node qa."),
+        (
+            {
+                "node": "qa",
+                "dataset": "scored",
+                "outcome": "won",
+                "favourable": "1",
+                "built_at": "2026-11-21T08:52:18.642000Z",
+            },
+            "Dataset scored on the node qa, built on 21 November 2026, 08:52:18 UTC. Outcome won; favourable is 1.",
+        ),
+        (
+            {"node": "qa", "dataset": "scored", "outcome": "prediction", "favourable": "1", "built_at": None},
+            "Dataset scored on the node qa. Outcome prediction; favourable is 1.",
+        ),
+        (
+            {"model": "churn", "version": "1795251138000"},
+            "Model churn, version 1795251138000, made on 21 November 2026, 08:52:18 UTC.",
+        ),
+        ({"model": "churn", "version": "initial"}, "Model churn, version initial."),
+        ({"notebook": "a-b", "rows": None}, "notebook a-b; rows \u2013"),
+        ({}, "\u2013"),
+    ],
+)
+def test_a_source_is_a_sentence(facts: dict[str, object], written: str) -> None:
+    assert words.source(facts) == written
+
+
+@pytest.mark.parametrize(
     "count, written",
     [
         (1, "1 byte"),

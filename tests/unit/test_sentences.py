@@ -13,6 +13,7 @@ from governance.facts import WAIVED
 from governance.gate import DECISIONS, Barred, Case, Finding, Holder, SignOffFact, judge
 from governance.sentences import (
     _SENTENCES,
+    cannot_approve,
     duration,
     meaning,
     sentence,
@@ -181,12 +182,39 @@ def test_sentences_are_exact() -> None:
         finding(changed, "sign_off:fairness")
         == "Asked again because the part flow changed. One signature is needed."
     )
+    late = checks.instead(
+        case, checks.word(case, "fairness", evidence=case.signoffs[0].evidence[1:], documents=())
+    )
+    assert finding(late, "sign_off:fairness") == (
+        "Asked again because it was given without the fairness evidence, the document “model documentation” and the "
+        "document “intended use”. One signature is needed."
+    )
+    empty = replace(case, documents=(), signoffs=())
+    assert finding(empty, "sign_off:fairness") == (
+        "One signature is needed. It can be approved once the document “model documentation” and the document "
+        "“intended use” are there."
+    )
     own = replace(case, barred=(Barred("fay", "requester"),))
     assert finding(own, "sign_off:fairness") == (
         "One signature is needed. Nobody can sign fairness here now. Ask an admin to give one more person the right to "
         "sign it. Fay Okafor asked for this deployment."
     )
     assert finding(case, "tests:qa") == "1 of 1 scenarios on 20 November 2026, 04:00 UTC, on these parts."
+
+
+def test_what_keeps_everybody_from_approving() -> None:
+    clauses = {clause.key: clause for clause in complete_case().requirements}
+    assert cannot_approve(()) == ""
+    assert cannot_approve([clauses["evidence:fairness"]]) == (
+        "You cannot approve yet: the fairness evidence is missing, and an approval counts only for what was there "
+        "to read. Whoever may ask for promotions can add it on the bundle page; then read this page again. "
+        "You can ask for changes or reject now."
+    )
+    again = replace(clauses["evidence:fairness"], key="evidence:fairness:strict")
+    assert "the fairness evidence is missing" in cannot_approve([clauses["evidence:fairness"], again])
+    assert "the fairness evidence and the document “intended use” are missing" in cannot_approve(
+        [clauses["evidence:fairness"], clauses["document:intended-use"]]
+    )
 
 
 def test_a_missing_part_of_two() -> None:

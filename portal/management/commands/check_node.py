@@ -3,6 +3,7 @@
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.core.management.base import BaseCommand, CommandError
 
@@ -37,8 +38,25 @@ class Command(BaseCommand):
             raise CommandError(refusal.sentence) from refusal
         for label, value in _lines(found):
             self.stdout.write(f"{label + ':':<16}{value}")
-        if found.problems:
-            raise CommandError(" ".join(found.problems))
+        problems = [*found.problems, *_misfits(node, found)]
+        if problems:
+            raise CommandError(" ".join(problems))
+
+
+def _misfits(node: Node, found: Connection) -> Iterator[str]:
+    """What speaks against using this node as what it is to be."""
+    if found.instance is None:
+        return
+    kind = found.instance.kind
+    if node.kind == Node.Kind.DEPLOYER:
+        # A design node may hold the Deployer as well.
+        if not found.deployer:
+            yield "No Deployer answers there. Name the node that holds the Deployer, or use a key that may read it."
+    elif kind != node.kind:
+        yield (
+            f"What answers there says it is a node of kind {kind}, not {node.kind}."
+            f" Give the address of the {node.get_kind_display()}, or --kind {kind}."
+        )
 
 
 def _lines(found: Connection) -> Iterator[tuple[str, str]]:
@@ -71,7 +89,7 @@ def _node(options: dict[str, Any]) -> Node:
             raise CommandError("Give --key-name: the name under which the key is configured.")
         check_url(options["url"])
         return Node(
-            slug=options["node"] or "node",
+            slug=options["node"] or urlsplit(options["url"]).netloc,
             name=options["url"],
             kind=options["kind"],
             url=options["url"],

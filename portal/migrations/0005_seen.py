@@ -15,7 +15,7 @@ def say_keys(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("portal", "0003_scopes"),
+        ("portal", "0004_change"),
     ]
 
     operations = [

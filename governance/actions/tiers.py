@@ -1,0 +1,97 @@
+"""Changes the rules that apply to a project: its tier and its policy. Two administrators, never an owner."""
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from governance.policy import parse
+from governance.queries import policy_of
+from portal import ledger, rights
+from portal.actions import changes
+from portal.errors import Forbidden, Invalid
+from portal.event_kinds import EventKind
+from portal.models import Change, Person, Project, Right
+
+
+def propose(*, by: Person, project: Project, tier: str, policy: str = "", why: str) -> Change:
+    """Propose another tier, and perhaps another policy, for a project; it waits for a second administrator.
+
+    Raises Forbidden for an owner of the project and for who is no administrator, Invalid naming the field.
+    """
+    wish = {"project": project.key, "tier": tier, "policy": policy or project.policy}
+    return changes.ask(by=by, kind=Change.Kind.TIER, wish=wish, why=why, project=project)
+
+
+class _Tiers:
+    """What a change of tier means: `{"project": key, "tier": slug, "policy": slug}`."""
+
+    def check(self, *, by: Person, wish: Any) -> None:
+        """An administrator of the estate who does not own the project."""
+        rights.check_estate(by, Right.MANAGE)
+        project = _project(wish)
+        if project.owners.filter(pk=by.pk).exists():
+            raise Forbidden(
+                _(
+                    "You own %(project)s, so its rules are not yours to change."
+                    " Ask two administrators who do not own it."
+                )
+                % {"project": project.name},
+                code="tier_own_project",
+                project=project.key,
+            )
+
+    def basis(self, wish: Any) -> Any:
+        """The rules that apply now."""
+        project = _project(wish)
+        return {"tier": project.tier, "policy": project.policy}
+
+    def only_takes(self, wish: Any) -> bool:
+        """Nobody changes a tier alone."""
+        return False
+
+    def facts(self, wish: Any) -> list[str]:
+        """From what to what."""
+        project = _project(wish)
+        before = f"tier {project.tier} of {project.policy}"
+        return [f"{project.key}: from {before} to tier {wish['tier']} of {wish['policy']}"]
+
+    def apply(self, *, by: Person, asked_by: Person, wish: Any, change: Change) -> None:
+        """Set them; raises Invalid where the policy has no such tier or nothing would change."""
+        with ledger.business():
+            project = Project.objects.select_for_update(of=("self",)).get(key=wish["project"])
+            before = {"tier": project.tier, "policy": project.policy}
+            after = {"tier": wish["tier"], "policy": wish["policy"]}
+            if before == after:
+                raise Invalid(
+                    _("%(project)s is in this tier already.") % {"project": project.name},
+                    code="tier_same",
+                    field="tier",
+                )
+            project.tier, project.policy = wish["tier"], wish["policy"]
+            tiers = parse(policy_of(project).source).tiers
+            if project.tier not in tiers:
+                raise Invalid(
+                    _("Policy “%(policy)s” has no tier “%(tier)s”; it has: %(known)s.")
+                    % {"policy": project.policy, "tier": project.tier, "known": ", ".join(tiers)},
+                    code="tier_unknown",
+                    field="tier",
+                )
+            project.save(update_fields=["tier", "policy"])
+            ledger.record(
+                EventKind.PROJECT_RERULED,
+                by=by,
+                project=project.key,
+                subject=f"project:{project.pk}",
+                name=project.name,
+                before=before,
+                after=after,
+                change=change.pk,
+                asked_by=str(asked_by.pk),
+            )
+
+
+TIERS: changes.Kind = _Tiers()
+
+
+def _project(wish: Any) -> Project:
+    return Project.objects.get(key=wish["project"])

@@ -1,0 +1,42 @@
+"""Rights change through one door: a change of rights, so that none can step around the second administrator."""
+
+import ast
+
+import pytest
+
+from tests.conventions.tree import modules
+
+# What gives or takes rights, by the module it is an attribute of.
+DOORS = {
+    ("grants", "grant"),
+    ("grants", "revoke"),
+    ("portfolios", "put_project"),
+    ("portfolios", "take_project"),
+}
+ALLOWED = {"portal/actions/edits.py"}
+
+
+def used(tree: ast.Module) -> set[tuple[str, str]]:
+    """The doors a module names, called or handed on, or imports by name."""
+    found = {
+        (node.value.id, node.attr)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("portal.actions."):
+            found |= {(node.module.rpartition(".")[2], name.name) for name in node.names}
+    return found & DOORS
+
+
+def test_edits_are_the_one_door() -> None:
+    trees = modules("portal", "governance", "deployments")
+    assert {path for path, tree in trees.items() if used(tree)} == ALLOWED
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["grants.grant(by=by)", "from portal.actions.grants import revoke", "move = portfolios.put_project"],
+)
+def test_another_door_would_be_noticed(source: str) -> None:
+    assert used(ast.parse(source))
