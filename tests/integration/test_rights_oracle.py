@@ -38,6 +38,7 @@ from portal.models import (
 )
 from portal.models.person import Scope
 from portal.projecting import project_grants
+from portal.simulator import simulated
 from tests import oracle
 from tests.conftest import Database
 from tests.oracle import Given, Loan, Somebody, Spot, World
@@ -65,9 +66,15 @@ WHAT = {
     )
 }
 
+
 # Whoever else answers "what may this person do on this lane": a function of both that returns codenames. Each is asked
 # about everybody at a lane by chance.
-ALSO: tuple[Callable[[Person, Lane], Collection[str]], ...] = ()
+def by_simulator(person: Person, lane: Lane) -> set[str]:
+    """What the simulator says somebody holds; seeing by another right is no right to see."""
+    return {one.column.name for one in simulated(person, lane) if one.holds and not one.sees_by}
+
+
+ALSO: tuple[Callable[[Person, Lane], Collection[str]], ...] = (by_simulator,)
 
 
 @contextmanager
