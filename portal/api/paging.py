@@ -55,7 +55,7 @@ class Pages(CursorPagination):
                 self._sorted_by.to_python(place)
         except (NotFound, ValidationError) as error:
             raise _unknown() from error
-        if place is not None and "\0" in place:
+        if place is not None and "\0" in str(place):
             raise _unknown()
         return cursor
 
