@@ -135,7 +135,7 @@ def stretch_of(request: HttpRequest, read: "Callable[[rights.Window], QuerySet[P
 
     An address beyond the list's end, as after a revocation, gives its first part.
     """
-    before, after = (request.GET.get(name, "").replace("\0", "")[:100] for name in ("before", "after"))
+    before, after = (request.GET.get(name, "")[:100] for name in ("before", "after"))
     window = rights.Window(PAGE + 1, before or after, backwards=bool(before))
     rows = list(read(window)[: window.limit])
     if window.edge and not rows:

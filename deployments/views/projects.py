@@ -29,7 +29,7 @@ RECENT = 12
 def table(request: HttpRequest) -> HttpResponse:
     """Project by stage: what runs where, how well, since when, and what is on its way."""
     person = person_of(request)
-    said = request.GET.get("q", "").replace("\0", "").strip()[:100]
+    said = request.GET.get("q", "").strip()[:100]
     stretch = stretch_of(request, lambda window: projects_of(person, window, said))
     projects = stretch.rows
     stands = standings(projects)

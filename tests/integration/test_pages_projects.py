@@ -101,9 +101,7 @@ def test_the_table_goes_on_in_what_was_found(cast: Cast) -> None:
     assert len(page.context["rows"]) + len(rest.context["rows"]) == 60
 
 
-@pytest.mark.parametrize(
-    "address", ["?after=ZZZ", "?before=0", "?after=%00ZZ", "?before=%F0%9F%98%80&after=x", "?page=2"]
-)
+@pytest.mark.parametrize("address", ["?after=ZZZ", "?before=0", "?before=%F0%9F%98%80&after=x", "?page=2"])
 def test_an_odd_address_gives_a_part_of_the_table(cast: Cast, address: str) -> None:
     page = signed_in(cast.ada).get("/projects/" + address)
     assert page.status_code == 200
