@@ -476,9 +476,9 @@ class _Known:
         places: set[tuple[int | None, int | None]] = set()
         handed = {op["portfolio"] for op in self._ops if op["op"] in MEMBERSHIP}
         carried = [pk for slug in handed for pk in self._carried.get(slug, ())]
-        for one, group in Grant.objects.filter(pk__in=carried).values_list("person_id", "team_id"):
-            people |= {one} if one is not None else set()
-            teams |= {group} if group else set()
+        handing = Grant.objects.filter(pk__in=carried)
+        people |= set(Person.objects.filter(grants__in=handing).values_list("pk", flat=True))
+        teams |= set(Team.objects.filter(grants__in=handing).values_list("pk", flat=True))
         for op in self._ops:
             if op["op"] in MEMBERSHIP:
                 places.add((self.membership(op)[1].pk, None))

@@ -64,7 +64,7 @@ def test_it_agrees_with_the_rules(cast: Cast, seed: int) -> None:
                 until=chance.choice([None, now + timedelta(days=1)]),
                 why="By chance.",
                 **where,  # type: ignore[arg-type]
-                **who,  # type: ignore[arg-type]
+                **who,
             )
         except Invalid:
             continue  # held there already, or a service account that would sign
