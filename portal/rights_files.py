@@ -10,13 +10,14 @@ import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import yaml
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from yaml.composer import ComposerError
+from yaml.error import Mark
 from yaml.events import AliasEvent, Event, NodeEvent
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
@@ -194,7 +195,8 @@ class _Loader(yaml.BaseLoader):
     def compose_node(self, parent: Node | None, index: int) -> Node | None:
         event: Event = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, AliasEvent) or (isinstance(event, NodeEvent) and event.anchor is not None):
-            raise ComposerError(None, None, _("anchors and aliases are not part of this"), event.start_mark)
+            mark = cast("Mark | None", event.start_mark)
+            raise ComposerError(None, None, _("anchors and aliases are not part of this"), mark)
         return super().compose_node(parent, index)
 
 
