@@ -20,7 +20,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from portal import authentication, factors, rights
+from portal import authentication, factors, providers, rights
 from portal.actions import accounts
 from portal.errors import Refused
 from portal.forms import PasswordForm, ResetForm, SignInForm, WhyForm
@@ -87,6 +87,10 @@ class SignIn(LoginView):
 
     authentication_form = SignInForm
     template_name = "registration/login.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Also the providers by which people sign in."""
+        return {**super().get_context_data(**kwargs), "providers": providers.offered()}
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         """Sign in and go on."""
@@ -250,6 +254,7 @@ def _account(request: HttpRequest, person: Person, **more: Any) -> HttpResponse:
             "sessions": accounts.live_sessions(person),
             "has_password": person.has_usable_password(),
             "factors": person.factors.all(),
+            "identities": person.identities.all(),
             "tokens": person.tokens.filter(revoked_at__isnull=True).count(),
             **more,
         },

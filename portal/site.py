@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal import doors, second_step, views
+from portal import doors, identity_pages, second_step, sso, views
 
 urlpatterns = [
     path("login/", doors.SignIn.as_view(), name="login"),
@@ -13,6 +13,14 @@ urlpatterns = [
     path("account/", views.account, name="account"),
     path("account/tokens/<int:pk>/revoke/", views.revoke_token, name="token-revoke"),
     path("account/password/", doors.change_password, name="password"),
+    path("sso/oidc/login/", sso.oidc_login, name="oidc-login"),
+    path("sso/oidc/callback/", sso.oidc_callback, name="oidc-callback"),
+    path("sso/saml/login/", sso.saml_login, name="saml-login"),
+    # Under these four names allauth looks for them.
+    path("sso/<slug:organization_slug>/acs/", sso.saml_acs, name="saml_acs"),
+    path("sso/<slug:organization_slug>/acs/finish/", sso.saml_finish, name="saml_finish_acs"),
+    path("sso/<slug:organization_slug>/metadata/", sso.saml_metadata, name="saml_metadata"),
+    path("sso/<slug:organization_slug>/sls/", sso.nowhere, name="saml_sls"),
     path("account/prove/", second_step.prove, name="prove"),
     path("account/factors/", second_step.factors_page, name="factors"),
     path("account/factors/app/", second_step.add_app, name="factor-app"),
@@ -27,6 +35,10 @@ urlpatterns = [
     path("accounts/<str:login>/end-sessions/", doors.end_sessions_of, name="account-end-sessions"),
     path("accounts/<str:login>/remove-factors/", second_step.remove_factors_of, name="account-factors"),
     path("accounts/<str:login>/disable/", doors.disable_account, name="account-disable"),
+    path("accounts/<str:login>/link/", identity_pages.link, name="account-link"),
+    path("accounts/<str:login>/unlink/<int:pk>/", identity_pages.unlink, name="account-unlink"),
+    path("identity/groups/", identity_pages.groups, name="groups"),
+    path("identity/groups/<int:pk>/end/", identity_pages.end_mapping, name="group-end"),
     path("identity/teams/", second_step.team_rules, name="team-rules"),
     path("identity/teams/<slug:slug>/second-factor/", second_step.require_factor, name="team-factor"),
     path("rights/", views.estate_rights, name="estate-rights"),

@@ -26,12 +26,15 @@ class Right(models.TextChoices):
     AUDIT = "audit", _("read the ledger and make reports")
     BREAK_GLASS = "break_glass", _("promote in an emergency")
     OVERRIDE_FREEZE = "override_freeze", _("promote during a freeze")
+    PROVISION = "provision", _("bring people and groups from a directory")
 
 
 SIGN_PREFIX = "sign_"
 
 # Rights that something asks for in this version; the others wait for what they are about, and are not given yet.
-IN_USE = frozenset({Right.VIEW, Right.REQUEST, Right.PROMOTE, Right.SIGN, Right.MANAGE, Right.AUDIT})
+IN_USE = frozenset(
+    {Right.VIEW, Right.REQUEST, Right.PROMOTE, Right.SIGN, Right.MANAGE, Right.AUDIT, Right.PROVISION}
+)
 
 
 # What somebody away may leave to a delegate: work that would wait for them, never power over rights or the record.
