@@ -47,6 +47,11 @@ class Adapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
             code = "cancelled"
         raise ImmediateHttpResponse(import_string("portal.sso.failed")(request, provider.sub_id, code))
 
+    def list_apps(self, request: HttpRequest, provider: Any = None, client_id: Any = None) -> list[Any]:
+        """Those of the settings alone: a row in allauth's table of providers is none."""
+        found = super().list_apps(request, provider=provider, client_id=client_id)
+        return [app for app in found if app.pk is None]
+
     def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
         """Never: accounts are added by our own action."""
         return False

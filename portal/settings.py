@@ -132,7 +132,7 @@ NAV_COUNTS = {"inbox": "deployments.inbox.count"}
 SESSION_ENGINE = "portal.sessions"
 SESSION_COOKIE_AGE = env.int("SESSION_SECONDS", default=8 * 3600)
 SESSION_IDLE_SECONDS: int = env.int("SESSION_IDLE_SECONDS", default=3600)
-SESSIONS_PER_PERSON: int = env.int("SESSIONS_PER_PERSON", default=5)
+SESSIONS_PER_PERSON: int = env.int("SESSIONS_PER_PERSON", default=50 if DEMO else 5)
 # Failed tries within SIGN_IN_WAIT_SECONDS, of one login and from one address, before the next have to wait for its end.
 SIGN_IN_TRIES: int = env.int("SIGN_IN_TRIES", default=5)
 SIGN_IN_TRIES_PER_ADDRESS: int = env.int("SIGN_IN_TRIES_PER_ADDRESS", default=50)
