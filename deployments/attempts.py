@@ -27,8 +27,12 @@ def begin(
     place: Place,
     by: Person,
     undoes: Promotion | None = None,
+    on_behalf_of: Person | None = None,
 ) -> Promotion:
-    """A new attempt with its frozen steps. Raises Refused while another promotion holds the lane."""
+    """A new attempt with its frozen steps. Raises Refused while another promotion holds the lane.
+
+    `on_behalf_of` is for whom `by` started it, where they stood in for somebody.
+    """
     if bundle.project_id != request.lane.project_id:
         raise ValueError("a lane runs bundles of its own project only")
     try:
@@ -41,6 +45,7 @@ def begin(
                 bundle=bundle,
                 undoes=undoes,
                 started_by=by,
+                on_behalf_of=on_behalf_of,
             )
     except IntegrityError as error:
         holder = Promotion.objects.filter(lane=request.lane, holds_lane=True).first()
@@ -69,6 +74,8 @@ def begin(
         place=place.infra_id,
         steps=names,
         name=by.name,
+        on_behalf_of=on_behalf_of and str(on_behalf_of.pk),
+        for_name=on_behalf_of.name if on_behalf_of else "",
     )
     return promotion
 

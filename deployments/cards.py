@@ -18,6 +18,7 @@ from deployments.models import DeploymentRequest, Promotion, Step
 from deployments.steps import names_of
 from deployments.words import step_name, step_note
 from governance.checks import Code
+from portal.held import Held
 from portal.models import Person, Right
 from portal.names import names
 
@@ -106,7 +107,7 @@ def gate_rows(
 
 
 def verdict_bar(
-    request: DeploymentRequest, judged: Judged, person: Person, held: Collection[str], busy: Promotion | None
+    request: DeploymentRequest, judged: Judged, person: Person, held: Held, busy: Promotion | None
 ) -> Bar:
     """The answer of the gate in words, and whether this reader can start the promotion now."""
     stage = request.lane.stage.name
@@ -131,8 +132,8 @@ def verdict_bar(
             names()(holder.person) for holder in judged.case.holders if holder.role == "right:promote"
         )
         then = _("%(bundle)s can go to %(stage)s now.")
-        why_not = why_not_promoter(person, request, judged.case)
-        if Right.PROMOTE.value not in held:
+        why_not = why_not_promoter(person, request, judged.case, held.principal(Right.PROMOTE.value))
+        if Right.PROMOTE.value not in held.names:
             then = (
                 _("%(names)s can bring %(bundle)s to %(stage)s now.")
                 if starters

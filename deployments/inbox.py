@@ -16,6 +16,7 @@ from deployments.lanes import latest_promotions
 from deployments.models import DeploymentRequest, Promotion
 from portal import rights
 from portal.models import Bundle, Lane, Person, Right
+from portal.models.grant import codename
 
 LIMIT = 30
 RECENT = timedelta(days=30)
@@ -23,12 +24,16 @@ RECENT = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A request a person can do something about now. `sign` are the keys of what they can sign."""
+    """A request a person can do something about now. `sign` are the keys of what they can sign.
+
+    `instead_of` is who is away, where all of it waits for somebody whom they stand in for.
+    """
 
     request: DeploymentRequest
     judged: Judged
     sign: tuple[str, ...]
     promote: bool
+    instead_of: Person | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +64,23 @@ def waits_for(person: Person) -> list[Waiting]:
     requests = list(_whole(oldest).order_by("pk"))
     if not requests:
         return []
-    held = rights.held_on(person, _lanes(requests))
+    held = rights.held_by(person, _lanes(requests))
+    away = Person.objects.in_bulk(
+        {whom for one in held.values() for some in one.lent.values() for whom in some}
+    )
     found = []
     judgements = judge_many(requests)
     for request in requests:
         judged = judgements[request.pk]
         if not isinstance(judged, Judged):
             continue
-        waiting = Waiting(
-            request, judged, to_sign(person, judged), _starts(person, request, judged, held[request.lane_id])
-        )
-        if waiting.sign or waiting.promote:
-            found.append(waiting)
+        here = held[request.lane_id]
+        sign, starts = to_sign(person, judged), _starts(person, request, judged, here)
+        if sign or starts:
+            names = [_codename(judged, key) for key in sign] + [Right.PROMOTE.value] * starts
+            lenders = {here.principal(name) for name in names}
+            one = lenders.pop() if len(lenders) == 1 else None
+            found.append(Waiting(request, judged, sign, starts, away[one] if one else None))
     return found
 
 
@@ -85,12 +95,18 @@ def to_sign(person: Person, judged: Judged) -> tuple[str, ...]:
     )
 
 
-def _starts(person: Person, request: DeploymentRequest, judged: Judged, held: frozenset[str]) -> bool:
+def _codename(judged: Judged, key: str) -> str:
+    """The codename of the right that signing this requirement takes."""
+    clause = next(one for one in judged.case.requirements if one.key == key)
+    return codename(Right.SIGN, str(clause.params["role"]))
+
+
+def _starts(person: Person, request: DeploymentRequest, judged: Judged, held: rights.Held) -> bool:
     return (
         judged.verdict.met
-        and Right.PROMOTE.value in held
+        and Right.PROMOTE.value in held.names
         and not request.held
-        and not why_not_promoter(person, request, judged.case)
+        and not why_not_promoter(person, request, judged.case, held.principal(Right.PROMOTE.value))
     )
 
 
@@ -167,7 +183,7 @@ def went_wrong(person: Person) -> Wrong:
 def _whole(chosen: QuerySet[DeploymentRequest]) -> QuerySet[DeploymentRequest]:
     """The chosen requests with all that is read of them: chosen first, so that only those few are joined."""
     return DeploymentRequest.objects.filter(pk__in=list(chosen.values_list("pk", flat=True))).select_related(
-        "lane__project", "lane__stage", "bundle__author", "bundle__project", "requested_by"
+        "lane__project", "lane__stage", "bundle__author", "bundle__project", "requested_by", "on_behalf_of"
     )
 
 

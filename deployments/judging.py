@@ -6,6 +6,7 @@ The facts are governance's; only what deployments knows (who asked, what ran how
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.utils.translation import gettext as _
 
@@ -13,11 +14,11 @@ from deployments.models import Deployment, DeploymentRequest
 from governance import queries
 from governance.gate import Case, RunningFact, Verdict, case_to_json, instant, judge, verdict_to_json
 from governance.sentences import sentence, title
-from portal import content, ledger
+from portal import content, ledger, rights
 from portal.canonical import digest
 from portal.errors import Refused
 from portal.event_kinds import EventKind
-from portal.models import Bundle, Lane, Person
+from portal.models import Bundle, Lane, Person, Right
 from portal.names import names
 
 CASE_TYPE = "application/vnd.countersign.case+json"
@@ -51,17 +52,23 @@ def _running(projects: Iterable[int]) -> dict[int, list[RunningFact]]:
     return found
 
 
-def judge_bundle(bundle: Bundle, lane: Lane, requested_by: Person | None) -> Judged:
+def judge_bundle(
+    bundle: Bundle, lane: Lane, requested_by: Person | None, on_behalf_of: Person | None = None
+) -> Judged:
     """Judge a bundle for a lane; with nobody asking, nobody is barred as requester."""
     case, verdict = queries.verdict_for(
-        bundle=bundle, lane=lane, requested_by=requested_by, running=running_facts(bundle, lane)
+        bundle=bundle,
+        lane=lane,
+        requested_by=requested_by,
+        on_behalf_of=on_behalf_of,
+        running=running_facts(bundle, lane),
     )
     return Judged(case, verdict)
 
 
 def judge_now(request: DeploymentRequest) -> Judged:
     """Judge a request afresh."""
-    return judge_bundle(request.bundle, request.lane, request.requested_by)
+    return judge_bundle(request.bundle, request.lane, request.requested_by, request.on_behalf_of)
 
 
 def judge_many(requests: Sequence[DeploymentRequest]) -> dict[int, Judged | Refused]:
@@ -71,7 +78,13 @@ def judge_many(requests: Sequence[DeploymentRequest]) -> dict[int, Judged | Refu
     """
     running = _running({request.lane.project_id for request in requests})
     asked = [
-        queries.Asked(request.bundle, request.lane, request.requested_by, running[request.lane.project_id])
+        queries.Asked(
+            request.bundle,
+            request.lane,
+            request.requested_by,
+            running[request.lane.project_id],
+            request.on_behalf_of,
+        )
         for request in requests
     ]
     return {
@@ -80,12 +93,29 @@ def judge_many(requests: Sequence[DeploymentRequest]) -> dict[int, Judged | Refu
     }
 
 
-def why_not_promoter(person: Person, request: DeploymentRequest, case: Case) -> str:
-    """The sentence for somebody who signed for what this would deploy and so cannot start it, or an empty text."""
+def principal_of(person: Person, right: Right, lane: Lane) -> Person | None:
+    """Whom the person stands in for when using this right here; None where it is their own."""
+    found = rights.standing_in_for(person, right, lane)
+    return Person.objects.get(pk=found) if found else None
+
+
+def why_not_promoter(
+    person: Person, request: DeploymentRequest, case: Case, principal: UUID | None = None
+) -> str:
+    """The sentence for somebody who signed for what this would deploy and so cannot start it, or an empty text.
+
+    `principal` is for whom they would start it. A signature given for somebody is that of both.
+    """
     parts = request.bundle.parts
+    acting = {str(person.pk), str(principal or person.pk)}
     for fact in case.signoffs:
         about = all(parts.get(part, "") == digest for part, digest in fact.covered.items())
-        if fact.person == str(person.pk) and not fact.withdrawn and about:
+        if acting & {*fact.people} and not fact.withdrawn and about:
+            if fact.person != str(person.pk):
+                return _(
+                    "This bundle was signed in the name of somebody you stand in for, or who stood in for you, so"
+                    " somebody else has to start its promotion. The signature stands."
+                )
             return _(
                 "You signed for this bundle, so somebody else has to start its promotion. Your signature stands."
             )

@@ -15,12 +15,17 @@ class EventKind(models.TextChoices):
 
     ADMIN_MADE = "admin.made", _("Admin made")
     PERSON_ADDED = "person.added", _("Person added")
+    PERSON_CHANGED = "person.changed", _("Person changed")
+    PERSON_LEFT = "person.left", _("Person left")
+    PERSON_ENABLED = "person.enabled", _("Person enabled")
     TEAM_ADDED = "team.added", _("Team added")
     TEAM_JOINED = "team.joined", _("Team joined")
     TEAM_LEFT = "team.left", _("Team left")
     SIGNED_IN = "person.signed_in", _("Signed in")
     TOKEN_MADE = "token.made", _("Token made")
     TOKEN_REVOKED = "token.revoked", _("Token revoked")
+    DELEGATION_MADE = "delegation.made", _("Delegated")
+    DELEGATION_ENDED = "delegation.ended", _("Delegation ended")
     NODE_ADDED = "node.added", _("Node added")
     PIPELINE_ADDED = "pipeline.added", _("Pipeline added")
     PROJECT_IMPORTED = "project.imported", _("Project imported")
@@ -28,6 +33,8 @@ class EventKind(models.TextChoices):
     PORTFOLIO_GAINED = "portfolio.gained", _("Project put into portfolio")
     PORTFOLIO_LOST = "portfolio.lost", _("Project taken out of portfolio")
     OWNER_ADDED = "project.owner_added", _("Owner added")
+    OWNER_REMOVED = "project.owner_removed", _("Owner removed")
+    PROJECT_HANDED_OVER = "project.handed_over", _("Project handed over")
     GRANT_GIVEN = "grant.given", _("Right granted")
     GRANT_REVOKED = "grant.revoked", _("Right revoked")
     CHANGE_ASKED = "change.asked", _("Change proposed")
@@ -35,6 +42,7 @@ class EventKind(models.TextChoices):
     CHANGE_REFUSED = "change.refused", _("Change refused")
     CHANGE_WITHDRAWN = "change.withdrawn", _("Change withdrawn")
     CHANGE_OUTDATED = "change.outdated", _("Change outdated")
+    CHANGE_HANDED_OVER = "change.handed_over", _("Change handed over")
     ACCESS_REFUSED = "access.refused", _("Refused")
     POLICY_PUBLISHED = "policy.published", _("Policy published")
     BUNDLE_ASKED = "bundle.asked", _("Bundle asked for")
@@ -48,6 +56,7 @@ class EventKind(models.TextChoices):
     SIGNOFF_WITHDRAWN = "signoff.withdrawn", _("Signature withdrawn")
     REQUEST_SUBMITTED = "request.submitted", _("Request submitted")
     REQUEST_WITHDRAWN = "request.withdrawn", _("Request withdrawn")
+    REQUEST_HANDED_OVER = "request.handed_over", _("Request handed over")
     REQUEST_SUPERSEDED = "request.superseded", _("Request superseded")
     REQUEST_PROMOTED = "request.promoted", _("Promotion asked for")
     REQUEST_LANDED = "request.landed", _("Request done")
@@ -92,6 +101,9 @@ K = EventKind
 SHAPES: dict[EventKind, Shape] = {
     K.ADMIN_MADE: _shape("{name} was made an administrator by command line", "person", "name*"),
     K.PERSON_ADDED: _shape("{name} was added as {kind}", "person", "name*", "login*", "kind"),
+    K.PERSON_CHANGED: _shape("{actor} changed {changed} of {name}", "person", "name*", "was*", "changed"),
+    K.PERSON_LEFT: _shape("{name} left; {actor} disabled the account", "person", "name*", "heirs", "why*"),
+    K.PERSON_ENABLED: _shape("{actor} enabled the account of {name} again", "person", "name*", "why*"),
     K.TEAM_ADDED: _shape("Team {name} was added", "team", "name"),
     K.TEAM_JOINED: _shape("{name} joined team {team}", "team", "person", "name*"),
     K.TEAM_LEFT: _shape("{name} left team {team}", "team", "person", "name*"),
@@ -107,6 +119,25 @@ SHAPES: dict[EventKind, Shape] = {
         "expires_at",
     ),
     K.TOKEN_REVOKED: _shape("{actor} revoked the API token {prefix}…", "person", "prefix"),
+    K.DELEGATION_MADE: _shape(
+        "{delegate_name} stands in for {name} from {starts_at}{until}",
+        "delegation",
+        "person",
+        "name*",
+        "delegate",
+        "delegate_name*",
+        "starts_at",
+        "until",
+        "why*",
+    ),
+    K.DELEGATION_ENDED: _shape(
+        "{actor} ended that {delegate_name} stands in for {name}",
+        "delegation",
+        "person",
+        "name*",
+        "delegate",
+        "delegate_name*",
+    ),
     K.NODE_ADDED: _shape("Node {node} ({kind}) was added", "node", "kind", "url"),
     K.PIPELINE_ADDED: _shape(
         "Pipeline {pipeline} was added with stages {stages}", "pipeline", "stages", "places"
@@ -123,7 +154,17 @@ SHAPES: dict[EventKind, Shape] = {
     K.PORTFOLIO_ADDED: _shape("Portfolio {name} was added", "portfolio", "name"),
     K.PORTFOLIO_GAINED: _shape("{actor} put {name} into portfolio {portfolio}", "portfolio", "name"),
     K.PORTFOLIO_LOST: _shape("{actor} took {name} out of portfolio {portfolio}", "portfolio", "name"),
-    K.OWNER_ADDED: _shape("{name} became an owner", "person", "name*"),
+    K.OWNER_ADDED: _shape("{name} became an owner", "person", "name*", "why*"),
+    K.OWNER_REMOVED: _shape("{name} is no owner any more", "person", "name*", "why*"),
+    K.PROJECT_HANDED_OVER: _shape(
+        "{actor} handed {project_name} over from {name} to {heir_name}",
+        "project_name",
+        "person",
+        "name*",
+        "heir",
+        "heir_name*",
+        "why*",
+    ),
     K.GRANT_GIVEN: _shape(
         "{actor} gave {holder} the right to {right} on {where}{until}",
         "grant",
@@ -167,6 +208,16 @@ SHAPES: dict[EventKind, Shape] = {
     K.CHANGE_WITHDRAWN: _shape("{actor} took back change {change} of {kind}", "change", "kind", "why*"),
     K.CHANGE_OUTDATED: _shape(
         "Change {change} of {kind} was not applied: what it was based on is not so any more", "change", "kind"
+    ),
+    K.CHANGE_HANDED_OVER: _shape(
+        "Change {change} of {kind} was handed over from {name} to {heir_name}",
+        "change",
+        "kind",
+        "person",
+        "name*",
+        "heir",
+        "heir_name*",
+        "why*",
     ),
     K.ACCESS_REFUSED: _shape("{actor} was refused: {reason}", "action", "code", "reason*"),
     K.POLICY_PUBLISHED: _shape(
@@ -242,6 +293,8 @@ SHAPES: dict[EventKind, Shape] = {
         "envelope",
         "key_id",
         "name*",
+        "on_behalf_of",
+        "for_name*",
         "comment*",
     ),
     K.SIGNOFF_WITHDRAWN: _shape(
@@ -261,13 +314,24 @@ SHAPES: dict[EventKind, Shape] = {
         "stage",
         "why*",
         "name*",
+        "on_behalf_of",
+        "for_name*",
         "project_name",
         "stage_name",
     ),
-    K.REQUEST_WITHDRAWN: _shape("{actor} withdrew request {request}", "request", "why*"),
+    K.REQUEST_WITHDRAWN: _shape("{actor} withdrew request {request}", "request", "why*", "on_behalf_of"),
+    K.REQUEST_HANDED_OVER: _shape(
+        "Request {request} was handed over from {name} to {heir_name}",
+        "request",
+        "person",
+        "name*",
+        "heir",
+        "heir_name*",
+        "why*",
+    ),
     K.REQUEST_SUPERSEDED: _shape("Request {request} was superseded by {by_request}", "request", "by_request"),
     K.REQUEST_PROMOTED: _shape(
-        "{actor} started the promotion of request {request}", "request", "promotion", "why*"
+        "{actor} started the promotion of request {request}", "request", "promotion", "why*", "on_behalf_of"
     ),
     K.REQUEST_LANDED: _shape("Request {request} is done", "request", "promotion"),
     K.REQUEST_HELD: _shape(
@@ -296,6 +360,8 @@ SHAPES: dict[EventKind, Shape] = {
         "place",
         "steps",
         "name*",
+        "on_behalf_of",
+        "for_name*",
     ),
     K.PROMOTION_LIVE: _shape(
         "The live change of promotion {promotion} began",
@@ -315,7 +381,13 @@ SHAPES: dict[EventKind, Shape] = {
         "Promotion {promotion} errored: {reason}", "promotion", "request", "kind", "code", "reason", "then"
     ),
     K.PROMOTION_STOPPED: _shape(
-        "{actor} stopped promotion {promotion}", "promotion", "request", "kind", "why*", "then"
+        "{actor} stopped promotion {promotion}",
+        "promotion",
+        "request",
+        "kind",
+        "why*",
+        "then",
+        "on_behalf_of",
     ),
     K.STEP_DONE: _shape(
         "Step {step} done",
@@ -344,7 +416,9 @@ SHAPES: dict[EventKind, Shape] = {
     K.DEPLOYMENT_CHANGED: _shape(
         "{bundle} runs in {stage}", "stage", "place", "bundle", "previous", "promotion", "parts"
     ),
-    K.LANE_RELEASED: _shape("{actor} released the stage {stage}", "stage", "promotion", "why*"),
+    K.LANE_RELEASED: _shape(
+        "{actor} released the stage {stage}", "stage", "promotion", "why*", "on_behalf_of"
+    ),
     K.CHECKPOINT_CUT: _shape("A checkpoint was cut over {size} events", "size", "root", "note"),
     K.REPORT_ASKED: _shape("{actor} asked for a report on {about}", "report", "about"),
     K.REPORT_MADE: _shape(

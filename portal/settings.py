@@ -209,6 +209,7 @@ SPECTACULAR_SETTINGS = {
         "PromotionStatus": "deployments.models.promotion.Promotion.Status",
         "StepStatus": "deployments.models.promotion.Step.Status",
         "TokenStatus": "portal.models.person.Token.Status",
+        "DelegationStatus": "portal.models.delegation.Delegation.Status",
         "NodeKind": "portal.models.estate.Node.Kind",
         "EvidenceKind": "governance.models.evidence.Evidence.Kind",
         "PromotionKind": "deployments.models.promotion.Promotion.Kind",
@@ -263,6 +264,16 @@ COOLING_OFF_SECONDS: float = env.float("COOLING_OFF_SECONDS", default=0.0 if DEM
 # Who knows what a kind of change does: instances of portal.actions.changes.Kind, named because nobody imports upward.
 CHANGES: dict[str, str] = {
     "rights": "portal.actions.edits.RIGHTS",
+}
+
+# Who knows what somebody who leaves has to hand over: instances of portal.actions.leaving.Duties, by the first word of
+# their keys, in the order in which it is shown and done.
+DUTIES: dict[str, str] = {
+    "project": "portal.actions.leaving.PROJECTS",
+    "request": "deployments.actions.leaving.REQUESTS",
+    "delegation": "portal.actions.leaving.DELEGATIONS",
+    "change": "portal.actions.leaving.CHANGES",
+    "role": "portal.actions.leaving.ROLES",
 }
 
 # A lease is how long a worker may be silent inside one step before another may take the step over.

@@ -27,7 +27,7 @@ from portal.models import Checkpoint, Event, Person, Project, Right, Token
 from portal.names import names
 from portal.pages import PAGE, page_of, person_of, told_by
 from portal.queries import grants_for, looks_over_estate
-from portal.roster import made_token
+from portal.roster import absences, made_token
 
 # --- signing in -------------------------------------------------------------------------------------------------------
 
@@ -86,6 +86,7 @@ def account(request: HttpRequest) -> HttpResponse:
             "form": form,
             "tokens": person.tokens.prefetch_related("projects"),
             "grants": own(person),
+            "absences": absences(person),
             "new": new,
             "teams": [group.team for group in person.groups.select_related("team") if hasattr(group, "team")],
         },
@@ -208,7 +209,7 @@ def ledger_page(request: HttpRequest) -> HttpResponse:
         found = found.filter(seq__lt=int(before[:18]))
     rows = list(found[: PAGE + 1])
     entries = ledger.read(rows[:PAGE])
-    known = names([entry.actor_id for entry in entries])
+    known = names(ledger.people_in(entries))
     query = request.GET.copy()
     query.pop("before", None)
     return render(
@@ -234,7 +235,7 @@ def ledger_entry(request: HttpRequest, seq: int) -> HttpResponse:
     if row is None or not (estate or row.project in audited):
         raise rights.absent()
     entry = ledger.read([row])[0]
-    known = names([entry.actor_id])
+    known = names(ledger.people_in([entry]))
     facts = [
         {"label": name.replace("_", " "), "value": _fact(value, erased=name in entry.erased)}
         for name, value in sorted(entry.facts.items())

@@ -27,6 +27,14 @@ class DeploymentRequest(models.Model):
     why = models.TextField()
     requested_at = models.DateTimeField(default=timezone.now)
     requested_by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="requests")
+    on_behalf_of = models.ForeignKey(
+        Person,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text=_("who was away, and whose right it was"),
+    )
 
     class Meta:
         verbose_name = _("request")
@@ -60,6 +68,7 @@ S = DeploymentRequest.Status
 REQUEST_MOVES = moves(
     # verb        from                      to            right           event
     ("withdraw",  S.OPEN,                   S.WITHDRAWN,  Right.REQUEST,  EventKind.REQUEST_WITHDRAWN),
+    ("give_up",   S.OPEN,                   S.WITHDRAWN,  SYSTEM,         EventKind.REQUEST_WITHDRAWN),
     ("supersede", S.OPEN,                   S.SUPERSEDED, SYSTEM,         EventKind.REQUEST_SUPERSEDED),
     ("promote",   S.OPEN,                   S.PROMOTING,  Right.PROMOTE,  EventKind.REQUEST_PROMOTED),
     ("land",      S.PROMOTING,              S.DONE,       SYSTEM,         EventKind.REQUEST_LANDED),

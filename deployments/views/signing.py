@@ -37,7 +37,7 @@ def page(request: HttpRequest, key: str, number: int, requirement: str) -> HttpR
         else nullcontext()
     ):
         draft = signing.draft(by=person, request=wish, requirement=requirement)
-    barred = why_barred(person, signing.barred(wish))
+    barred = why_barred(person, signing.barred(wish), draft.on_behalf_of)
     form = SignForm(request.POST or None, initial={"bound": draft.bound})
     stale = ""
     if request.method == "POST" and form.is_valid():

@@ -102,6 +102,7 @@ STATES: Final[Mapping[str, Look]] = {
     "applied": _look(gettext_lazy("Applied"), "check", "met"),
     "enabled": _look(gettext_lazy("Enabled"), "check", "met"),
     "disabled": _look(gettext_lazy("Disabled"), "dash", "idle"),
+    "coming": _look(gettext_lazy("Coming"), "ring", "idle"),
     "ended": _look(gettext_lazy("Ended"), "dash", "idle"),
     "revoked": _look(gettext_lazy("Revoked"), "dash", "idle"),
     # proof
@@ -148,6 +149,12 @@ def state(value: object, label: str = "", pill: bool = False) -> dict[str, Any]:
 def spaced(value: object) -> str:
     """A name such as `model-risk` as words; upper and lower case stay."""
     return str(value).replace("-", " ").replace("_", " ")
+
+
+@register.filter
+def instead_of(name: object, principal: object) -> str:
+    """Who acted, and for whom where they stood in for somebody: "Eli Brandt for Fay Okafor"."""
+    return _("%(name)s for %(other)s") % {"name": name, "other": principal} if principal else str(name)
 
 
 @register.filter
