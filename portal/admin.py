@@ -13,6 +13,7 @@ from portal.models import (
     Change,
     Checkpoint,
     Content,
+    Counterpart,
     Delegation,
     Disclosure,
     Event,
@@ -142,6 +143,7 @@ class BundleLook(Look):
 
 for model in (
     Change,
+    Counterpart,
     Delegation,
     Disclosure,
     Lane,

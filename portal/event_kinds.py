@@ -35,6 +35,7 @@ class EventKind(models.TextChoices):
     OWNER_ADDED = "project.owner_added", _("Owner added")
     OWNER_REMOVED = "project.owner_removed", _("Owner removed")
     PROJECT_HANDED_OVER = "project.handed_over", _("Project handed over")
+    COUNTERPART_SET = "counterpart.set", _("Counterpart set")
     GRANT_GIVEN = "grant.given", _("Right granted")
     GRANT_REVOKED = "grant.revoked", _("Right revoked")
     CHANGE_ASKED = "change.asked", _("Change proposed")
@@ -164,6 +165,15 @@ SHAPES: dict[EventKind, Shape] = {
         "heir",
         "heir_name*",
         "why*",
+    ),
+    K.COUNTERPART_SET: _shape(
+        "The {kind} {in_dss} of node {node} is {name} here",
+        "node",
+        "kind",
+        "in_dss*",
+        "person",
+        "team",
+        "name*",
     ),
     K.GRANT_GIVEN: _shape(
         "{actor} gave {holder} the right to {right} on {where}{until}",

@@ -11,8 +11,9 @@ from django.utils.translation import gettext_lazy as _
 
 from portal import rights
 from portal.actions.leaving import Duty
+from portal.actions.owners import Choice, Found
 from portal.event_kinds import EventKind
-from portal.models import Person, Project, Right, Stage, Team
+from portal.models import Counterpart, Person, Project, Right, Stage, Team
 from portal.models.grant import CARRIED, IN_USE
 from portal.models.person import spelled
 from portal.projecting import sign_roles
@@ -254,6 +255,95 @@ class EnableForm(forms.Form):
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
         help_text=_("Empty for a service account, and for whoever signs in another way."),
     )
+
+
+class OwnerForm(forms.Form):
+    """Who becomes an owner, and why."""
+
+    owner = LoginField(label=_("Who becomes an owner"), help_text=_("Their login."))
+    why = forms.CharField(label=_("Why"), max_length=500)
+
+
+class HandOverForm(forms.Form):
+    """Who owns a project from now on, and why."""
+
+    heir = LoginField(
+        label=_("Who owns it from now on"),
+        required=False,
+        help_text=_("A login. Empty: the other owners keep it."),
+    )
+    why = forms.CharField(label=_("Why"), max_length=500)
+
+
+class FromDssForm(forms.Form):
+    """Who the users and groups of a DSS project are here. Each has up to three fields, named by its place.
+
+    The places are those of `shown`, a hidden list of keys, so that what was shown is what is confirmed.
+    """
+
+    shown = forms.JSONField(widget=forms.HiddenInput)
+    why = forms.CharField(label=_("Why"), max_length=500)
+
+    def __init__(self, *args: Any, found: Sequence[Found], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.found = found
+        self.fields["shown"].initial = [one.key for one in found]
+        teams = [("", _("no team here")), *Team.objects.values_list("slug", "name")]
+        for place, one in enumerate(found):
+            if one.kind == Counterpart.Kind.USER:
+                self.fields[f"who_{place}"] = LoginField(
+                    label=_("Here"), required=False, initial=one.person.login if one.person else ""
+                )
+                self.fields[f"owner_{place}"] = forms.BooleanField(
+                    label=_("owns it"), required=False, initial=one.owns and one.person is not None
+                )
+            else:
+                self.fields[f"who_{place}"] = forms.ChoiceField(
+                    label=_("Here"), required=False, choices=teams, initial=one.team.slug if one.team else ""
+                )
+            self.fields[f"grant_{place}"] = forms.BooleanField(
+                label=_("may see it and ask for promotions"),
+                required=False,
+                initial=one.works and (one.person or one.team) is not None,
+            )
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Each user or group with its fields, as the page shows them."""
+        return [
+            {
+                "found": one,
+                "who": self[f"who_{place}"],
+                "owner": self[f"owner_{place}"] if one.kind == Counterpart.Kind.USER else None,
+                "grant": self[f"grant_{place}"],
+            }
+            for place, one in enumerate(self.found)
+        ]
+
+    def clean_shown(self) -> list[str]:
+        """Raise ValidationError where DSS says something else now than what was shown."""
+        shown: list[str] = self.cleaned_data["shown"]
+        if shown != [one.key for one in self.found]:
+            raise forms.ValidationError(
+                _("DSS names other users or groups now than when you opened the page. Look again.")
+            )
+        return shown
+
+    @property
+    def choices(self) -> list[Choice]:
+        """What was chosen for each."""
+        said = self.cleaned_data
+        teams = {team.slug: team for team in Team.objects.all()}
+        return [
+            Choice(
+                kind=one.kind,
+                name=one.name,
+                person=said[f"who_{place}"] if one.kind == Counterpart.Kind.USER else None,
+                team=teams.get(said[f"who_{place}"]) if one.kind == Counterpart.Kind.GROUP else None,
+                owner=said.get(f"owner_{place}", False),
+                grant=said[f"grant_{place}"],
+            )
+            for place, one in enumerate(self.found)
+        ]
 
 
 class PeopleForm(forms.Form):

@@ -16,10 +16,22 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from portal import rights
-from portal.actions import delegations, leaving, people
-from portal.forms import AwayForm, EnableForm, LeaveForm, PeopleForm, PersonChangeForm, PersonForm, TokenForm
+from portal.actions import delegations, leaving, owners, people, projects
+from portal.forms import (
+    AwayForm,
+    EnableForm,
+    FromDssForm,
+    HandOverForm,
+    LeaveForm,
+    OwnerForm,
+    PeopleForm,
+    PersonChangeForm,
+    PersonForm,
+    TokenForm,
+)
 from portal.granted import own
-from portal.models import Delegation, Person, Right, Team, Token
+from portal.lookups import project_for
+from portal.models import Change, Delegation, Person, Right, Team, Token
 from portal.pages import page_of, person_of, told_by
 from portal.queries import delegations_for
 
@@ -239,3 +251,89 @@ def somebody(by: Person, pk: UUID) -> Person:
     if found is None:
         raise rights.absent()
     return found
+
+
+# --- owners of a project ----------------------------------------------------------------------------------------------
+
+
+@require_http_methods(["GET", "POST"])
+def project_owners(request: HttpRequest, key: str) -> HttpResponse:
+    """Who owns a project; one more is added by an owner or an administrator."""
+    by = person_of(request)
+    project = project_for(by, key)
+    may = projects.may_own(by, project)
+    form = OwnerForm(request.POST or None)
+    if request.method == "POST":
+        projects.check_owner(by, project)  # before anybody is looked up by login
+        if form.is_valid():
+            with told_by(form):
+                projects.add_owner(
+                    by=by, project=project, person=form.cleaned_data["owner"], why=form.cleaned_data["why"]
+                )
+                messages.success(
+                    request, _("%(name)s is an owner now.") % {"name": form.cleaned_data["owner"]}
+                )
+                return redirect("owners", key)
+    return render(
+        request,
+        "portal/owners.html",
+        {
+            "project": project,
+            "owners": project.owners.order_by("name"),
+            "may": may,
+            "may_import": Right.MANAGE.value in rights.on_estate(by),
+            "form": form if may else None,
+        },
+    )
+
+
+@require_http_methods(["GET", "POST"])
+def hand_over(request: HttpRequest, key: str, pk: UUID) -> HttpResponse:
+    """Hand an ownership over to somebody else, or, where there are other owners, give it up."""
+    by = person_of(request)
+    project = project_for(by, key)
+    one = project.owners.filter(pk=pk).first()
+    if one is None:
+        raise rights.absent()
+    projects.check_owner(by, project)
+    form = HandOverForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        heir, why = form.cleaned_data["heir"], form.cleaned_data["why"]
+        with told_by(form):
+            if heir is None:
+                projects.remove_owner(by=by, project=project, person=one, why=why)
+                messages.success(request, _("%(name)s is no owner any more.") % {"name": one})
+            else:
+                projects.hand_over(by=by, project=project, person=one, heir=heir, why=why)
+                messages.success(request, _("%(heir)s owns it now.") % {"heir": heir})
+            return redirect("owners", key)
+    return render(request, "portal/hand_over.html", {"project": project, "one": one, "form": form})
+
+
+@require_http_methods(["GET", "POST"])
+def owners_from_dss(request: HttpRequest, key: str) -> HttpResponse:
+    """Owner, users and groups as DSS has them, and who they may be here; what is confirmed is kept and asked for."""
+    by = person_of(request)
+    project = project_for(by, key)
+    found = owners.look(by=by, project=project)
+    form = FromDssForm(request.POST or None, found=found)
+    if request.method == "POST" and form.is_valid():
+        with told_by(form):
+            made = owners.confirm(by=by, project=project, choices=form.choices, why=form.cleaned_data["why"])
+            messages.success(request, _told(made))
+            return redirect("owners", key)
+    return render(
+        request,
+        "portal/owners_dss.html",
+        {"project": project, "form": form, "rows": form.rows(), "people": _able()},
+    )
+
+
+def _told(made: owners.Confirmed) -> str:
+    if made.change is None:
+        return _("Kept. No right was missing, so none is asked for.")
+    if made.change.status == Change.Status.APPLIED:
+        return _("Kept, and the rights are granted (change %(number)s).") % {"number": made.change.pk}
+    return _("Kept. The rights wait for another administrator to apply change %(number)s.") % {
+        "number": made.change.pk
+    }

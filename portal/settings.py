@@ -210,6 +210,7 @@ SPECTACULAR_SETTINGS = {
         "StepStatus": "deployments.models.promotion.Step.Status",
         "TokenStatus": "portal.models.person.Token.Status",
         "DelegationStatus": "portal.models.delegation.Delegation.Status",
+        "CounterpartKind": "portal.models.counterpart.Counterpart.Kind",
         "NodeKind": "portal.models.estate.Node.Kind",
         "EvidenceKind": "governance.models.evidence.Evidence.Kind",
         "PromotionKind": "deployments.models.promotion.Promotion.Kind",

@@ -8,7 +8,7 @@ from portal import ledger, rights
 from portal.dss.connect import asking
 from portal.errors import Forbidden, Invalid, Refused, Stale
 from portal.event_kinds import EventKind
-from portal.models import Lane, Node, Person, Pipeline, Project, Right, Team
+from portal.models import Counterpart, Lane, Node, Person, Pipeline, Project, Right, Team
 from portal.models.person import spelled
 
 WHY_LIMIT = 500
@@ -26,6 +26,7 @@ def import_project(
     policy: str,
     tier: str,
     team: Team | None = None,
+    owner: Person | None = None,
     scored_dataset: str = "",
     outcome_column: str = "",
     favourable_value: str = "",
@@ -34,9 +35,9 @@ def import_project(
 ) -> Project:
     """Mirror a DSS project: its name and owner as the design node tells them, one lane per stage.
 
-    A DSS owner whose login is known here becomes an owner; ownership gives no right by itself. Raises Invalid for a
-    key the node does not know or that was imported before and for a pipeline of another team, Unavailable when the node
-    does not answer.
+    A DSS owner who is known here becomes its owner; `owner` is who does instead, and has to be named where DSS's is
+    unknown: a project always has an owner who is here. Ownership gives no right by itself. Raises Invalid for a
+    wish that cannot be, Unavailable when the node does not answer.
     """
     rights.check_estate(by, Right.MANAGE)
     if node.kind != Node.Kind.DESIGN:
@@ -83,6 +84,17 @@ def import_project(
     except ValidationError as error:
         field, problems = next(iter(error.message_dict.items()))
         raise Invalid(" ".join(problems), code="project_invalid", field=field) from error
+    owner = owner or owner_here(node, found.owner_login)
+    if owner is None:
+        raise Invalid(
+            _(
+                "DSS says that “%(login)s” owns it, who is nobody here. Name somebody here who owns it from now on."
+            )
+            % {"login": found.owner_login[:50]},
+            code="owner_unknown",
+            field="owner",
+        )
+    _check_able(owner)
     with ledger.business():
         try:
             with transaction.atomic():
@@ -104,19 +116,27 @@ def import_project(
             team=team.slug if team else "",
             dss_owner=found.owner_login,
         )
-        owner = Person.objects.filter(
-            login=spelled(found.owner_login), is_active=True, kind=Person.Kind.PERSON
-        ).first()
-        if owner is not None:
-            project.owners.add(owner)
-            _owned(EventKind.OWNER_ADDED, by, project, owner, _("As DSS tells."))
+        project.owners.add(owner)
+        _owned(EventKind.OWNER_ADDED, by, project, owner, _("Imported."))
         return project
+
+
+def owner_here(node: Node, login: str) -> Person | None:
+    """The active person that a DSS login is here: as once confirmed, or else of the same login."""
+    known = (
+        Counterpart.objects.filter(node=node, kind=Counterpart.Kind.USER, name=login)
+        .select_related("person")
+        .first()
+    )
+    found = known.person if known else Person.objects.filter(login=spelled(login)).first()
+    able = found is not None and found.is_active and found.kind == Person.Kind.PERSON
+    return found if able else None
 
 
 def add_owner(*, by: Person, project: Project, person: Person, why: str) -> None:
     """Make somebody an owner too. An owner's act, or an administrator's; it gives no right by itself."""
-    _check_owner(by, project)
-    why = _reason(why)
+    check_owner(by, project)
+    why = reason(why)
     _check_able(person)
     with ledger.business():
         Project.objects.select_for_update(no_key=True, of=("self",)).get(pk=project.pk)
@@ -131,8 +151,8 @@ def add_owner(*, by: Person, project: Project, person: Person, why: str) -> None
 
 def remove_owner(*, by: Person, project: Project, person: Person, why: str) -> None:
     """End somebody's ownership. Raises Refused for the last owner who is here: hand the project over instead."""
-    _check_owner(by, project)
-    why = _reason(why)
+    check_owner(by, project)
+    why = reason(why)
     with ledger.business():
         _lock_owner(project, person)
         if not project.owners.filter(is_active=True).exclude(pk=person.pk).exists():
@@ -151,8 +171,8 @@ def hand_over(*, by: Person, project: Project, person: Person, heir: Person, why
 
     Rights are not handed over: they come from grants.
     """
-    _check_owner(by, project)
-    why = _reason(why)
+    check_owner(by, project)
+    why = reason(why)
     _check_able(heir)
     if heir.pk == person.pk:
         raise Invalid(
@@ -179,12 +199,12 @@ def hand_over(*, by: Person, project: Project, person: Person, heir: Person, why
 
 
 def may_own(person: Person, project: Project) -> bool:
-    """Whether `_check_owner` would let the person pass: what to show."""
+    """Whether `check_owner` would let the person pass: what to show."""
     own = person.scope is None and project.owners.filter(pk=person.pk).exists()
     return own or Right.MANAGE.value in rights.on_estate(person)
 
 
-def _check_owner(by: Person, project: Project) -> None:
+def check_owner(by: Person, project: Project) -> None:
     """An owner who signed in, or who manages the estate."""
     if may_own(by, project):
         return
@@ -232,7 +252,8 @@ def _owned(kind: EventKind, by: Person, project: Project, person: Person, why: s
     )
 
 
-def _reason(why: str) -> str:
+def reason(why: str) -> str:
+    """Why something is done, trimmed; raises Invalid where it says nothing or too much."""
     if not why.strip():
         raise Invalid(_("Say why, so that a later review understands it."), code="why_missing", field="why")
     if len(why.strip()) > WHY_LIMIT:

@@ -8,6 +8,7 @@ from portal.api.events import Events
 from portal.api.grants import Grants, RevokeGrant
 from portal.api.me import Me
 from portal.api.nodes import Nodes
+from portal.api.owners import HandOver, OneOwner, Owners, OwnersInDss
 from portal.api.people import DutiesOfPerson, Enable, Leave, OnePerson, People
 from portal.api.pipelines import Pipelines
 from portal.api.teams import TeamMember, TeamMembers, Teams
@@ -36,6 +37,10 @@ urlpatterns = [
     path("nodes/", Nodes.as_view()),
     path("pipelines/", Pipelines.as_view()),
     path("events/", Events.as_view()),
+    path("projects/<str:key>/owners/", Owners.as_view()),
+    path("projects/<str:key>/owners/dss/", OwnersInDss.as_view()),
+    path("projects/<str:key>/owners/<str:login>/", OneOwner.as_view()),
+    path("projects/<str:key>/owners/<str:login>/hand-over/", HandOver.as_view()),
     path("projects/<str:key>/bundles/", Bundles.as_view()),
     path("projects/<str:key>/bundles/<str:bundle_id>/", OneBundle.as_view()),
     path("projects/<str:key>/bundles/<str:bundle_id>/manifest/", ManifestOfBundle.as_view()),
