@@ -18,7 +18,7 @@ from portal import ledger, rights
 from portal.actions import edits, projects
 from portal.dss.client import Dss
 from portal.dss.connect import asking
-from portal.dss.errors import DssError
+from portal.dss.errors import DssError, NotAllowed
 from portal.errors import Invalid
 from portal.event_kinds import EventKind
 from portal.models import Change, Counterpart, Grant, Node, Person, Project, Right, Team
@@ -125,8 +125,8 @@ def _named(dss: Dss, project: Project) -> list[Found]:
     """Owner, users and groups of the project's permissions; the owner known from the import where those are closed."""
     try:
         told = dss.project_permissions(project.key)
-    except DssError as error:
-        if error.passing or not project.dss_owner:
+    except NotAllowed:
+        if not project.dss_owner:
             raise
         return [Found(K.USER, project.dss_owner, project.dss_owner, works=True, owns=True)]
     found: dict[tuple[str, str], Found] = {}
