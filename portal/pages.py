@@ -30,6 +30,7 @@ from portal.errors import Refused, Stale, Unavailable
 from portal.models import Person, Right
 
 PAGE = 50
+DIGITS = 18  # as many as always fit a column
 
 Answer = Callable[[HttpRequest], HttpResponse]
 
@@ -62,6 +63,13 @@ def told_by(form: BaseForm) -> Iterator[None]:
 def page_of(request: HttpRequest, found: "QuerySet[Any, Any]", size: int = PAGE) -> Page[Any]:
     """The page of a list that the address asks for; anything odd gives the nearest there is."""
     return Paginator(found, size).get_page(request.GET.get("page"))
+
+
+def place_of(request: HttpRequest, name: str) -> int | None:
+    """The number that the address says a list begins at; anything odd says nothing."""
+    text = request.GET.get(name, "")
+    # Other digits are digits too, and some of them no numbers.
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= DIGITS else None
 
 
 def is_fragment(request: HttpRequest) -> bool:

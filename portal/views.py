@@ -24,7 +24,7 @@ from portal.granted import granted_on, in_force, matrix, own
 from portal.lookups import project_for
 from portal.models import Checkpoint, Event, Person, Project, Right, Token
 from portal.names import names
-from portal.pages import PAGE, page_of, person_of, told_by
+from portal.pages import PAGE, page_of, person_of, place_of, told_by
 from portal.queries import grants_for, looks_over_estate
 
 # --- signing in -------------------------------------------------------------------------------------------------------
@@ -204,9 +204,9 @@ def ledger_page(request: HttpRequest) -> HttpResponse:
     found = ledger.rows(project=project, subject=wanted.get("subject") or None).order_by("-seq")
     if wanted.get("kind"):
         found = found.filter(kind=wanted["kind"])
-    before = request.GET.get("before", "")
-    if before.isdigit():
-        found = found.filter(seq__lt=int(before[:18]))
+    before = place_of(request, "before")
+    if before is not None:
+        found = found.filter(seq__lt=before)
     rows = list(found[: PAGE + 1])
     entries = ledger.read(rows[:PAGE])
     known = names([entry.actor_id for entry in entries])
@@ -219,7 +219,7 @@ def ledger_page(request: HttpRequest) -> HttpResponse:
             "form": form,
             "entries": [(entry, ledger.sentence(entry, known), known(entry.actor_id)) for entry in entries],
             "older": entries[-1].seq if len(rows) > PAGE else None,
-            "newer": bool(before),
+            "newer": before is not None,
             "query": query.urlencode(),
             "checkpoint": Checkpoint.objects.first() if estate else None,
             "filtered": any(wanted.values()),

@@ -1,4 +1,4 @@
-"""Addresses of the part of the API that acts; the last of them answers for addresses that lead nowhere."""
+"""Addresses of the part of the API that acts; the last two answer for addresses that lead nowhere."""
 
 from django.urls import path
 
@@ -36,5 +36,6 @@ urlpatterns = [
     path("promotions/<int:number>/", OnePromotion.as_view()),
     path("promotions/<int:number>/stop/", StopPromotion.as_view()),
     path("promotions/<int:number>/release/", ReleasePromotion.as_view()),
+    path("", Nowhere.as_view()),
     path("<path:address>", Nowhere.as_view()),
 ]

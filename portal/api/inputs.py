@@ -1,5 +1,6 @@
 """What comes in: every field named when it is wrong, and no field that nobody knows."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +9,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from portal.errors import Invalid
+
+WHOLE = re.compile(r"-?[0-9]{1,18}")
 
 
 class Input(serializers.Serializer[Any]):
@@ -53,7 +56,7 @@ def whole_number(request: Request, name: str) -> int | None:
     text = request.query_params.get(name)
     if text is None:
         return None
-    if not text.lstrip("-").isdecimal() or len(text) > 18:
+    if not WHOLE.fullmatch(text):
         raise Invalid(
             _("“%(name)s” has to be a whole number.") % {"name": name}, code="not_a_number", field=name
         )

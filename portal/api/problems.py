@@ -115,7 +115,12 @@ def _flat(detail: Any, path: str = "") -> Iterator[tuple[str, str]]:
             nested = isinstance(inner, dict)
             yield from _flat(inner, f"{path}.{place}" if nested and path else path)
     else:
-        yield path, str(detail)
+        yield _writable(path), _writable(str(detail))
+
+
+def _writable(text: str) -> str:
+    """A text that is told back as it was sent: half a surrogate pair can be read in JSON, but not be written."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _told(error: exceptions.APIException) -> Response:

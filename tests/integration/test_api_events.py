@@ -45,7 +45,10 @@ def test_events_are_found_by_project_subject_kind_and_place(cast: Cast) -> None:
     assert [one["kind"] for one in nora.rows(f"events/?subject=request:{wish.pk}")] == ["request.submitted"]
     assert {one["kind"] for one in nora.rows("events/?kind=grant.given")} == {"grant.given"}
     assert nora.rows(f"events/?after={Event.objects.count() - 1}") == []
-    assert nora.refused(400, "get", "events/?after=soon")["field"] == "after"
+    for text in ("soon", "--5", "²", "٣", "1e3", "9" * 19, ""):
+        told = nora.refused(400, "get", f"events/?after={text}")
+        assert (told["code"], told["field"]) == ("not_a_number", "after"), text
+    assert nora.rows("events/?after=-5")[0]["seq"] == 0
     assert nora.refused(400, "get", "events/?kind=luck.had")["field"] == "kind"
     nora.absent("get", "events/?project=NOTHING")
 

@@ -1,6 +1,8 @@
 """Every "no" of the API is problem+json with a sentence: nobody signed in, nothing there, nothing to be read."""
 
 import logging
+from base64 import b64encode
+from urllib.parse import quote
 
 import pytest
 from django.db import OperationalError
@@ -66,7 +68,7 @@ def test_a_disabled_person_is_nobody(cast: Cast) -> None:
 
 
 def test_an_address_that_leads_nowhere(cast: Cast) -> None:
-    for path in ("projekts/", "projects", "projects/CHURN/lanes/", "requests/one/"):
+    for path in ("", "projekts/", "projects", "projects/CHURN/lanes/", "requests/one/"):
         for method in ("get", "post", "delete"):
             assert session(cast.olga).refused(404, method, path)["code"] == "no_such_address"
 
@@ -171,5 +173,49 @@ def test_a_database_that_is_away_is_503(cast: Cast, monkeypatch: pytest.MonkeyPa
     assert session(cast.olga).refused(503, "get", "me/")["code"] == "database_busy"
 
 
-def test_a_cursor_that_is_made_up(cast: Cast) -> None:
-    assert session(cast.olga).refused(404, "get", "projects/?cursor=made-up")["status"] == 404
+@pytest.mark.parametrize(
+    "path, place",
+    [("people/", "a\0"), ("people/", "\0"), ("tokens/", "x"), ("tokens/", "²"), ("tokens/", "\0")],
+)
+def test_a_cursor_that_stands_nowhere(cast: Cast, path: str, place: str) -> None:
+    cursor = quote(b64encode(f"p={quote(place)}".encode()).decode())
+    for sent in (cursor, "made-up"):
+        found = session(cast.ada).refused(400, "get", f"{path}?cursor={sent}")
+        assert (found["code"], found["field"]) == ("cursor_unknown", "cursor")
+        assert found["detail"] == (
+            "This cursor is none of this list's. Begin without one and follow its “next” and “previous”."
+        )
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "events/?subject=%00",
+        "events/?project=%00",
+        "projects/%00/",
+        "people/?%00",
+        "teams/%00/members/",
+        "%00/",
+    ],
+)
+def test_an_address_with_nul_is_told_so(cast: Cast, path: str) -> None:
+    found = session(cast.ada).refused(400, "get", path)
+    assert (found["code"], found["title"]) == ("nul_sent", "Not usable")
+    assert found["detail"] == (
+        "What was sent holds a character that no text here can hold (NUL). Take it out and try again."
+    )
+    assert Api().refused(401, "get", path)["code"] == "not_authenticated"
+
+
+@pytest.mark.parametrize(
+    "path, body",
+    [
+        ("teams/", {"\ud800": 1}),
+        ("teams/", {"\0": 1}),
+        ("grants/", {"person": "dev", "right": "\ud800", "why": "w"}),
+    ],
+)
+def test_what_cannot_be_written_is_still_told_back(cast: Cast, path: str, body: dict[str, object]) -> None:
+    found = session(cast.ada).refused(400, "post", path, body)
+    assert found["code"] == "input_invalid"
+    assert "\ud800" not in str(found)

@@ -14,7 +14,7 @@ from tests.api import Api, session
 from tests.cast import Cast
 
 ROOT = Path(__file__).resolve().parents[2]
-LEFT_OUT = {"/api/v1/schema/", "/api/v1/docs/", "/api/v1/{address}"}
+LEFT_OUT = {"/api/v1/", "/api/v1/schema/", "/api/v1/docs/", "/api/v1/{address}"}
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """Signing in and out, the account with its tokens, health; and what an expired session or a stale page gets."""
 
 import pytest
+from django.conf import settings
 from django.test import Client
 
 from portal.actions import people
@@ -115,3 +116,34 @@ def test_times_are_shown_in_the_readers_zone(cast: Cast) -> None:
     request_at(cast)
     assert " JST" in words(signed_in(cast.dev).get("/inbox/"))
     assert " UTC" in words(signed_in(cast.mona).get("/projects/CHURN/"))
+
+
+# --- what no database can look for ---
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/projects/%00/", "/ledger/?subject=%00", "/projects/?%00=1", "/ledger/?before=%00", "/login/?next=%00"],
+)
+def test_an_address_with_nul_is_refused_on_a_page(cast: Cast, path: str) -> None:
+    refused(
+        signed_in(cast.nora).get(path),
+        400,
+        "What was sent holds a character that no text here can hold (NUL).",
+    )
+
+
+def test_a_form_with_nul_changes_nothing(cast: Cast) -> None:
+    wish = request_at(cast, "held")
+    path = f"/projects/CHURN/requests/{wish.pk}/promote/"
+    refused(
+        signed_in(cast.mona).post(path, {"promote-why": "Once\0more."}), 400, "Take it out and try again."
+    )
+    wish.refresh_from_db()
+    assert wish.held
+
+
+def test_a_cookie_with_nul_is_no_session(cast: Cast) -> None:
+    client = signed_in(cast.dev)
+    client.cookies[settings.SESSION_COOKIE_NAME] = "a" * 32 + "\0"
+    assert client.get("/inbox/").status_code == 302

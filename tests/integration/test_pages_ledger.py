@@ -1,5 +1,7 @@
 """The ledger's pages: who may read what, filters, pages by number, and one event."""
 
+import pytest
+
 from portal import ledger
 from portal.actions import grants, people
 from portal.event_kinds import EventKind
@@ -85,3 +87,9 @@ def test_what_was_erased_is_said_to_be(cast: Cast) -> None:
     page = words(signed_in(cast.nora).get(f"/ledger/{event.seq}/"))
     assert "why erased" in page
     assert "It is better." not in page
+
+
+@pytest.mark.parametrize("before", ["²", "٣", "soon", "-1", "9" * 5000])
+def test_it_begins_with_the_newest_where_the_place_is_no_number(cast: Cast, before: str) -> None:
+    answer = signed_in(cast.nora).get("/ledger/", {"before": before})
+    assert answer.context["entries"][0][0].seq == Event.objects.count() - 1
