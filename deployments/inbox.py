@@ -1,23 +1,29 @@
-"""What waits for a person, what they asked for, and what went wrong: each in a constant number of queries.
+"""What waits for a person, what they asked for, and what went wrong: each in a bounded number of queries.
 
-Judged afresh each time, the oldest requests first and at most LIMIT of them. Not in charge of any decision: whoever
-acts on what stands here asks the rules again.
+Judged afresh each time, the oldest requests first, until LIMIT are found that wait or LOOKED_AT were looked at; where
+that was not all of them, it is said, and one may look on from there. Not in charge of any decision: whoever acts on
+what stands here asks the rules again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from deployments.judging import Judged, judge_many, why_not_promoter
 from deployments.lanes import latest_promotions
 from deployments.models import DeploymentRequest, Promotion
 from portal import rights
+from portal.errors import Refused
 from portal.models import Bundle, Lane, Person, Right
 
 LIMIT = 30
+# How many requests are judged at once: few at first, since often they fill the list, then more, to need few turns.
+TURNS = (30, 90, 180)
+LOOKED_AT = sum(TURNS)
 RECENT = timedelta(days=30)
 
 
@@ -29,6 +35,33 @@ class Waiting:
     judged: Judged
     sign: tuple[str, ...]
     promote: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """What waits for a person. `next` is the number of the request to look on after, None where all were looked at."""
+
+    found: list[Waiting]
+    next: int | None = None
+
+    @property
+    def count(self) -> str:
+        """How many they are, as the navigation shows it; empty for none, with a + where more may follow."""
+        if self.next is not None:
+            return f"{len(self.found)}+"
+        return str(len(self.found)) if self.found else ""
+
+    @property
+    def sentence(self) -> str:
+        """That more may wait, in words; empty where these are all."""
+        if self.next is None:
+            return ""
+        if len(self.found) >= LIMIT:
+            return _("These are the oldest %(count)s; more may wait. Look on after them.") % {"count": LIMIT}
+        return _(
+            "Only %(count)s open requests were looked at, the oldest first; younger ones may wait too. Look on"
+            " after them."
+        ) % {"count": LOOKED_AT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,26 +85,47 @@ class Wrong:
         return bool(self.held or self.promotions or self.bundles)
 
 
-def waits_for(person: Person) -> list[Waiting]:
-    """Requests in which the person can sign a requirement, or start a promotion whose gate is open, now."""
+def waits_for(person: Person, after: int | None = None) -> Waits:
+    """Requests in which the person can sign a requirement, or start a promotion whose gate is open, now.
+
+    Those after the request of this number, the oldest first.
+    """
     lanes = rights.lanes_with(person, [Right.SIGN, Right.PROMOTE])
-    oldest = DeploymentRequest.objects.filter(status="open", lane__in=lanes).order_by("pk")[:LIMIT]
-    requests = list(_whole(oldest).order_by("pk"))
-    if not requests:
-        return []
-    held = rights.held_on(person, _lanes(requests))
-    found = []
-    judgements = judge_many(requests)
-    for request in requests:
-        judged = judgements[request.pk]
-        if not isinstance(judged, Judged):
-            continue
-        waiting = Waiting(
-            request, judged, to_sign(person, judged), _starts(person, request, judged, held[request.lane_id])
-        )
-        if waiting.sign or waiting.promote:
+    oldest = DeploymentRequest.objects.filter(status="open", lane__in=lanes).order_by("pk")
+    if after is not None:
+        oldest = oldest.filter(pk__gt=after)
+    numbers = list(oldest.values_list("pk", flat=True)[: LOOKED_AT + 1])
+    found: list[Waiting] = []
+    for request, waiting in _looked_at(person, numbers[:LOOKED_AT]):
+        if waiting is not None:
             found.append(waiting)
-    return found
+        if len(found) >= LIMIT:
+            return Waits(found, request if request != numbers[-1] else None)
+    return Waits(found, numbers[LOOKED_AT - 1] if len(numbers) > LOOKED_AT else None)
+
+
+def _looked_at(person: Person, numbers: Sequence[int]) -> Iterator[tuple[int, Waiting | None]]:
+    """Each request's number with what the person can do about it; judged in turns, as far as they are asked for."""
+    start = 0
+    for turn in TURNS:
+        chosen = numbers[start : start + turn]
+        start += turn
+        if not chosen:
+            return
+        requests = list(_whole(chosen).order_by("pk"))
+        held = rights.held_on(person, _lanes(requests))
+        judgements = judge_many(requests)
+        for request in requests:
+            yield request.pk, _waiting(person, request, judgements[request.pk], held[request.lane_id])
+
+
+def _waiting(
+    person: Person, request: DeploymentRequest, judged: Judged | Refused, held: frozenset[str]
+) -> Waiting | None:
+    if not isinstance(judged, Judged):
+        return None
+    waiting = Waiting(request, judged, to_sign(person, judged), _starts(person, request, judged, held))
+    return waiting if waiting.sign or waiting.promote else None
 
 
 def to_sign(person: Person, judged: Judged) -> tuple[str, ...]:
@@ -93,21 +147,15 @@ def _starts(person: Person, request: DeploymentRequest, judged: Judged, held: fr
 
 
 def count(person: Person) -> str:
-    """How many requests wait for the person, as the navigation shows it; empty for none."""
-    return counted(waits_for(person))
-
-
-def counted(found: Sequence[Waiting]) -> str:
-    """As `count`, of what was found already."""
-    waiting = len(found)
-    return "" if not waiting else str(waiting) if waiting < LIMIT else f"{LIMIT}+"
+    """How many requests wait for the person, as the navigation shows it."""
+    return waits_for(person).count
 
 
 def asked_by(person: Person) -> list[Mine]:
     """The latest requests the person asked for, in projects they may see."""
     visible = rights.visible_projects(person)
     own = DeploymentRequest.objects.filter(requested_by=person, lane__project__in=visible)
-    requests = list(_whole(own.order_by("-pk")[:LIMIT]).order_by("-pk"))
+    requests = list(_whole(_numbers(own.order_by("-pk")[:LIMIT])).order_by("-pk"))
     promotions = latest_promotions(requests)
     judgements = judge_many(
         [request for request in requests if request.status == DeploymentRequest.Status.OPEN]
@@ -159,12 +207,17 @@ def went_wrong(person: Person) -> Wrong:
         .select_related("project")
         .order_by("-asked_at")[:LIMIT]
     )
-    return Wrong(list(_whole(held.order_by("-pk")[:LIMIT]).order_by("-pk")), list(promotions), list(bundles))
+    latest_held = _whole(_numbers(held.order_by("-pk")[:LIMIT])).order_by("-pk")
+    return Wrong(list(latest_held), list(promotions), list(bundles))
 
 
-def _whole(chosen: QuerySet[DeploymentRequest]) -> QuerySet[DeploymentRequest]:
-    """The chosen requests with all that is read of them: chosen first, so that only those few are joined."""
-    return DeploymentRequest.objects.filter(pk__in=list(chosen.values_list("pk", flat=True))).select_related(
+def _numbers(chosen: QuerySet[DeploymentRequest]) -> list[int]:
+    return list(chosen.values_list("pk", flat=True))
+
+
+def _whole(numbers: Sequence[int]) -> QuerySet[DeploymentRequest]:
+    """The requests of these numbers with all that is read of them: chosen first, so that only those few are joined."""
+    return DeploymentRequest.objects.filter(pk__in=numbers).select_related(
         "lane__project", "lane__stage", "bundle__author", "bundle__project", "requested_by"
     )
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,6 +14,7 @@ from deployments.inbox import Mine, Waiting, asked_by, waits_for, went_wrong
 from portal.api.auth import acting
 from portal.api.bundles import BundleSerializer
 from portal.api.fields import Words
+from portal.api.inputs import whole_number
 
 
 class WaitingSerializer(serializers.Serializer[Waiting]):
@@ -32,9 +33,11 @@ class MineSerializer(serializers.Serializer[Mine]):
 
 
 class InboxSerializer(serializers.Serializer[Any]):
-    """The inbox."""
+    """The inbox. Where `waits` is not all, `more` says so in words and `next` is the request to ask on `?after`."""
 
     waits = WaitingSerializer(many=True)
+    next = serializers.IntegerField(allow_null=True)
+    more = serializers.CharField()
     mine = MineSerializer(many=True)
     held = RequestSerializer(many=True)
     promotions = LanePromotionSerializer(many=True)
@@ -44,13 +47,21 @@ class InboxSerializer(serializers.Serializer[Any]):
 class Inbox(APIView):
     """The inbox."""
 
-    @extend_schema(responses=InboxSerializer)
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("after", int, description="only what waits after the request of this number")
+        ],
+        responses=InboxSerializer,
+    )
     def get(self, request: Request) -> Response:
         """What waits for one, what one asked for, and what went wrong: held requests, promotions, bundles."""
         person = acting(request)
+        waits = waits_for(person, whole_number(request, "after"))
         wrong = went_wrong(person)
         found = {
-            "waits": waits_for(person),
+            "waits": waits.found,
+            "next": waits.next,
+            "more": waits.sentence,
             "mine": asked_by(person),
             "held": wrong.held,
             "promotions": wrong.promotions,

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from deployments import inbox
 from deployments.models import DeploymentRequest, Promotion, Step
 from governance.models import PolicyVersion
 from portal import ledger
@@ -305,11 +306,33 @@ def test_the_inbox_says_what_waits_for_whom(cast: Cast) -> None:
     assert [(one["request"]["number"], one["missing"]) for one in dev["mine"]] == [(test.pk, 0), (wish.pk, 9)]
     assert session(cast.otto).get("inbox/") == {
         "waits": [],
+        "next": None,
+        "more": "",
         "mine": [],
         "held": [],
         "promotions": [],
         "bundles": [],
     }
+
+
+def test_the_inbox_says_that_it_looked_at_some_only_and_looks_on(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = bundle_registered(cast)
+    early = request_at(cast, bundle=bundle, lane=cast.prod)  # Mona cannot start it before three have signed
+    ready = request_at(cast, bundle=bundle)
+    mona = session(cast.mona)
+    monkeypatch.setattr(inbox, "TURNS", (1,))
+    monkeypatch.setattr(inbox, "LOOKED_AT", 1)
+    found = mona.get("inbox/")
+    assert (found["waits"], found["next"]) == ([], early.pk)
+    assert found["more"] == (
+        "Only 1 open requests were looked at, the oldest first; younger ones may wait too. Look on after them."
+    )
+    found = mona.get(f"inbox/?after={found['next']}")
+    assert [one["request"]["number"] for one in found["waits"]] == [ready.pk]
+    assert (found["next"], found["more"]) == (None, "")
+    assert mona.refused(400, "get", "inbox/?after=--5")["field"] == "after"
 
 
 def test_the_inbox_says_what_went_wrong(cast: Cast) -> None:

@@ -1,11 +1,13 @@
 """The inbox: what waits, what was asked for, what went wrong; and that it takes no more queries when it is long."""
 
+import pytest
 from django.utils import timezone
 
 from deployments import inbox
 from deployments.judging import judge_many, judge_now
 from deployments.models import DeploymentRequest
-from portal.models import Bundle, Lane, Project
+from portal.actions import grants
+from portal.models import Bundle, Lane, Project, Right
 from tests.cast import Cast
 from tests.factories import (
     all_but_signed,
@@ -88,6 +90,51 @@ def test_a_bundle_that_could_not_be_registered_is_told(cast: Cast) -> None:
     )
 
 
+def test_what_can_be_done_is_found_behind_older_requests_that_wait_for_others(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    to_production(cast)  # Mona cannot start it before three have signed
+    ready = request_at(cast)
+    for turns in ((1, 1), (2,)):
+        monkeypatch.setattr(inbox, "TURNS", turns)
+        monkeypatch.setattr(inbox, "LIMIT", 1)
+        waits = inbox.waits_for(cast.mona)
+        assert [one.request.pk for one in waits.found] == [ready.pk]
+        assert (waits.next, waits.count, waits.sentence) == (None, "1", "")
+
+
+def test_a_full_inbox_says_that_more_may_wait_and_leads_on(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "LIMIT", 1)
+    first = to_production(cast)
+    all_signed(cast, first)
+    request_at(cast)
+    client = signed_in(cast.mona)
+    page = client.get("/inbox/")
+    assert "1+ requests wait for you" in words(page)
+    assert "Inbox 1+" in words(page)
+    assert "These are the oldest 1; more may wait. Look on after them." in words(page)
+    assert f'href="/inbox/?after={first.pk}"' in page.content.decode()
+    page = client.get("/inbox/", {"after": first.pk})
+    assert f"One request waits for you Waits for me asked after request {first.pk}" in words(page)
+    assert "Inbox 1+" in words(page)  # the navigation counts from the oldest, wherever one looks
+    assert "more may wait" not in words(page)
+    assert inbox.count(cast.mona) == "1+"
+
+
+def test_it_says_when_only_the_oldest_were_looked_at(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbox, "TURNS", (1,))
+    monkeypatch.setattr(inbox, "LOOKED_AT", 1)
+    early = to_production(cast)
+    request_at(cast)
+    page = signed_in(cast.mona).get("/inbox/")
+    assert "Nothing of these waits for you" in words(page)
+    assert "Inbox 0+" in words(page)
+    assert "Only 1 open requests were looked at, the oldest first; younger ones may wait too." in words(page)
+    assert f'href="/inbox/?after={early.pk}"' in page.content.decode()
+
+
 def test_an_outsider_has_an_empty_inbox(cast: Cast) -> None:
     request_at(cast, "held")
     page = words(signed_in(cast.otto).get("/inbox/"))
@@ -152,3 +199,33 @@ def test_its_queries_do_not_depend_on_how_much_there_is(cast: Cast) -> None:
     many_requests(cast, bundle, range(10, 1000))
     assert queries_of(signed_in(cast.ada), "/inbox/") == few
     assert few <= 40
+
+
+def may_start_everything(cast: Cast) -> None:
+    """Mona promotes everywhere; she signs for nothing, so that nothing in production waits for her."""
+    grants.grant(by=cast.ada, person=cast.mona, right=Right.PROMOTE, why="She runs all of it.")
+
+
+def test_its_queries_are_bounded_where_nothing_waits_among_many(cast: Cast) -> None:
+    """Turn after turn looks in vain: as many queries as there are turns, however many requests there are."""
+    may_start_everything(cast)
+    bundle = bundle_registered(cast, "many")
+    many_requests(cast, bundle, range(10))
+    few = queries_of(signed_in(cast.mona), "/inbox/")
+    many_requests(cast, bundle, range(10, 1000))
+    many = queries_of(signed_in(cast.mona), "/inbox/")
+    many_requests(cast, bundle, range(1000, 1500))
+    assert queries_of(signed_in(cast.mona), "/inbox/") == many
+    assert many <= few + 18 * (len(inbox.TURNS) - 1)
+    assert inbox.waits_for(cast.mona).count == "0+"
+
+
+def test_its_queries_do_not_depend_on_how_much_waits(cast: Cast) -> None:
+    grants.grant(by=cast.ada, person=cast.fay, right=Right.SIGN, role="fairness", why="Reviews everything.")
+    bundle = bundle_registered(cast, "many")
+    many_requests(cast, bundle, range(10))
+    few = queries_of(signed_in(cast.fay), "/inbox/")
+    many_requests(cast, bundle, range(10, 1000))
+    assert queries_of(signed_in(cast.fay), "/inbox/") == few
+    waits = inbox.waits_for(cast.fay)
+    assert (len(waits.found), waits.count) == (inbox.LIMIT, "30+")
