@@ -143,8 +143,8 @@ class Case:
     """Everything one judgement needs, frozen. The order in which facts were gathered means nothing: it is normalised.
 
     Of a long history it holds what can still decide something: of `signoffs` the newest words of each person, of
-    `evidence` and `documents` the current pieces and every piece that a listed sign-off binds, so that a newer result can
-    be compared with the one that was signed; of `running` where equal parts ran.
+    `evidence` and `documents` the current pieces and every piece that a listed sign-off binds, so that a newer result
+    can be compared with the one that was signed; of `running` where equal parts ran.
     """
 
     project: str
