@@ -174,7 +174,7 @@ def test_a_bundle_that_is_picked(world: World) -> None:
     ],
 )
 def test_who_exported_it_is_kept_whatever_the_archive_says(cast: Cast, told: str, kept: str) -> None:
-    asked = factories.bundle_asked(cast, pick=True)
+    asked = bundle_asked(cast, pick=True)
     with factories.answering(bundles, factories.Dss(asked, exported_by=told)):
         done = register(asked)
     assert done.is_registered, done.problem
@@ -184,7 +184,7 @@ def test_who_exported_it_is_kept_whatever_the_archive_says(cast: Cast, told: str
 
 
 def test_an_archive_with_a_zero_character_in_its_key_is_refused(cast: Cast) -> None:
-    asked = factories.bundle_asked(cast)
+    asked = bundle_asked(cast)
     body = factories.archive("CHURN\x00", "v1", factories.MEMBERS)
     with factories.answering(bundles, Lying(asked, body)):
         done = register(asked)
