@@ -103,7 +103,7 @@ def account(request: HttpRequest) -> HttpResponse:
         "portal/account.html",
         {
             "form": form,
-            "tokens": person.tokens.all(),
+            "tokens": page_of(request, person.tokens.order_by("-made_at", "-pk")),
             "grants": own(person),
             "new": new,
             "teams": [group.team for group in person.groups.select_related("team") if hasattr(group, "team")],
