@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import F
 from django.utils.translation import gettext as _
 
 from deployments.models import Deployment, DeploymentRequest
 from governance import queries
 from governance.gate import Case, RunningFact, Verdict, case_to_json, instant, judge, verdict_to_json
-from governance.newest import same_parts
+from governance.newest import Within
 from governance.sentences import sentence, title
 from portal import content, ledger, rights
 from portal.canonical import digest
@@ -41,10 +41,16 @@ def running_facts(bundle: Bundle, lane: Lane) -> Sequence[RunningFact]:
 
 def _running(asked: Sequence[tuple[Bundle, Lane]]) -> list[list[RunningFact]]:
     """The same for each of these, in their order, in one query: what else ran there says nothing of a soak."""
-    same = Q()
-    for bundle, lane in asked:
-        same |= Q(lane__project=lane.project_id) & same_parts(bundle.parts, "bundle__parts")
-    rows = list(Deployment.objects.filter(same).select_related("bundle", "lane__stage")) if asked else []
+    # Each deployment is looked at beside each bundle that is asked about.
+    rows = (
+        Deployment.objects.filter(lane__project__bundles__in={bundle.pk for bundle, _lane in asked})
+        .annotate(
+            judged=F("lane__project__bundles"),
+            held=Within(F("bundle__parts"), F("lane__project__bundles__parts")),
+        )
+        .filter(held=True)
+        .select_related("bundle", "lane__stage")
+    )
     return [
         [
             RunningFact(
@@ -54,9 +60,9 @@ def _running(asked: Sequence[tuple[Bundle, Lane]]) -> list[list[RunningFact]]:
                 parts=dict(row.bundle.parts),
             )
             for row in rows
-            if row.lane.project_id == lane.project_id and row.bundle.parts == bundle.parts
+            if row.judged == bundle.pk
         ]
-        for bundle, lane in asked
+        for bundle, _lane in asked
     ]
 
 

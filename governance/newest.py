@@ -14,7 +14,8 @@ from django.db.models import (
     Case,
     Exists,
     F,
-    IntegerField,
+    Func,
+    JSONField,
     OuterRef,
     Q,
     QuerySet,
@@ -24,74 +25,75 @@ from django.db.models import (
 )
 from django.db.models.functions import RowNumber
 
-from governance.facts import PARTS, SYSTEM, DocumentFact, EvidenceFact, SignOffFact, instant
+from governance.facts import SYSTEM, DocumentFact, EvidenceFact, SignOffFact, instant
 from governance.models import Document, Evidence, SignOff, Withdrawal
 from portal.models import Bundle, Content, Lane, Person
 
 Row = dict[str, Any]
 
-# What a sign-off is about, seen from one bundle and the clauses in force: another thing, these parts as an older
-# clause asked, or exactly this.
-_ANOTHER, _SAME_PARTS, _THIS = range(3)
-
 _WORD = (
-    *("number", "pk", "person_id", "role", "decision", "signed_at", "covered", "clause"),
+    *("lane_id", "judged", "pk", "person_id", "role", "decision", "signed_at", "covered", "clause"),
     *("evidence", "documents", "withdrawn"),
 )
-_ADDED = ("number", "held", "pk", "project_id", "kind", "digest", "parts", "recorded_at", "author_id")
+_ADDED = ("pk", "project_id", "kind", "digest", "parts", "recorded_at", "author_id")
 _PIECE = (*_ADDED, "author__kind", "stage", "result_id")
 _TEXT = (*_ADDED, "sections")
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """What is judged: this bundle in this lane, under the sign-off clauses with these digests."""
-
-    bundle: Bundle
-    lane: Lane
-    clauses: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of one subject; evidence and documents with all that one of these sign-offs binds."""
+    """What is known of a bundle in a lane; evidence and documents with all that one of these sign-offs binds."""
 
     signoffs: tuple[SignOffFact, ...]
     evidence: tuple[EvidenceFact, ...]
     documents: tuple[DocumentFact, ...]
 
 
-def known(subjects: Sequence[Subject]) -> list[Known]:
-    """What may matter to a judgement of each subject, in their order, in four queries for all of them.
+def known(asked: Sequence[tuple[Bundle, Lane]]) -> list[Known]:
+    """What may matter to a judgement of each bundle in its lane, in their order, in six queries for all of them.
 
-    - Of each person and role three words at most: the newest about exactly this, the newest about these parts under
-      another clause, and the newest about something else.
+    - Of each person and role the newest word about these parts, under each clause that was ever signed about them, and
+      the newest about something else.
     - Of each kind (and stage) the newest about equal parts; where there is none, the newest about others, so that the
       gate can say what changed since.
     - What those words bind, once for each author: who brought evidence does not judge it.
     """
-    words = _grouped(len(subjects), _words(subjects))
-    bound = [_bound(rows) for rows in words]
-    pieces = _chosen(subjects, bound, _pieces(subjects, bound), ("kind", "stage"))
-    texts = _chosen(subjects, bound, _texts(subjects, bound), ("kind",))
+    words = _words(asked)
+    bound = [{digest for row in rows for digest in (*row["evidence"], *row["documents"])} for rows in words]
+    pieces = _added(asked, bound, Evidence, ~Q(parts={}), _PIECE, ("kind", "stage"), "author")
+    texts = _added(asked, bound, Document, Q(pk__isnull=False), _TEXT, ("kind",), "kind")
     results = _results({row["result_id"] for rows in pieces for row in rows})
     return [
         Known(
-            tuple(_word(row, subject.lane) for row in words[number]),
+            tuple(_word(row, lane) for row in words[number]),
             tuple(_piece(row, results) for row in pieces[number]),
             tuple(map(_text, texts[number])),
         )
-        for number, subject in enumerate(subjects)
+        for number, (_bundle, lane) in enumerate(asked)
     ]
 
 
-def same_parts(parts: Mapping[str, str], field: str = "parts") -> Q:
-    """Rows whose `field` names no part that differs from these."""
-    found = Q()
-    for part in PARTS:
-        unnamed = Q(**{f"{field}__{part}__isnull": True})
-        found &= unnamed | Q(**{f"{field}__{part}": parts[part]}) if part in parts else unnamed
-    return found
+class Within(Func):
+    """Whether everything that one JSON object names is the same in the other: `Within(F("parts"), …)`."""
+
+    output_field = BooleanField()
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, template="(%(expressions)s)", arg_joiner=" <@ ", **context)
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(
+            compiler,
+            connection,
+            template="NOT EXISTS (SELECT 1 FROM json_each(%(expressions)s, '$.' || part.key))",
+            arg_joiner=") AS part WHERE part.value IS NOT json_extract(",
+            **context,
+        )
+
+
+def same_parts(parts: Mapping[str, str]) -> Q:
+    """Rows whose `parts` name none that differs from these."""
+    return Q(Within(F("parts"), Value(dict(parts), JSONField())))
 
 
 def newest(rows: QuerySet[Any], at: str, *per: str) -> QuerySet[Any]:
@@ -104,64 +106,74 @@ def newest(rows: QuerySet[Any], at: str, *per: str) -> QuerySet[Any]:
 # --- what is read ---
 
 
-def _words(subjects: Sequence[Subject]) -> list[Row]:
-    found = []
-    for number, subject in enumerate(subjects):
-        same = same_parts(subject.bundle.parts, "covered")
-        rows = SignOff.objects.filter(lane=subject.lane).annotate(
-            number=Value(number, IntegerField()),
-            withdrawn=Exists(Withdrawal.objects.filter(signoff=OuterRef("pk"))),
-            about=Case(
-                When(same & Q(clause__in=subject.clauses), then=Value(_THIS)),
-                When(same, then=Value(_SAME_PARTS)),
-                default=Value(_ANOTHER),
+def _words(asked: Sequence[tuple[Bundle, Lane]]) -> list[list[Row]]:
+    """The words that may matter to each. Every sign-off is looked at beside each bundle that is asked about."""
+    rows = SignOff.objects.filter(
+        lane__in={lane.pk for _bundle, lane in asked},
+        lane__project__bundles__in={bundle.pk for bundle, _lane in asked},
+    ).annotate(
+        judged=F("lane__project__bundles"),
+        held=Within(F("covered"), F("lane__project__bundles__parts")),
+        under=Case(When(held=True, then=F("clause")), default=Value("")),
+        withdrawn=Exists(Withdrawal.objects.filter(signoff=OuterRef("pk"))),
+    )
+    found = newest(rows, "signed_at", "lane", "judged", "person", "role", "held", "under").values(*_WORD)
+    by_pair: dict[tuple[int, int], list[Row]] = {}
+    for row in found:
+        by_pair.setdefault((row["judged"], row["lane_id"]), []).append(row)
+    return [by_pair.get((bundle.pk, lane.pk), []) for bundle, lane in asked]
+
+
+def _added(
+    asked: Sequence[tuple[Bundle, Lane]],
+    bound: Sequence[set[str]],
+    model: type[Evidence] | type[Document],
+    about: Q,
+    fields: tuple[str, ...],
+    group: tuple[str, ...],
+    apart: str,
+) -> list[list[Row]]:
+    """The evidence or documents that may matter to each.
+
+    `about`: which rows are about anything at all; `group`: of what the newest is wanted; `apart`: what tells rows of
+    one digest from each other.
+    """
+    near = (
+        model.objects.filter(project__bundles__in={bundle.pk for bundle, _lane in asked})
+        .annotate(
+            judged=F("project__bundles"),
+            held=Case(
+                When(about, then=Within(F("parts"), F("project__bundles__parts"))),
+                default=Value(False),
             ),
         )
-        found.append(newest(rows, "signed_at", "person", "role", "about").values(*_WORD))
-    return _together(found)
-
-
-def _pieces(subjects: Sequence[Subject], bound: Sequence[set[str]]) -> list[Row]:
-    found = []
-    for number, subject in enumerate(subjects):
-        # Evidence about no part at all is about nothing, whatever it says.
-        about = same_parts(subject.bundle.parts) & ~Q(parts={})
-        rows = _marked(Evidence.objects.filter(project=subject.bundle.project_id), number, about)
-        found.append(newest(rows, "recorded_at", "kind", "stage", "held").values(*_PIECE))
-    for project, digests in _by_project(subjects, bound).items():
-        rows = _marked(Evidence.objects.filter(project=project, digest__in=digests), len(subjects), None)
-        found.append(newest(rows, "recorded_at", "digest", "author").values(*_PIECE))
-    return _together(found)
-
-
-def _texts(subjects: Sequence[Subject], bound: Sequence[set[str]]) -> list[Row]:
-    found = []
-    for number, subject in enumerate(subjects):
-        rows = _marked(
-            Document.objects.filter(project=subject.bundle.project_id),
-            number,
-            same_parts(subject.bundle.parts),
-        )
-        found.append(newest(rows, "recorded_at", "kind", "held").values(*_TEXT))
-    for project, digests in _by_project(subjects, bound).items():
-        rows = _marked(Document.objects.filter(project=project, digest__in=digests), len(subjects), None)
-        found.append(newest(rows, "recorded_at", "digest", "kind").values(*_TEXT))
-    return _together(found)
-
-
-def _marked(rows: QuerySet[Any], number: int, held: Q | None) -> QuerySet[Any]:
-    """With the number of the subject they are read for, and whether they hold for its parts."""
-    when = [] if held is None else [When(held, then=Value(True))]
-    found: QuerySet[Any] = rows.annotate(
-        number=Value(number, IntegerField()),
-        held=Case(*when, default=Value(False), output_field=BooleanField()),
+    )  # fmt: skip
+    by_bundle: dict[int, list[Row]] = {}
+    for row in newest(near, "recorded_at", "judged", "held", *group).values("judged", "held", *fields):
+        by_bundle.setdefault(row["judged"], []).append(row)
+    named = model.objects.filter(
+        project__in={bundle.project_id for bundle, _lane in asked}, digest__in=set[str]().union(*bound)
     )
-    return found
+    signed = list(newest(named, "recorded_at", "project", "digest", apart).values(*fields))
+    return [
+        _kept(by_bundle.get(bundle.pk, []), [row for row in signed if _is_bound(row, bundle, digests)], group)
+        for (bundle, _lane), digests in zip(asked, bound, strict=True)
+    ]
 
 
-def _together(found: Sequence[QuerySet[Any, Row]]) -> list[Row]:
-    """The rows of all of these, in one query."""
-    return list(found[0].union(*found[1:], all=True)) if found else []
+def _is_bound(row: Row, bundle: Bundle, digests: Collection[str]) -> bool:
+    return row["project_id"] == bundle.project_id and row["digest"] in digests
+
+
+def _kept(near: Iterable[Row], signed: Iterable[Row], group: tuple[str, ...]) -> list[Row]:
+    """All about these parts; of groups without any, the newest about others; and all that is bound."""
+
+    def of(row: Row) -> tuple[Any, ...]:
+        return tuple(row[name] for name in group)
+
+    held = {of(row) for row in near if row["held"]}
+    kept = [row for row in near if row["held"] or of(row) not in held]
+    return list({row["pk"]: row for row in (*kept, *signed)}.values())
 
 
 def _results(wanted: Collection[str]) -> dict[str, Any]:
@@ -169,47 +181,7 @@ def _results(wanted: Collection[str]) -> dict[str, Any]:
     return {key: json.loads(bytes(body)) for key, body in rows}
 
 
-# --- what is kept of it ---
-
-
-def _grouped(many: int, rows: Iterable[Row]) -> list[list[Row]]:
-    found: list[list[Row]] = [[] for _ in range(many)]
-    for row in rows:
-        found[row["number"]].append(row)
-    return found
-
-
-def _bound(words: Iterable[Row]) -> set[str]:
-    return {digest for word in words for digest in (*word["evidence"], *word["documents"])}
-
-
-def _by_project(subjects: Sequence[Subject], bound: Sequence[set[str]]) -> dict[int, set[str]]:
-    found: dict[int, set[str]] = {}
-    for subject, digests in zip(subjects, bound, strict=True):
-        found.setdefault(subject.bundle.project_id, set()).update(digests)
-    return {project: digests for project, digests in found.items() if digests}
-
-
-def _chosen(
-    subjects: Sequence[Subject], bound: Sequence[set[str]], rows: Iterable[Row], group: tuple[str, ...]
-) -> list[list[Row]]:
-    """The rows of each subject: those about its parts, of groups without any the newest, and all that is bound."""
-    *near, signed = _grouped(len(subjects) + 1, rows)
-    found = []
-    for subject, own, digests in zip(subjects, near, bound, strict=True):
-        held = {_of(row, group) for row in own if row["held"]}
-        kept = {row["pk"]: row for row in own if row["held"] or _of(row, group) not in held}
-        kept |= {
-            row["pk"]: row
-            for row in signed
-            if row["project_id"] == subject.bundle.project_id and row["digest"] in digests
-        }
-        found.append(list(kept.values()))
-    return found
-
-
-def _of(row: Row, group: tuple[str, ...]) -> tuple[Any, ...]:
-    return tuple(row[name] for name in group)
+# --- as facts ---
 
 
 def _word(row: Row, lane: Lane) -> SignOffFact:

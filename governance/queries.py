@@ -25,7 +25,7 @@ from governance.gate import (
     judge,
 )
 from governance.models import Document, Evidence, PolicyVersion, Report, SignOff
-from governance.newest import Known, Subject, known, same_parts
+from governance.newest import Known, known, same_parts
 from governance.policy import PolicyDocument, StageRules, parse
 from portal import rights
 from portal.errors import Refused
@@ -179,18 +179,8 @@ def _facts(asked: Sequence[tuple[Asked, Rules]]) -> list[_Facts]:
         )
         for lane, names in wanted.items()
     }
-    subjects = [
-        Subject(
-            one.bundle,
-            one.lane,
-            frozenset(clause.digest for clause in rules.stage.requirements if clause.kind == "sign_off"),
-        )
-        for one, rules in asked
-    ]
-    return [
-        _Facts(found, holders[one.lane.pk])
-        for found, (one, _rules) in zip(known(subjects), asked, strict=True)
-    ]
+    found = known([(one.bundle, one.lane) for one, _rules in asked])
+    return [_Facts(one, holders[asker.lane.pk]) for one, (asker, _rules) in zip(found, asked, strict=True)]
 
 
 def _case(asked: Asked, rules: Rules, facts: _Facts) -> Case:

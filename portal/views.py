@@ -19,7 +19,7 @@ from portal.forms import LedgerForm, TokenForm
 from portal.granted import own
 from portal.models import Checkpoint, Event, Person, Project, Right, Token
 from portal.names import names
-from portal.pages import PAGE, person_of, place_of, posted_on, status_of, told_by
+from portal.pages import PAGE, page_of, person_of, place_of, posted_on, status_of, told_by
 from portal.roster import made_token
 
 # --- health ----------------------------------------------------------------------------------------------------------
@@ -62,7 +62,7 @@ def account(request: HttpRequest) -> HttpResponse:
         "portal/account.html",
         {
             "form": form,
-            "tokens": person.tokens.prefetch_related("projects"),
+            "tokens": page_of(request, person.tokens.prefetch_related("projects").order_by("-made_at", "-pk")),
             "grants": own(person),
             "new": new,
             "sessions": accounts.live_sessions(person),

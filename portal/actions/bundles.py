@@ -59,21 +59,21 @@ def ask_bundle(
         )
     origin = Bundle.Origin.PICKED if pick else Bundle.Origin.EXPORTED
     with ledger.business():
-        failed = Bundle.objects.filter(
+        # Try again under the same id; only from failed, since somebody else may have asked again meanwhile.
+        again = Bundle.objects.filter(
             project=project, bundle_id=bundle_id, status=Bundle.Status.FAILED
-        ).first()
-        if failed is not None:  # try again under the same id
-            Bundle.objects.filter(pk=failed.pk).update(
-                status=Bundle.Status.ASKED,
-                origin=origin,
-                notes=notes,
-                asked_at=timezone.now(),
-                asked_by=by,
-                attempts=0,
-                problem="",
-                lease_until=None,
-            )
-            bundle = Bundle.objects.get(pk=failed.pk)
+        ).update(
+            status=Bundle.Status.ASKED,
+            origin=origin,
+            notes=notes,
+            asked_at=timezone.now(),
+            asked_by=by,
+            attempts=0,
+            problem="",
+            lease_until=None,
+        )
+        if again:
+            bundle = Bundle.objects.get(project=project, bundle_id=bundle_id)
         else:
             try:
                 with transaction.atomic():

@@ -181,6 +181,7 @@ def join_team(*, by: Person, team: Team, person: Person) -> None:
             field="person",
         )
     with ledger.business():
+        _one_at_a_time(person)
         if person.groups.filter(pk=team.group_id).exists():
             return
         person.groups.add(team.group)
@@ -191,9 +192,15 @@ def leave_team(*, by: Person, team: Team, person: Person) -> None:
     """End a membership; the team's rights end for the person at once."""
     rights.check_estate(by, Right.MANAGE)
     with ledger.business():
+        _one_at_a_time(person)
         if person.groups.filter(pk=team.group_id).exists():
             person.groups.remove(team.group)
             _member(EventKind.TEAM_LEFT, by, team, person)
+
+
+def _one_at_a_time(person: Person) -> None:
+    """Of two who change somebody's teams at once, the second sees what the first did and records nothing of it."""
+    Person.objects.select_for_update(no_key=True).get(pk=person.pk)
 
 
 def _member(kind: EventKind, by: Person, team: Team, person: Person) -> None:

@@ -142,6 +142,7 @@ class Rewritten:
 MAX_LOGIN = 150
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 _ISO = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]{5,18}(Z|[+-]\d\d:?\d\d)?")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _HEAD = re.compile(re.escape(EXPORT_MANIFEST))
 # The project's own settings, and the definition of each object, which DSS saves with a stamp. Only these: whatever
 # people can fill as they like (libraries, notebooks, the wiki, what nobody knows here) is content down to the last
@@ -343,8 +344,9 @@ def _digest(source: IO[bytes], entry: Entry) -> tuple[str, Any]:
 
 def _fact(value: Any) -> str | int | None:
     # A manifest is as hostile as the rest: only what fits a table cell, or a short note, is shown.
+    # A control character is marked, not dropped: a key with one in it must not pass for the key without.
     if isinstance(value, str):
-        return keepable(value)[:2000]
+        return keepable(_CONTROL.sub("\ufffd", value[:2000]))
     return value if isinstance(value, int) else None
 
 

@@ -229,7 +229,9 @@ def wrong_password_signs_nothing(fay: Page, request: str) -> None:
 
 def sign(page: Page, role: str, bundle: str) -> None:
     to_signing(page, role)
-    expect(page.get_by_text(f"My word on bundle {bundle} of Customer churn for Production")).to_be_visible()
+    said = page.get_by_role("region", name="What you sign")
+    expect(said).to_contain_text(f"bundle {bundle} of Customer churn")
+    expect(said).to_contain_text("Production")
     fill_signature(page)
     expect(page.get_by_role("heading", name=f"Bring {bundle} to Production")).to_be_visible()
     expect(page.get_by_role("status").first).to_contain_text("Signed")

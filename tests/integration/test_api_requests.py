@@ -255,7 +255,7 @@ def test_a_promotion_is_stopped_with_a_reason(cast: Cast) -> None:
     found = mona.post(path, why="Wrong bundle.")
     assert (found["status"], found["rollback"], found["can"]) == ("stopped", None, [])
     assert Event.objects.filter(kind=EventKind.PROMOTION_STOPPED, subject=promotion.subject).count() == 1
-    assert mona.refused(409, "post", path, {"why": "Twice."})["code"] == "moved_meanwhile"
+    assert mona.refused(409, "post", path, {"why": "Twice."})["code"] == "promotion_over"
 
 
 def test_stopping_after_the_live_change_rolls_back(cast: Cast) -> None:

@@ -14,7 +14,10 @@ from portal.dss.client import Dss
 from portal.event_kinds import EventKind
 from portal.models import Bundle, Person
 from tests import factories
-from tests.cast import Cast
+from tests.cast import Cast, make_cast
+from tests.conftest import Database
+from tests.factories import bundle_asked
+from tests.integration.test_grants import refusals_of
 from tests.world import World
 
 
@@ -171,7 +174,7 @@ def test_a_bundle_that_is_picked(world: World) -> None:
     ],
 )
 def test_who_exported_it_is_kept_whatever_the_archive_says(cast: Cast, told: str, kept: str) -> None:
-    asked = factories.bundle_asked(cast, pick=True)
+    asked = bundle_asked(cast, pick=True)
     with factories.answering(bundles, factories.Dss(asked, exported_by=told)):
         done = register(asked)
     assert done.is_registered, done.problem
@@ -181,7 +184,7 @@ def test_who_exported_it_is_kept_whatever_the_archive_says(cast: Cast, told: str
 
 
 def test_an_archive_with_a_zero_character_in_its_key_is_refused(cast: Cast) -> None:
-    asked = factories.bundle_asked(cast)
+    asked = bundle_asked(cast)
     body = factories.archive("CHURN\x00", "v1", factories.MEMBERS)
     with factories.answering(bundles, Lying(asked, body)):
         done = register(asked)
@@ -209,3 +212,19 @@ def test_a_failed_one_may_be_asked_for_again(world: World) -> None:
     again = ask(world, "again")
     assert again.pk == asked.pk
     assert register(again).is_registered
+
+
+def test_of_two_who_ask_again_at_once_one_is_told_so(each_database: Database) -> None:
+    """Else the second would ask anew for what a worker may have registered meanwhile."""
+    cast = make_cast()
+    asked = bundle_asked(cast)
+    for turn in range(1, 5):
+        Bundle.objects.filter(pk=asked.pk).update(status="failed")
+        refused = refusals_of(
+            *(
+                lambda by=by: bundles.ask_bundle(by=by, project=cast.churn, bundle_id=asked.bundle_id)
+                for by in (cast.olga, cast.dev)
+            )
+        )
+        assert [refusal.code for refusal in refused] == ["bundle_taken"]
+        assert kinds(asked) == [EventKind.BUNDLE_ASKED] * (1 + turn)

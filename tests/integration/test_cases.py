@@ -326,7 +326,7 @@ def test_what_is_left_out_of_a_case_changes_no_verdict(each_database: Database, 
 
 
 def test_many_requests_take_as_many_queries_as_one(cast: Cast) -> None:
-    complete(cast)
+    signed_for = complete(cast).pk  # what nobody signed takes two less
     for number in range(3):
         request_at(cast, bundle=bundle_registered(cast, f"more-{number}"), lane=cast.qa)
     found = list(
@@ -336,7 +336,7 @@ def test_many_requests_take_as_many_queries_as_one(cast: Cast) -> None:
     )
     assert len(found) >= 4
     counts = []
-    for some in (found[:1], found):
+    for some in ([one for one in found if one.pk == signed_for], found):
         with CaptureQueriesContext(connection) as asked:
             judged = judge_many(some)
         counts.append(len(asked))

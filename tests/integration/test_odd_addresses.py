@@ -18,7 +18,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils.datastructures import MultiValueDict
 from pytest_django.plugin import DjangoDbBlocker
 
-from governance.models import Report, SignOff
+from governance.models import Collection, Report, SignOff
 from portal.actions import grants, people
 from portal.models import Grant, Right
 from tests import factories
@@ -27,6 +27,7 @@ from tests.databases import copied, pointed_at
 from tests.factories import (
     all_signed,
     bundle_registered,
+    collected,
     intended_use,
     promotion_of,
     request_at,
@@ -117,6 +118,9 @@ def furnished(cast: Cast) -> Stage:
     bundle = bundle_registered(cast)
     wish = request_at(cast, "promoting", bundle)
     open_wish = request_at(cast, "open", bundle, cast.prod)
+    for what in Collection.What.values:
+        collected(cast, bundle, what)
+    intended_use(cast, bundle)
     all_signed(cast, open_wish)
     made, _secret = people.make_token(by=cast.nora, name="t")
     things = {

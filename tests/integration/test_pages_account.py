@@ -195,6 +195,16 @@ def test_times_are_shown_in_the_readers_zone(cast: Cast) -> None:
     assert " UTC" in words(signed_in(cast.mona).get("/projects/CHURN/"))
 
 
+def test_tokens_come_in_pages(cast: Cast) -> None:
+    for number in range(60):
+        people.make_token(by=cast.dev, name=f"Script {number:02}")
+    client = signed_in(cast.dev)
+    first, second = (words(client.get("/account/", {"page": page})) for page in (1, 2))
+    assert "1 to 50 of 60" in first
+    assert ("Script 59" in first, "Script 09" in first) == (True, False)
+    assert ("Script 59" in second, "Script 09" in second) == (False, True)
+
+
 # --- what no database can look for ---
 
 

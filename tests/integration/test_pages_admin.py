@@ -111,7 +111,9 @@ def test_no_password_is_changed_in_the_admin(cast: Cast) -> None:
 
 def test_signing_in_for_the_admin_is_written_down(superuser: Person) -> None:
     client = Client()
-    assert client.post("/admin/login/", {"username": "ada", "password": PASSWORD}).status_code == 302
+    door = client.post("/admin/login/", {"username": "ada", "password": PASSWORD})
+    assert door.status_code == 403  # the sign-in page: nobody gets in by this address
+    assert PASSWORD not in door.content.decode()
     assert "_auth_user_id" not in client.session
     answer = client.post(
         "/login/", {"username": "ada", "password": PASSWORD, "next": "/admin/login/"}, follow=True

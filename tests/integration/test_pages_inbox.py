@@ -94,7 +94,7 @@ def test_what_can_be_done_is_found_behind_older_requests_that_wait_for_others(
     cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     to_production(cast)  # Mona cannot start it before three have signed
-    ready = request_at(cast)
+    ready = request_at(cast, bundle=bundle_registered(cast, "v2"))
     for turns in ((1, 1), (2,)):
         monkeypatch.setattr(inbox, "TURNS", turns)
         monkeypatch.setattr(inbox, "LIMIT", 1)
@@ -109,7 +109,7 @@ def test_a_full_inbox_says_that_more_may_wait_and_leads_on(
     monkeypatch.setattr(inbox, "LIMIT", 1)
     first = to_production(cast)
     all_signed(cast, first)
-    request_at(cast)
+    request_at(cast, bundle=bundle_registered(cast, "v2"))
     client = signed_in(cast.mona)
     page = client.get("/inbox/")
     assert "1+ requests wait for you" in words(page)
@@ -127,7 +127,7 @@ def test_it_says_when_only_the_oldest_were_looked_at(cast: Cast, monkeypatch: py
     monkeypatch.setattr(inbox, "TURNS", (1,))
     monkeypatch.setattr(inbox, "LOOKED_AT", 1)
     early = to_production(cast)
-    request_at(cast)
+    request_at(cast, bundle=bundle_registered(cast, "v2"))
     page = signed_in(cast.mona).get("/inbox/")
     assert "Nothing of these waits for you" in words(page)
     assert "Inbox 0+" in words(page)

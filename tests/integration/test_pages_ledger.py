@@ -52,7 +52,7 @@ def tokens(cast: Cast, number: int) -> None:
     """Events by the dozen."""
     with ledger.business():
         for n in range(number):
-            people.make_token(by=cast.dev, name=f"token {n}")
+            people.make_token(by=cast.dev, name=f"token {number}-{n}")
 
 
 def test_its_pages_begin_where_the_last_ended_and_take_the_same_queries(cast: Cast) -> None:

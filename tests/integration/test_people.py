@@ -117,6 +117,24 @@ def test_of_two_who_add_the_same_team_one_is_told_so(database_copy: Database) ->
     assert sorted(refusal.code for refusal in refused) == ["login_taken", "team_taken"]
 
 
+def test_of_two_who_change_a_team_at_once_one_is_told(each_database: Database) -> None:
+    cast = make_cast()
+    for turn in range(1, 5):
+        for action in (people.join_team, people.leave_team):
+            refusals_of(
+                *(
+                    lambda by=by, action=action: action(by=by, team=cast.team, person=cast.otto)
+                    for by in (cast.ada, cast.abe)
+                )
+            )
+        told = [
+            event.kind
+            for event in ledger.events(subject=f"team:{cast.team.pk}")
+            if event.facts.get("person") == str(cast.otto.pk)
+        ]
+        assert told == [EventKind.TEAM_JOINED, EventKind.TEAM_LEFT] * turn
+
+
 def test_joining_and_leaving_are_told_once(cast: Cast) -> None:
     people.join_team(by=cast.ada, team=cast.team, person=cast.otto)
     people.join_team(by=cast.ada, team=cast.team, person=cast.otto)

@@ -1414,7 +1414,7 @@ def test_a_connection_report_of_something_else(fake: Fake, dss: Dss) -> None:
     fake.say("GET", "/instance-info", Response("<html>Welcome</html>"))
     found = dss.check_connection()
     assert (found.reachable, found.authenticated, found.usable) == (True, None, False)
-    assert "not JSON" in found.problems[0]
+    assert "What answers there is not a DSS" in found.problems[0]
 
 
 def test_a_connection_report_of_nothing() -> None:

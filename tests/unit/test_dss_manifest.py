@@ -315,8 +315,8 @@ def test_a_manifest_that_is_no_object_gives_no_facts() -> None:
 
 def test_facts_hold_no_control_characters() -> None:
     told = manifest(exportedBy="de\x00v\x1b", projectKey="CHURN\x00", releaseNotes="one\n\ttwo\x85").export
-    assert (told["exportedBy"], told["projectKey"]) == ("dev", "CHURN")
-    assert told["releaseNotes"] == "one\n\ttwo"
+    assert (told["exportedBy"], told["projectKey"]) == ("de\ufffdv\ufffd", "CHURN\ufffd")
+    assert told["releaseNotes"] == "one\n\ttwo\ufffd"
 
 
 def test_the_difference_is_listed_by_part() -> None:
