@@ -10,12 +10,15 @@ import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import yaml
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
+from yaml.composer import ComposerError
+from yaml.error import Mark
+from yaml.events import AliasEvent, Event, NodeEvent
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from portal.actions import edits, grants
@@ -186,10 +189,21 @@ def _spot(node: Node) -> tuple[int, int]:
     return node.start_mark.line + 1, node.start_mark.column + 1
 
 
+class _Loader(yaml.BaseLoader):
+    """Every scalar a text; no anchors, whose grants would stand in two places at once."""
+
+    def compose_node(self, parent: Node | None, index: int) -> Node | None:
+        event: Event = self.peek_event()  # type: ignore[no-untyped-call]
+        if isinstance(event, AliasEvent) or (isinstance(event, NodeEvent) and event.anchor is not None):
+            mark = cast("Mark | None", event.start_mark)
+            raise ComposerError(None, None, _("anchors and aliases are not part of this"), mark)
+        return super().compose_node(parent, index)
+
+
 def _read_yaml(text: str) -> Stated:
     remedy = _("Check indentation, quotes and brackets here and on the line above.")
     try:
-        root = yaml.compose(text, Loader=yaml.BaseLoader)  # every scalar a text: there is no other kind here
+        root = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         spot = (mark.line + 1, mark.column + 1) if mark else (1, 1)
@@ -220,11 +234,11 @@ def _read_yaml(text: str) -> Stated:
                 remedy = _("Write `- team: name` with the right below.")
                 problems.append(_problem(_spot(item), _("This is no grant."), remedy))
                 continue
-            held = _mapping(item, GRANT_KEYS, problems)
+            keys = _mapping(item, GRANT_KEYS, problems)
             entries.append(
                 Entry(
-                    {key: _scalar(node, key, problems) for key, node in held.items()},
-                    {"": _spot(item), **{key: _spot(node) for key, node in held.items()}},
+                    {key: _scalar(node, key, problems) for key, node in keys.items()},
+                    {"": _spot(item), **{key: _spot(node) for key, node in keys.items()}},
                 )
             )
     projects = None
