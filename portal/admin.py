@@ -14,13 +14,17 @@ from portal.models import (
     Checkpoint,
     Content,
     Delegation,
+    DirectoryGroup,
     Disclosure,
     Event,
     Factor,
     Grant,
+    GroupMapping,
+    Identity,
     Lane,
     LaneGroupObjectPermission,
     LaneUserObjectPermission,
+    Membership,
     Node,
     PasswordReset,
     Person,
@@ -184,10 +188,14 @@ class BundleLook(Look):
 for model in (
     Change,
     Delegation,
+    DirectoryGroup,
     Disclosure,
+    GroupMapping,
+    Identity,
     Lane,
     LaneGroupObjectPermission,
     LaneUserObjectPermission,
+    Membership,
     Node,
     Pipeline,
     Place,
@@ -199,6 +207,10 @@ for model in (
 ):
     admin.site.register(model, Look)
 admin.site.unregister(Group)
+# allauth's own tables stay empty: providers are named in the settings, and nobody is known by an e-mail.
+for theirs in list(admin.site._registry):
+    if theirs._meta.app_label in ("account", "socialaccount"):
+        admin.site.unregister(theirs)
 
 
 def _sign_in(request: HttpRequest, extra_context: Any = None) -> HttpResponse:

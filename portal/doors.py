@@ -21,7 +21,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from portal import authentication, factors, rights, typed
+from portal import authentication, factors, providers, rights, typed
 from portal.actions import accounts
 from portal.authentication import address_of
 from portal.errors import Refused
@@ -94,8 +94,10 @@ class SignIn(LoginView):
     template_name = "registration/login.html"
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """With what a form held over which somebody was signed out."""
-        return super().get_context_data(**context, typed=typed.on_its_way(self.request.POST))
+        """With the providers by which people sign in, and what a form held over which somebody was signed out."""
+        return super().get_context_data(
+            **context, providers=providers.offered(), typed=typed.on_its_way(self.request.POST)
+        )
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         """Sign in and go on."""
@@ -266,6 +268,7 @@ def _account(request: HttpRequest, person: Person, **more: Any) -> HttpResponse:
             "sessions": accounts.live_sessions(person),
             "has_password": person.has_usable_password(),
             "factors": person.factors.all(),
+            "identities": person.identities.all(),
             "tokens": person.tokens.filter(revoked_at__isnull=True).count(),
             **more,
         },

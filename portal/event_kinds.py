@@ -32,6 +32,13 @@ class EventKind(models.TextChoices):
     FACTOR_REMOVED = "factor.removed", _("Second factor removed")
     CODES_MADE = "factor.codes_made", _("Recovery codes made")
     TEAM_FACTOR = "team.second_factor", _("Second factor of a team")
+    IDENTITY_LINKED = "identity.linked", _("Account linked")
+    IDENTITY_UNLINKED = "identity.unlinked", _("Account unlinked")
+    PERSON_CHANGED = "person.changed", _("Account changed")
+    DIRECTORY_GROUP = "group.changed", _("Group changed")
+    GROUP_MAPPED = "group.mapped", _("Group mapped")
+    GROUP_UNMAPPED = "group.unmapped", _("Group unmapped")
+    PROVIDER_FAILED = "provider.failed", _("Identity provider failed")
     TOKEN_MADE = "token.made", _("Token made")
     TOKEN_REVOKED = "token.revoked", _("Token revoked")
     NODE_ADDED = "node.added", _("Node added")
@@ -111,8 +118,8 @@ SHAPES: dict[EventKind, Shape] = {
     K.ADMIN_MADE: _shape("{name} was made an administrator by command line", "person", "name*"),
     K.PERSON_ADDED: _shape("{name} was added as {kind}", "person", "name*", "login*", "kind"),
     K.TEAM_ADDED: _shape("Team {name} was added", "team", "name"),
-    K.TEAM_JOINED: _shape("{name} joined team {team}", "team", "person", "name*"),
-    K.TEAM_LEFT: _shape("{name} left team {team}", "team", "person", "name*"),
+    K.TEAM_JOINED: _shape("{name} joined team {team}", "team", "person", "name*", "source"),
+    K.TEAM_LEFT: _shape("{name} left team {team}", "team", "person", "name*", "source"),
     K.SIGNED_IN: _shape("{actor} signed in by {method}", "method", "factor", "address*"),
     K.SIGNED_OUT: _shape("{actor} signed out"),
     K.SIGN_IN_REFUSED: _shape(
@@ -131,6 +138,25 @@ SHAPES: dict[EventKind, Shape] = {
     ),
     K.CODES_MADE: _shape("{actor} made {count} recovery codes", "count"),
     K.TEAM_FACTOR: _shape("{actor} said that {name} {required} a second factor", "team", "name", "required"),
+    K.IDENTITY_LINKED: _shape(
+        "{actor} linked {name} to their account by {provider}", "person", "name*", "provider", "account*"
+    ),
+    K.IDENTITY_UNLINKED: _shape(
+        "{actor} unlinked {name} from their account by {provider}", "person", "name*", "provider"
+    ),
+    K.PERSON_CHANGED: _shape("{actor} changed {fields} of {name}", "person", "name*", "fields"),
+    K.DIRECTORY_GROUP: _shape("{actor} changed the group {group}", "group", "joined", "left"),
+    K.GROUP_MAPPED: _shape(
+        "{actor} let the {provider} group {group} mean team {team}", "provider", "group", "team", "change"
+    ),
+    K.GROUP_UNMAPPED: _shape(
+        "{actor} let the {provider} group {group} mean team {team} no more",
+        "provider",
+        "group",
+        "team",
+        "change",
+    ),
+    K.PROVIDER_FAILED: _shape("The identity provider by {provider} failed: {code}", "provider", "code"),
     K.TOKEN_MADE: _shape(
         "{actor} made the API token {prefix}… of {holder}",
         "person",

@@ -183,6 +183,41 @@ class ProveForm(forms.Form):
         return Code(self.cleaned_data["code"])
 
 
+class IdentityForm(Form):
+    """An account at a provider."""
+
+    provider = forms.ChoiceField(label=_("Provider"), choices=[("oidc", "OIDC"), ("saml", "SAML")])
+    subject = forms.CharField(
+        label=_("Subject"),
+        max_length=255,
+        help_text=_("What never changes there: “sub” of OIDC, the NameID of SAML."),
+    )
+
+
+class MappingForm(Form):
+    """A group elsewhere, and the team that it means."""
+
+    provider = forms.ChoiceField(
+        label=_("By"), choices=[("oidc", "OIDC"), ("saml", "SAML"), ("scim", "SCIM")]
+    )
+    group = forms.CharField(
+        label=_("Group"), max_length=255, strip=False, help_text=_("Its name there, letter by letter.")
+    )
+    team_slug = forms.ChoiceField(label=_("Team"), choices=())
+    why = forms.CharField(label=_("Why"), max_length=500)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["team_slug"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = [("", _("Choose…")), *Team.objects.values_list("slug", "name")]
+
+    @property
+    def team(self) -> Team:
+        """The team chosen."""
+        return Team.objects.get(slug=self.cleaned_data["team_slug"])
+
+
 class WhyForm(Form):
     """A reason, where an auditor would want one."""
 

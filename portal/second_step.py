@@ -23,7 +23,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 from qrcode.image.svg import SvgPathImage
 
-from portal import authentication, factors, passkeys, reauthentication, rights
+from portal import authentication, factors, passkeys, providers, reauthentication, rights
 from portal.actions import accounts
 from portal.actions import factors as actions
 from portal.authentication import address_of
@@ -77,7 +77,7 @@ def second_factor(request: HttpRequest) -> HttpResponse:
                     )
             else:
                 enter(request, person, pending["method"], factor=how)
-                return redirect(_inside(request, pending.get("next")))
+                return redirect(inside(request, pending.get("next")))
     kinds = set(person.factors.values_list("kind", flat=True))
     return render(
         request,
@@ -97,7 +97,7 @@ def _pending(pending: dict[str, Any]) -> Person | None:
     return Person.objects.filter(pk=pending["person"], is_active=True, kind=Person.Kind.PERSON).first()
 
 
-def _inside(request: HttpRequest, path: Any) -> str:
+def inside(request: HttpRequest, path: Any) -> str:
     """A path of ours, or the first page."""
     if isinstance(path, str) and url_has_allowed_host_and_scheme(
         path, {request.get_host()}, require_https=request.is_secure()
@@ -116,7 +116,7 @@ def _inside(request: HttpRequest, path: Any) -> str:
 def prove(request: HttpRequest) -> HttpResponse:
     """Show again who one is, for one signature or for a change of the account, and go back."""
     person = person_of(request)
-    back = _inside(request, request.GET.get("next"))
+    back = inside(request, request.GET.get("next"))
     ways = reauthentication.ways(person)
     form = ProveForm(None, way=ways[0] if ways and ways[0] != "passkey" else "")
     passkey = PasskeyForm()
@@ -147,9 +147,16 @@ def prove(request: HttpRequest) -> HttpResponse:
             "form": form,
             "passkey": passkey,
             "back": back,
+            "providers": ways_elsewhere(person),
             "options": _ask(request, person, verified=True) if "passkey" in ways else None,
         },
     )
+
+
+def ways_elsewhere(person: Person) -> list[tuple[str, str]]:
+    """The providers at which the person can sign in again, each with its name."""
+    linked = set(person.identities.values_list("provider", flat=True))
+    return [(provider, name) for provider, name in providers.offered() if provider in linked]
 
 
 def shown(request: HttpRequest, how: str) -> None:

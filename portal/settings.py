@@ -40,6 +40,11 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "django_htmx",
     "csp",
+    "allauth",
+    "allauth.account",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.socialaccount.providers.saml",
     "governance",
     "deployments",
 ]
@@ -59,6 +64,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "portal.pages.PersonZoneMiddleware",
     "portal.pages.RefusalMiddleware",
 ]
@@ -127,7 +133,7 @@ NAV_COUNTS = {"inbox": "deployments.inbox.count", "changes": "portal.queries.cou
 SESSION_ENGINE = "portal.sessions"
 SESSION_COOKIE_AGE = env.int("SESSION_SECONDS", default=8 * 3600)
 SESSION_IDLE_SECONDS: int = env.int("SESSION_IDLE_SECONDS", default=3600)
-SESSIONS_PER_PERSON: int = env.int("SESSIONS_PER_PERSON", default=5)
+SESSIONS_PER_PERSON: int = env.int("SESSIONS_PER_PERSON", default=50 if DEMO else 5)
 # Failed tries within SIGN_IN_WAIT_SECONDS, of one login and from one address, before the next have to wait for its end.
 SIGN_IN_TRIES: int = env.int("SIGN_IN_TRIES", default=5)
 SIGN_IN_TRIES_PER_ADDRESS: int = env.int("SIGN_IN_TRIES_PER_ADDRESS", default=50)
@@ -136,6 +142,71 @@ RESET_SECONDS: int = env.int("RESET_SECONDS", default=86400)
 SESSION_COOKIE_NAME = "countersign_session"
 CSRF_COOKIE_NAME = "countersign_csrf"
 CSRF_FAILURE_VIEW = "portal.pages.stale_page"
+
+# --- identity providers -------------------------------------------------------------------------------------
+# One by OIDC and one by SAML, each there when it is named. allauth speaks the protocols; portal/sso.py is the door.
+
+OIDC_ISSUER: str = env.str("OIDC_ISSUER", default="")
+OIDC_NAME: str = env.str("OIDC_NAME", default="single sign-on")
+OIDC_GROUPS_CLAIM: str = env.str("OIDC_GROUPS_CLAIM", default="groups")
+OIDC_LOGIN_CLAIM: str = env.str("OIDC_LOGIN_CLAIM", default="preferred_username")
+SAML_IDP: str = env.str("SAML_IDP", default="")
+SAML_NAME: str = env.str("SAML_NAME", default="SAML sign-on")
+SAML_GROUPS_ATTRIBUTE: str = env.str("SAML_GROUPS_ATTRIBUTE", default="groups")
+SAML_LOGIN_ATTRIBUTE: str = env.str("SAML_LOGIN_ATTRIBUTE", default="login")
+SAML_NAME_ATTRIBUTE: str = env.str("SAML_NAME_ATTRIBUTE", default="name")
+SAML_EMAIL_ATTRIBUTE: str = env.str("SAML_EMAIL_ATTRIBUTE", default="email")
+SSO_ADDS_PEOPLE: bool = env.bool("SSO_ADDS_PEOPLE", default=True)
+SOCIALACCOUNT_PROVIDERS = {
+    "openid_connect": {
+        "APPS": [
+            {
+                "provider_id": "oidc",
+                "name": OIDC_NAME,
+                "client_id": env.str("OIDC_CLIENT_ID", default=""),
+                "secret": env.str("OIDC_CLIENT_SECRET", default="").strip(),
+                "settings": {
+                    "server_url": OIDC_ISSUER,
+                    "oauth_pkce_enabled": True,
+                    "scope": env.list("OIDC_SCOPES", default=["openid", "profile", "email"]),
+                },
+            }
+        ]
+    },
+    "saml": {
+        "APPS": [
+            {
+                "provider_id": "saml",
+                "name": SAML_NAME,
+                "client_id": "saml",
+                "settings": {
+                    "idp": {
+                        "entity_id": SAML_IDP,
+                        "sso_url": env.str("SAML_SSO_URL", default=""),
+                        "x509cert": env.str("SAML_CERTIFICATE", default=""),
+                    },
+                    "sp": {"entity_id": env.str("SAML_ENTITY_ID", default="")},
+                    "attribute_mapping": {},
+                    "advanced": {
+                        "strict": True,
+                        "want_assertion_signed": True,
+                        "want_name_id": True,
+                        "want_attribute_statement": False,
+                        "reject_idp_initiated_sso": True,
+                        "reject_deprecated_algorithm": True,
+                        "name_id_format": "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent",
+                    },
+                },
+            }
+        ]
+    },
+}
+SOCIALACCOUNT_ADAPTER = "portal.providers.Adapter"
+SOCIALACCOUNT_REQUESTS_TIMEOUT = env.int("SSO_SECONDS", default=5)
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
+ACCOUNT_USER_MODEL_USERNAME_FIELD = "login"
+ACCOUNT_EMAIL_VERIFICATION = "none"
 
 # --- transport ----------------------------------------------------------------------------------------------
 
@@ -281,6 +352,7 @@ CHANGES: dict[str, str] = {
     "policy": "governance.actions.policies.POLICIES",
     "tier": "governance.actions.tiers.TIERS",
     "estate": "portal.actions.landscape.ESTATE",
+    "groups": "portal.actions.mappings.GROUPS",
 }
 
 # A lease is how long a worker may be silent inside one step before another may take the step over.

@@ -296,7 +296,11 @@ def shut(*, by: Person, people: Collection[Person], why: str) -> None:
 def enable(*, by: Person, person: Person, why: str) -> None:
     """Open a disabled account again: its rights count again, its sessions and tokens stay ended."""
     rights.check_estate(by, Right.MANAGE)
-    why = _reason(why)
+    reopen(by=by, person=person, why=_reason(why))
+
+
+def reopen(*, by: Person, person: Person, why: str) -> None:
+    """As `enable`; who may is the caller's to ask."""
     with ledger.business():
         if not Person.objects.filter(pk=person.pk, is_active=False).update(is_active=True):
             return

@@ -135,6 +135,16 @@ def check_gift(
             code="right_unused",
             field="right",
         )
+    if right == Right.PROVISION and (project or portfolio or stage or team):
+        raise Invalid(
+            _("This right is on the whole estate and for one service account: a directory brings everybody."),
+            code="provision_estate",
+            field="right",
+        )
+    if right == Right.PROVISION and person is not None and person.kind != Person.Kind.SERVICE:
+        raise Invalid(
+            _("People are brought by a service account; name one."), code="provision_service", field="holder"
+        )
     _check_role(right, role)
     if right == Right.SIGN and person is not None and person.kind != Person.Kind.PERSON:
         raise Invalid(

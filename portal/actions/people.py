@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
-from portal import ledger, rights
+from portal import ledger, memberships, rights
 from portal.errors import Forbidden, Invalid
 from portal.event_kinds import EventKind
 from portal.models import Person, Project, Right, Team, Token
@@ -40,6 +40,14 @@ def add_person(
     rights.check_estate(by, Right.MANAGE)
     with ledger.business():
         return _add(by, login=login, name=name, email=email, password=password, zone=zone, kind=kind)
+
+
+def add_from_directory(*, by: Person, login: str, name: str, email: str = "") -> Person:
+    """Add a person whom a provider or directory vouches for: no right, no password. Who may is the caller's."""
+    with ledger.business():
+        return _add(
+            by, login=login, name=name, email=email, password=None, zone="UTC", kind=Person.Kind.PERSON
+        )
 
 
 def make_admin(
@@ -103,7 +111,7 @@ def _add(
             field="password",
         )
     if Person.objects.filter(login=spelled(login)).exists():
-        raise _taken(login)
+        raise taken(login)
     if password is not None:
         try:
             validate_password(password, Person(login=spelled(login), name=name, email=email))
@@ -116,11 +124,11 @@ def _add(
             )
     except ValidationError as error:
         if any(problem.code == "unique" for problem in error.error_dict.get("login", ())):
-            raise _taken(login) from error  # by somebody quicker
+            raise taken(login) from error  # by somebody quicker
         field, problems = next(iter(error.message_dict.items()))
         raise Invalid(" ".join(problems), code="person_invalid", field=field) from error
     except IntegrityError as error:
-        raise _taken(login) from error
+        raise taken(login) from error
     ledger.record(
         EventKind.PERSON_ADDED,
         by=by,
@@ -134,7 +142,8 @@ def _add(
     return person
 
 
-def _taken(login: str) -> Invalid:
+def taken(login: str) -> Invalid:
+    """The refusal of a login that somebody has."""
     return Invalid(
         _("The login “%(login)s” is taken; choose another.") % {"login": login},
         code="login_taken",
@@ -182,37 +191,23 @@ def join_team(*, by: Person, team: Team, person: Person) -> None:
         )
     with ledger.business():
         _one_at_a_time(person)
-        if person.groups.filter(pk=team.group_id).exists():
-            return
-        person.groups.add(team.group)
-        _member(EventKind.TEAM_JOINED, by, team, person)
+        memberships.join(by=by, team=team, person=person)
 
 
 def leave_team(*, by: Person, team: Team, person: Person) -> None:
-    """End a membership; the team's rights end for the person at once."""
+    """End a membership, whoever gave it; the team's rights end for the person at once.
+
+    What an identity provider gave comes back with the next sign-in, as long as the group is mapped.
+    """
     rights.check_estate(by, Right.MANAGE)
     with ledger.business():
         _one_at_a_time(person)
-        if person.groups.filter(pk=team.group_id).exists():
-            person.groups.remove(team.group)
-            _member(EventKind.TEAM_LEFT, by, team, person)
+        memberships.leave(by=by, team=team, person=person)
 
 
 def _one_at_a_time(person: Person) -> None:
     """Of two who change somebody's teams at once, the second sees what the first did and records nothing of it."""
     Person.objects.select_for_update(no_key=True).get(pk=person.pk)
-
-
-def _member(kind: EventKind, by: Person, team: Team, person: Person) -> None:
-    ledger.record(
-        kind,
-        by=by,
-        project="",
-        subject=f"team:{team.pk}",
-        team=team.slug,
-        person=str(person.pk),
-        name=person.name,
-    )
 
 
 def make_token(

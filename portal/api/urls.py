@@ -8,6 +8,7 @@ from portal.api.events import Events
 from portal.api.factors import Factors, RemoveFactor, RemoveFactorsOfPerson, TeamSecondFactor
 from portal.api.files import RightsFile
 from portal.api.grants import Grants, RevokeGrant
+from portal.api.identities import EndMapping, IdentitiesOfPerson, Mappings, UnlinkIdentity
 from portal.api.me import Me
 from portal.api.nodes import Nodes
 from portal.api.people import People
@@ -47,6 +48,10 @@ urlpatterns = [
     path("people/<str:login>/disable/", DisablePerson.as_view()),
     path("people/<str:login>/enable/", EnablePerson.as_view()),
     path("people/<str:login>/tokens/", TokensOfPerson.as_view()),
+    path("people/<str:login>/identities/", IdentitiesOfPerson.as_view()),
+    path("people/<str:login>/identities/<int:number>/unlink/", UnlinkIdentity.as_view()),
+    path("mappings/", Mappings.as_view()),
+    path("mappings/<int:number>/end/", EndMapping.as_view()),
     path("teams/", Teams.as_view()),
     path("teams/<str:slug>/members/", TeamMembers.as_view()),
     path("teams/<str:slug>/members/<str:login>/", TeamMember.as_view()),

@@ -8,6 +8,7 @@ from portal.models.estate import Node, Pipeline, Place, Stage
 from portal.models.event import Checkpoint, Disclosure, Event, LedgerHead
 from portal.models.factor import Factor, RecoveryCode
 from portal.models.grant import Grant, LaneGroupObjectPermission, LaneUserObjectPermission
+from portal.models.identity import DirectoryGroup, GroupMapping, Identity, Membership
 from portal.models.person import Person, Team, Token
 from portal.models.project import Lane, Portfolio, Project
 from portal.models.right import Right
@@ -19,14 +20,18 @@ __all__ = [
     "Checkpoint",
     "Content",
     "Delegation",
+    "DirectoryGroup",
     "Disclosure",
     "Event",
     "Factor",
     "Grant",
+    "GroupMapping",
+    "Identity",
     "Lane",
     "LaneGroupObjectPermission",
     "LaneUserObjectPermission",
     "LedgerHead",
+    "Membership",
     "Node",
     "PasswordReset",
     "Person",

@@ -23,6 +23,7 @@ class Change(models.Model):
         POLICY = "policy", _("policy")
         TIER = "tier", _("tier")
         ESTATE = "estate", _("estate")
+        GROUPS = "groups", _("groups")
 
     class Status(models.TextChoices):
         WAITING = "waiting", _("waiting")

@@ -17,7 +17,9 @@ from portal.models.right import Right
 SIGN_PREFIX = "sign_"
 
 # Rights that something asks for in this version; the others wait for what they are about, and are not given yet.
-IN_USE = frozenset({Right.VIEW, Right.REQUEST, Right.PROMOTE, Right.SIGN, Right.MANAGE, Right.AUDIT})
+IN_USE = frozenset(
+    {Right.VIEW, Right.REQUEST, Right.PROMOTE, Right.SIGN, Right.MANAGE, Right.AUDIT, Right.PROVISION}
+)
 
 # What a token may carry besides seeing: never signing, which is a person's own.
 CARRIED = frozenset(right.value for right in IN_USE - {Right.VIEW, Right.SIGN})

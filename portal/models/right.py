@@ -17,3 +17,4 @@ class Right(models.TextChoices):
     AUDIT = "audit", _("read the ledger and make reports")
     BREAK_GLASS = "break_glass", _("promote in an emergency")
     OVERRIDE_FREEZE = "override_freeze", _("promote during a freeze")
+    PROVISION = "provision", _("bring people and groups from a directory")

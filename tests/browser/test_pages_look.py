@@ -45,6 +45,18 @@ PAGES: dict[str, tuple[Player | None, str]] = {
     "ledger entry": (NORA, "/ledger/60/"),
     "report": (NORA, "/reports/{report}/"),
     "account": (DEV, "/account/"),
+    "accounts": (ADA, "/accounts/"),
+    "account of somebody": (ADA, "/accounts/dev/"),
+    "disabling": (ADA, "/accounts/otto/disable/"),
+    "linking": (ADA, "/accounts/dev/link/"),
+    "groups elsewhere": (ADA, "/identity/groups/"),
+    "teams and factors": (ADA, "/identity/teams/"),
+    "second factors": (DEV, "/account/factors/"),
+    "authenticator app": (DEV, "/account/factors/app/"),
+    "passkey": (DEV, "/account/factors/passkey/"),
+    "showing who one is": (DEV, "/account/prove/"),
+    "password": (DEV, "/account/password/"),
+    "password by code": (None, "/set-password/"),
     "not found": (OTTO, f"{BOX}/"),
 }
 
