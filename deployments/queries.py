@@ -70,7 +70,7 @@ def deployments_now(person: Person) -> QuerySet[Deployment]:
 def requests_for(person: Person) -> QuerySet[DeploymentRequest]:
     """The requests of the projects a person may see."""
     return DeploymentRequest.objects.filter(lane__project__in=rights.visible_projects(person)).select_related(
-        "lane__project", "lane__stage", "bundle__author", "bundle__project", "requested_by"
+        "lane__project", "lane__stage", "bundle__author", "bundle__project", "requested_by", "on_behalf_of"
     )
 
 
@@ -86,7 +86,9 @@ def promotions_for(person: Person) -> QuerySet[Promotion]:
     """The promotions of the projects a person may see, each with its steps."""
     return (
         Promotion.objects.filter(lane__project__in=rights.visible_projects(person))
-        .select_related("lane__project", "lane__stage", "place", "bundle", "started_by", "request")
+        .select_related(
+            "lane__project", "lane__stage", "place", "bundle", "started_by", "on_behalf_of", "request"
+        )
         .prefetch_related(Prefetch("steps", Step.objects.order_by("position")))
     )
 

@@ -148,6 +148,7 @@ def _load(promotion_id: int) -> Promotion:
         "lane__stage",
         "bundle",
         "request__requested_by",
+        "request__on_behalf_of",
         "place__deployer",
         "place__automation",
         "request__bundle__author",

@@ -109,6 +109,19 @@ class SignOffFact:
     evidence: tuple[str, ...] = ()
     documents: tuple[str, ...] = ()
     withdrawn: bool = False
+    # Who signed stood in for this person; `left`: the account of who signed so is disabled.
+    on_behalf_of: str = ""
+    left: bool = False
+
+    @property
+    def seat(self) -> str:
+        """Whose word it is: of whoever was stood in for."""
+        return self.on_behalf_of or self.person
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """Everybody whose independence it takes."""
+        return (self.person, self.on_behalf_of) if self.on_behalf_of else (self.person,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +144,20 @@ class Barred:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A person who holds the sign right of a role on this lane at the Case's instant, `until` if it ends."""
+    """A person who holds the sign right of a role on this lane at the Case's instant, `until` if it ends.
+
+    With `on_behalf_of` it is this person's right, for whom they stand in.
+    """
 
     role: str
     person: str
     until: str | None = None
+    on_behalf_of: str = ""
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """Everybody whose independence their signature takes."""
+        return (self.person, self.on_behalf_of) if self.on_behalf_of else (self.person,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +197,9 @@ class Case:
         put(
             self,
             "holders",
-            tuple(sorted(set(self.holders), key=lambda f: (f.role, f.person, f.until or "~"))),
+            tuple(
+                sorted(set(self.holders), key=lambda f: (f.role, f.person, f.until or "~", f.on_behalf_of))
+            ),
         )
 
 

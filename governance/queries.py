@@ -126,6 +126,8 @@ class Asked:
     lane: Lane
     requested_by: Person | None
     running: Sequence[RunningFact]
+    # For whom `requested_by` asked, where they stood in for somebody.
+    on_behalf_of: Person | None = None
 
 
 def case_for(
@@ -135,12 +137,14 @@ def case_for(
     requested_by: Person | None,
     running: Sequence[RunningFact],
     rules: Rules | None = None,
+    on_behalf_of: Person | None = None,
 ) -> Case:
     """Everything a judgement of this bundle in this lane needs, as it is now.
 
-    `requested_by` and the bundle's author are barred from signing; `running` says what ran where and since when.
+    `requested_by` (and for whom they asked) and the bundle's author are barred from signing; `running` says what ran
+    where and since when.
     """
-    asked = Asked(bundle, lane, requested_by, running)
+    asked = Asked(bundle, lane, requested_by, running, on_behalf_of)
     rules = rules or rules_for(lane)
     (facts,) = _facts([(asked, rules)])
     return _case(asked, rules, facts)
@@ -173,7 +177,12 @@ def _facts(asked: Sequence[tuple[Asked, Rules]]) -> list[_Facts]:
     held = holders_on({lane: list(names) for lane, names in wanted.items()})
     holders = {
         lane: tuple(
-            Holder(role, str(one.person.pk), instant(one.until) if one.until else None)
+            Holder(
+                role,
+                str(one.person.pk),
+                instant(one.until) if one.until else None,
+                str(one.instead_of or ""),
+            )
             for name, role in names.items()
             for one in held[lane, name]
         )
@@ -185,7 +194,11 @@ def _facts(asked: Sequence[tuple[Asked, Rules]]) -> list[_Facts]:
 
 def _case(asked: Asked, rules: Rules, facts: _Facts) -> Case:
     bundle, lane = asked.bundle, asked.lane
-    barred = ((asked.requested_by, "requester"), (bundle.author, "bundle_author"))
+    barred = (
+        (asked.requested_by, "requester"),
+        (asked.on_behalf_of, "requester"),
+        (bundle.author, "bundle_author"),
+    )
     return Case(
         project=lane.project.key,
         stage=lane.stage.slug,
@@ -207,10 +220,17 @@ def _case(asked: Asked, rules: Rules, facts: _Facts) -> Case:
 
 
 def verdict_for(
-    *, bundle: Bundle, lane: Lane, requested_by: Person | None, running: Sequence[RunningFact]
+    *,
+    bundle: Bundle,
+    lane: Lane,
+    requested_by: Person | None,
+    running: Sequence[RunningFact],
+    on_behalf_of: Person | None = None,
 ) -> tuple[Case, Verdict]:
     """The Case now, and what the gate says of it."""
-    case = case_for(bundle=bundle, lane=lane, requested_by=requested_by, running=running)
+    case = case_for(
+        bundle=bundle, lane=lane, requested_by=requested_by, running=running, on_behalf_of=on_behalf_of
+    )
     return case, judge(case)
 
 
@@ -242,7 +262,7 @@ def policies_for(person: Person) -> QuerySet[PolicyVersion]:
 def signoffs_for(person: Person) -> QuerySet[SignOff]:
     """The sign-offs in the projects a person may see, withdrawn ones among them."""
     return SignOff.objects.filter(lane__project__in=rights.visible_projects(person)).select_related(
-        "lane__project", "lane__stage", "bundle", "person", "withdrawal__withdrawn_by"
+        "lane__project", "lane__stage", "bundle", "person", "on_behalf_of", "withdrawal__withdrawn_by"
     )
 
 

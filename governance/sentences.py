@@ -224,19 +224,19 @@ def _nobody(params: Params, say: _Say) -> str:
 
 
 def _rejected(params: Params, say: _Say) -> str:
-    by = [fact["person"] for fact in params["against"] if fact["decision"] == REJECT]
+    by = [_who(fact, say) for fact in params["against"] if fact["decision"] == REJECT]
     return _(
         "%(people)s rejected it. Read the reasons, change the bundle and register it again, or ask them to withdraw "
         "or change their word."
-    ) % {"people": _and(map(say.names, by))}
+    ) % {"people": _and(by)}
 
 
 def _changes_requested(params: Params, say: _Say) -> str:
-    by = [fact["person"] for fact in params["against"]]
+    by = [_who(fact, say) for fact in params["against"]]
     return _(
         "%(people)s asked for changes. Make them and register a new bundle, or answer in the conversation and ask for "
         "another look."
-    ) % {"people": _and(map(say.names, by))}
+    ) % {"people": _and(by)}
 
 
 def _progress(params: Params, say: _Say) -> str:
@@ -278,8 +278,17 @@ def _not_counted(params: Params, say: _Say, but: str = "") -> str:
     for entry in params["not_counted"]:
         if entry["why"] == but:
             continue
-        person = say.names(entry["person"])
-        if entry["why"] == Why.BARRED:
+        person = _who(entry, say)
+        if entry["why"] == Why.BARRED and "whom" in entry:
+            said.append(
+                _("%(person)s signed, but %(whom)s %(reason)s, so it does not count.")
+                % {
+                    "person": person,
+                    "whom": say.names(entry["whom"]),
+                    "reason": _reason(entry["barred"]),
+                }
+            )
+        elif entry["why"] == Why.BARRED:
             reason = _reason(entry["barred"])
             said.append(
                 _("%(person)s signed, but %(reason)s, so it does not count.")
@@ -289,6 +298,11 @@ def _not_counted(params: Params, say: _Say, but: str = "") -> str:
             said.append(_("%(person)s withdrew the signature.") % {"person": person})
         elif entry["why"] == Why.ROLE_LOST:
             said.append(_("%(person)s signed, but may no longer sign this.") % {"person": person})
+        elif entry["why"] == Why.ONE_PLACE:
+            said.append(
+                _("The signature of %(person)s does not count besides: the two fill one place.")
+                % {"person": person}
+            )
         elif entry["why"] == Why.COUNTS_ELSEWHERE:
             said.append(
                 _("The signature of %(person)s counts for %(role)s; one person fills one place.")
@@ -373,7 +387,17 @@ def _reason(why: str) -> str:
 
 
 def _signer(fact: Params, say: _Say) -> str:
-    return _("%(person)s on %(when)s") % {"person": say.names(fact["person"]), "when": _when(fact["at"])}
+    return _("%(person)s on %(when)s") % {"person": _who(fact, say), "when": _when(fact["at"])}
+
+
+def _who(fact: Params, say: _Say) -> str:
+    """Who signed, and for whom where they stood in for somebody."""
+    if not fact.get("on_behalf_of"):
+        return say.names(fact["person"])
+    return _("%(person)s for %(other)s") % {
+        "person": say.names(fact["person"]),
+        "other": say.names(fact["on_behalf_of"]),
+    }
 
 
 # --- document ---

@@ -65,6 +65,8 @@ class Word:
     zone: str
     comment: str | None = None
     conditions: str | None = None
+    # Whom the person stood in for; the word counts in that person's place.
+    on_behalf_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,8 @@ def sign_off_statement(word: Word) -> dict[str, Any]:
             "decision": word.decision,
             "meaning": word.meaning,
             "person": word.person,
+            # Written only where it is so: what was signed before anybody could be stood in for reads the same.
+            **({"on_behalf_of": word.on_behalf_of} if word.on_behalf_of else {}),
             "at": {
                 "utc": instant(word.at),
                 "zone": word.zone,
@@ -161,6 +165,7 @@ def sign_off_fact(statement: Mapping[str, Any], *, id: str, withdrawn: bool = Fa
             evidence=tuple(piece["digest"] for piece in said["evidence"]),
             documents=tuple(piece["digest"] for piece in said["documents"]),
             withdrawn=withdrawn,
+            on_behalf_of=said.get("on_behalf_of", ""),
         )
     except (KeyError, TypeError) as error:
         raise StatementError(

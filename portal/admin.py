@@ -13,6 +13,7 @@ from portal.models import (
     Change,
     Checkpoint,
     Content,
+    Counterpart,
     Delegation,
     DirectoryGroup,
     Disclosure,
@@ -187,6 +188,7 @@ class BundleLook(Look):
 
 for model in (
     Change,
+    Counterpart,
     Delegation,
     DirectoryGroup,
     Disclosure,

@@ -10,7 +10,6 @@ from django.contrib.auth import login, logout, update_session_auth_hash
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, LogoutView
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -19,15 +18,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
-from portal import authentication, factors, providers, rights, typed
+from portal import authentication, factors, providers, typed
 from portal.actions import accounts
 from portal.authentication import address_of
 from portal.errors import Refused
 from portal.forms import PasswordForm, ResetForm, SignInForm, WhyForm
-from portal.models import Person, Right
-from portal.pages import browser_of, page_of, person_of, told_by
+from portal.models import Person
+from portal.pages import browser_of, person_of, told_by
 from portal.sessions import SessionStore
 
 PENDING = "pending"  # where in a session stands who came through the first of two steps
@@ -197,17 +196,6 @@ def end_other_sessions(request: HttpRequest) -> HttpResponse:
 
 
 # --- accounts, for administrators -------------------------------------------------------------------------------------
-
-
-@require_GET
-def accounts_page(request: HttpRequest) -> HttpResponse:
-    """Everybody with an account, by name; `?q=` finds by name or login."""
-    rights.check_estate(person_of(request), Right.MANAGE)
-    found = Person.objects.exclude(kind=Person.Kind.SYSTEM).order_by("name", "pk")
-    wanted = request.GET.get("q", "").strip()[:150]
-    if wanted:
-        found = found.filter(Q(name__icontains=wanted) | Q(login__icontains=wanted))
-    return render(request, "portal/accounts.html", {"page": page_of(request, found), "wanted": wanted})
 
 
 @never_cache

@@ -17,6 +17,8 @@ class EventKind(models.TextChoices):
 
     ADMIN_MADE = "admin.made", _("Admin made")
     PERSON_ADDED = "person.added", _("Person added")
+    PERSON_CHANGED = "person.changed", _("Person changed")
+    PERSON_LEFT = "person.left", _("Person left")
     TEAM_ADDED = "team.added", _("Team added")
     TEAM_JOINED = "team.joined", _("Team joined")
     TEAM_LEFT = "team.left", _("Team left")
@@ -34,13 +36,14 @@ class EventKind(models.TextChoices):
     TEAM_FACTOR = "team.second_factor", _("Second factor of a team")
     IDENTITY_LINKED = "identity.linked", _("Account linked")
     IDENTITY_UNLINKED = "identity.unlinked", _("Account unlinked")
-    PERSON_CHANGED = "person.changed", _("Account changed")
     DIRECTORY_GROUP = "group.changed", _("Group changed")
     GROUP_MAPPED = "group.mapped", _("Group mapped")
     GROUP_UNMAPPED = "group.unmapped", _("Group unmapped")
     PROVIDER_FAILED = "provider.failed", _("Identity provider failed")
     TOKEN_MADE = "token.made", _("Token made")
     TOKEN_REVOKED = "token.revoked", _("Token revoked")
+    DELEGATION_MADE = "delegation.made", _("Delegated")
+    DELEGATION_ENDED = "delegation.ended", _("Delegation ended")
     NODE_ADDED = "node.added", _("Node added")
     NODE_CHANGED = "node.changed", _("Node changed")
     NODE_REMOVED = "node.removed", _("Node removed")
@@ -53,6 +56,9 @@ class EventKind(models.TextChoices):
     PORTFOLIO_GAINED = "portfolio.gained", _("Project put into portfolio")
     PORTFOLIO_LOST = "portfolio.lost", _("Project taken out of portfolio")
     OWNER_ADDED = "project.owner_added", _("Owner added")
+    OWNER_REMOVED = "project.owner_removed", _("Owner removed")
+    PROJECT_HANDED_OVER = "project.handed_over", _("Project handed over")
+    COUNTERPART_SET = "counterpart.set", _("Counterpart set")
     GRANT_GIVEN = "grant.given", _("Right granted")
     GRANT_REVOKED = "grant.revoked", _("Right revoked")
     CHANGE_ASKED = "change.asked", _("Change proposed")
@@ -60,6 +66,7 @@ class EventKind(models.TextChoices):
     CHANGE_REFUSED = "change.refused", _("Change refused")
     CHANGE_WITHDRAWN = "change.withdrawn", _("Change withdrawn")
     CHANGE_OUTDATED = "change.outdated", _("Change outdated")
+    CHANGE_HANDED_OVER = "change.handed_over", _("Change handed over")
     ACCESS_REFUSED = "access.refused", _("Refused")
     POLICY_PUBLISHED = "policy.published", _("Policy published")
     BUNDLE_ASKED = "bundle.asked", _("Bundle asked for")
@@ -73,6 +80,7 @@ class EventKind(models.TextChoices):
     SIGNOFF_WITHDRAWN = "signoff.withdrawn", _("Signature withdrawn")
     REQUEST_SUBMITTED = "request.submitted", _("Request submitted")
     REQUEST_WITHDRAWN = "request.withdrawn", _("Request withdrawn")
+    REQUEST_HANDED_OVER = "request.handed_over", _("Request handed over")
     REQUEST_SUPERSEDED = "request.superseded", _("Request superseded")
     REQUEST_PROMOTED = "request.promoted", _("Promotion asked for")
     REQUEST_LANDED = "request.landed", _("Request done")
@@ -117,6 +125,8 @@ K = EventKind
 SHAPES: dict[EventKind, Shape] = {
     K.ADMIN_MADE: _shape("{name} was made an administrator by command line", "person", "name*"),
     K.PERSON_ADDED: _shape("{name} was added as {kind}", "person", "name*", "login*", "kind"),
+    K.PERSON_CHANGED: _shape("{actor} changed {changed} of {name}", "person", "name*", "was*", "changed"),
+    K.PERSON_LEFT: _shape("{name} left; {actor} disabled the account", "person", "name*", "heirs", "why*"),
     K.TEAM_ADDED: _shape("Team {name} was added", "team", "name"),
     K.TEAM_JOINED: _shape("{name} joined team {team}", "team", "person", "name*", "source"),
     K.TEAM_LEFT: _shape("{name} left team {team}", "team", "person", "name*", "source"),
@@ -144,7 +154,6 @@ SHAPES: dict[EventKind, Shape] = {
     K.IDENTITY_UNLINKED: _shape(
         "{actor} unlinked {name} from their account by {provider}", "person", "name*", "provider"
     ),
-    K.PERSON_CHANGED: _shape("{actor} changed {fields} of {name}", "person", "name*", "fields"),
     K.DIRECTORY_GROUP: _shape("{actor} changed the group {group}", "group", "joined", "left"),
     K.GROUP_MAPPED: _shape(
         "{actor} let the {provider} group {group} mean team {team}", "provider", "group", "team", "change"
@@ -168,6 +177,25 @@ SHAPES: dict[EventKind, Shape] = {
         "expires_at",
     ),
     K.TOKEN_REVOKED: _shape("{actor} revoked the API token {prefix}…", "person", "prefix"),
+    K.DELEGATION_MADE: _shape(
+        "{delegate_name} stands in for {name} from {starts_at}{until}",
+        "delegation",
+        "person",
+        "name*",
+        "delegate",
+        "delegate_name*",
+        "starts_at",
+        "until",
+        "why*",
+    ),
+    K.DELEGATION_ENDED: _shape(
+        "{actor} ended that {delegate_name} stands in for {name}",
+        "delegation",
+        "person",
+        "name*",
+        "delegate",
+        "delegate_name*",
+    ),
     K.NODE_ADDED: _shape("Node {node} ({kind}) was added", "node", "kind", "url"),
     K.NODE_CHANGED: _shape("Node {node} was changed", "node", "before", "after"),
     K.NODE_REMOVED: _shape("Node {node} was removed", "node"),
@@ -200,7 +228,26 @@ SHAPES: dict[EventKind, Shape] = {
     K.PORTFOLIO_LOST: _shape(
         "{actor} took {name} out of portfolio {portfolio}", "portfolio", "name", "change"
     ),
-    K.OWNER_ADDED: _shape("{name} became an owner", "person", "name*"),
+    K.OWNER_ADDED: _shape("{name} became an owner", "person", "name*", "why*"),
+    K.OWNER_REMOVED: _shape("{name} is no owner any more", "person", "name*", "why*"),
+    K.PROJECT_HANDED_OVER: _shape(
+        "{actor} handed {project_name} over from {name} to {heir_name}",
+        "project_name",
+        "person",
+        "name*",
+        "heir",
+        "heir_name*",
+        "why*",
+    ),
+    K.COUNTERPART_SET: _shape(
+        "The {kind} {in_dss} of node {node} is {name} here",
+        "node",
+        "kind",
+        "in_dss*",
+        "person",
+        "team",
+        "name*",
+    ),
     K.GRANT_GIVEN: _shape(
         "{actor} gave {holder} the right to {right} on {where}{until}",
         "grant",
@@ -244,6 +291,16 @@ SHAPES: dict[EventKind, Shape] = {
     K.CHANGE_WITHDRAWN: _shape("{actor} took back change {change} of {kind}", "change", "kind", "why*"),
     K.CHANGE_OUTDATED: _shape(
         "Change {change} of {kind} was not applied: what it was based on is not so any more", "change", "kind"
+    ),
+    K.CHANGE_HANDED_OVER: _shape(
+        "Change {change} of {kind} was handed over from {name} to {heir_name}",
+        "change",
+        "kind",
+        "person",
+        "name*",
+        "heir",
+        "heir_name*",
+        "why*",
     ),
     K.ACCESS_REFUSED: _shape("{actor} was refused: {reason}", "action", "code", "reason*"),
     K.POLICY_PUBLISHED: _shape(
@@ -321,6 +378,8 @@ SHAPES: dict[EventKind, Shape] = {
         "key_id",
         "proved_by",
         "name*",
+        "on_behalf_of",
+        "for_name*",
         "comment*",
     ),
     K.SIGNOFF_WITHDRAWN: _shape(
@@ -340,13 +399,24 @@ SHAPES: dict[EventKind, Shape] = {
         "stage",
         "why*",
         "name*",
+        "on_behalf_of",
+        "for_name*",
         "project_name",
         "stage_name",
     ),
-    K.REQUEST_WITHDRAWN: _shape("{actor} withdrew request {request}", "request", "why*"),
+    K.REQUEST_WITHDRAWN: _shape("{actor} withdrew request {request}", "request", "why*", "on_behalf_of"),
+    K.REQUEST_HANDED_OVER: _shape(
+        "Request {request} was handed over from {name} to {heir_name}",
+        "request",
+        "person",
+        "name*",
+        "heir",
+        "heir_name*",
+        "why*",
+    ),
     K.REQUEST_SUPERSEDED: _shape("Request {request} was superseded by {by_request}", "request", "by_request"),
     K.REQUEST_PROMOTED: _shape(
-        "{actor} started the promotion of request {request}", "request", "promotion", "why*"
+        "{actor} started the promotion of request {request}", "request", "promotion", "why*", "on_behalf_of"
     ),
     K.REQUEST_LANDED: _shape("Request {request} is done", "request", "promotion"),
     K.REQUEST_HELD: _shape(
@@ -375,6 +445,8 @@ SHAPES: dict[EventKind, Shape] = {
         "place",
         "steps",
         "name*",
+        "on_behalf_of",
+        "for_name*",
     ),
     K.PROMOTION_LIVE: _shape(
         "The live change of promotion {promotion} began",
@@ -394,7 +466,13 @@ SHAPES: dict[EventKind, Shape] = {
         "Promotion {promotion} errored: {reason}", "promotion", "request", "kind", "code", "reason", "then"
     ),
     K.PROMOTION_STOPPED: _shape(
-        "{actor} stopped promotion {promotion}", "promotion", "request", "kind", "why*", "then"
+        "{actor} stopped promotion {promotion}",
+        "promotion",
+        "request",
+        "kind",
+        "why*",
+        "then",
+        "on_behalf_of",
     ),
     K.STEP_DONE: _shape(
         "Step {step} done",
@@ -423,7 +501,9 @@ SHAPES: dict[EventKind, Shape] = {
     K.DEPLOYMENT_CHANGED: _shape(
         "{bundle} runs in {stage}", "stage", "place", "bundle", "previous", "promotion", "parts"
     ),
-    K.LANE_RELEASED: _shape("{actor} released the stage {stage}", "stage", "promotion", "why*"),
+    K.LANE_RELEASED: _shape(
+        "{actor} released the stage {stage}", "stage", "promotion", "why*", "on_behalf_of"
+    ),
     K.CHECKPOINT_CUT: _shape("A checkpoint was cut over {size} events", "size", "root", "note"),
     K.REPORT_ASKED: _shape("{actor} asked for a report on {about}", "report", "about"),
     K.REPORT_MADE: _shape(

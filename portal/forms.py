@@ -1,5 +1,6 @@
 """The shape of what people type into the portal's pages. Whether it may be done is the actions' to say."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,10 +11,13 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from portal import authentication, rights
+from portal.actions.leaving import Duty
+from portal.actions.owners import Choice, Found
 from portal.errors import Refused
 from portal.event_kinds import EventKind
-from portal.models import Person, Portfolio, Project, Right, Stage, Team
+from portal.models import Counterpart, Person, Portfolio, Project, Right, Stage, Team
 from portal.models.grant import CARRIED, IN_USE
+from portal.models.person import spelled
 from portal.projecting import sign_roles
 from portal.reauthentication import Code, Password, Proof
 from portal.texts import plain
@@ -380,6 +384,153 @@ class PersonForm(Form):
     )
 
 
+class PersonChangeForm(forms.Form):
+    """How somebody is called and reached."""
+
+    name = forms.CharField(
+        label=_("Name"), max_length=200, help_text=_("What was signed before keeps the name of then.")
+    )
+    email = forms.EmailField(label=_("E-mail"), required=False)
+    zone = forms.CharField(label=_("Time zone"), max_length=64, help_text=_("Such as Europe/Paris."))
+
+
+class LoginField(forms.CharField):
+    """The login of somebody who is here, picked from the page's list of people; becomes a person or None."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            max_length=150, widget=forms.TextInput(attrs={"list": "people", "autocomplete": "off"}), **kwargs
+        )
+
+    def clean(self, value: Any) -> Person | None:
+        """Raise ValidationError for a login that nobody here has."""
+        login = super().clean(value)
+        if not login:
+            return None
+        person = Person.objects.filter(login=spelled(login)).exclude(kind=Person.Kind.SYSTEM).first()
+        if person is None:
+            raise forms.ValidationError(_("Nobody here has the login “%(login)s”."), params={"login": login})
+        return person
+
+
+class LeaveForm(forms.Form):
+    """Why somebody leaves, and who takes over: one for everything, or one for a thing."""
+
+    why = forms.CharField(label=_("Why"), max_length=500)
+    heir = LoginField(
+        label=_("Who takes everything over"),
+        required=False,
+        help_text=_("A login. It holds for everything below that names nobody."),
+    )
+
+    def __init__(self, *args: Any, duties: Sequence[Duty], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Named by what they are about, not by their place: the list may be another one when the form comes back.
+        self._keys = {f"heir_{duty.key.replace(':', '_')}": duty.key for duty in duties}
+        for name, duty in zip(self._keys, duties, strict=True):
+            self.fields[name] = LoginField(
+                label=duty.what[:1].upper() + duty.what[1:],
+                required=False,
+                help_text=_("Without anybody: %(then)s.") % {"then": duty.without}
+                if duty.without
+                else _("Somebody has to take it over."),
+            )
+
+    @property
+    def heirs(self) -> dict[str, Person]:
+        """Who takes over single things, by key."""
+        return {key: one for name, key in self._keys.items() if (one := self.cleaned_data[name]) is not None}
+
+
+class OwnerForm(forms.Form):
+    """Who becomes an owner, and why."""
+
+    owner = LoginField(label=_("Who becomes an owner"), help_text=_("Their login."))
+    why = forms.CharField(label=_("Why"), max_length=500)
+
+
+class HandOverForm(forms.Form):
+    """Who owns a project from now on, and why."""
+
+    heir = LoginField(
+        label=_("Who owns it from now on"),
+        required=False,
+        help_text=_("A login. Empty: the other owners keep it."),
+    )
+    why = forms.CharField(label=_("Why"), max_length=500)
+
+
+class FromDssForm(forms.Form):
+    """Who the users and groups of a DSS project are here. Each has up to three fields, named by its place.
+
+    The places are those of `shown`, a hidden list of keys, so that what was shown is what is confirmed.
+    """
+
+    shown = forms.JSONField(widget=forms.HiddenInput)
+    why = forms.CharField(label=_("Why"), max_length=500)
+
+    def __init__(self, *args: Any, found: Sequence[Found], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.found = found
+        self.fields["shown"].initial = [one.key for one in found]
+        teams = [("", _("no team here")), *Team.objects.values_list("slug", "name")]
+        for place, one in enumerate(found):
+            if one.kind == Counterpart.Kind.USER:
+                self.fields[f"who_{place}"] = LoginField(
+                    label=_("Here"), required=False, initial=one.person.login if one.person else ""
+                )
+                self.fields[f"owner_{place}"] = forms.BooleanField(
+                    label=_("owns it"), required=False, initial=one.owns and one.person is not None
+                )
+            else:
+                self.fields[f"who_{place}"] = forms.ChoiceField(
+                    label=_("Here"), required=False, choices=teams, initial=one.team.slug if one.team else ""
+                )
+            self.fields[f"grant_{place}"] = forms.BooleanField(
+                label=_("may see it and ask for promotions"),
+                required=False,
+                initial=one.works and (one.person or one.team) is not None,
+            )
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Each user or group with its fields, as the page shows them."""
+        return [
+            {
+                "found": one,
+                "who": self[f"who_{place}"],
+                "owner": self[f"owner_{place}"] if one.kind == Counterpart.Kind.USER else None,
+                "grant": self[f"grant_{place}"],
+            }
+            for place, one in enumerate(self.found)
+        ]
+
+    def clean_shown(self) -> list[str]:
+        """Raise ValidationError where DSS says something else now than what was shown."""
+        shown: list[str] = self.cleaned_data["shown"]
+        if shown != [one.key for one in self.found]:
+            raise forms.ValidationError(
+                _("DSS names other users or groups now than when you opened the page. Look again.")
+            )
+        return shown
+
+    @property
+    def choices(self) -> list[Choice]:
+        """What was chosen for each."""
+        said = self.cleaned_data
+        teams = {team.slug: team for team in Team.objects.all()}
+        return [
+            Choice(
+                kind=one.kind,
+                name=one.name,
+                person=said[f"who_{place}"] if one.kind == Counterpart.Kind.USER else None,
+                team=teams.get(said[f"who_{place}"]) if one.kind == Counterpart.Kind.GROUP else None,
+                owner=said.get(f"owner_{place}", False),
+                grant=said[f"grant_{place}"],
+            )
+            for place, one in enumerate(self.found)
+        ]
+
+
 class PeopleForm(forms.Form):
     """Which people to show."""
 
@@ -390,6 +541,35 @@ class PeopleForm(forms.Form):
         required=False,
         choices=[("", _("Any")), ("enabled", _("enabled")), ("disabled", _("disabled"))],
     )
+
+
+class AwayForm(forms.Form):
+    """When somebody is away, and who stands in. `delegate` becomes a person."""
+
+    delegate = forms.ModelChoiceField(
+        label=_("Who stands in"), queryset=Person.objects.none(), empty_label=_("Choose…")
+    )
+    starts_at = forms.DateTimeField(
+        label=_("From"),
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
+        help_text=_("In your time zone; empty: from now on."),
+    )
+    until = forms.DateTimeField(
+        label=_("Until"),
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
+        help_text=_("At most 90 days later. It can be ended early."),
+    )
+    why = forms.CharField(label=_("Why"), max_length=500, help_text=_("Such as leave, or illness."))
+
+    def __init__(self, *args: Any, person: Person, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["delegate"]
+        assert isinstance(field, forms.ModelChoiceField)
+        able = Person.objects.filter(is_active=True, kind=Person.Kind.PERSON)
+        field.queryset = able.exclude(pk=person.pk).order_by("name")
 
 
 def _kinds() -> Choices:

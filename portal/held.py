@@ -31,6 +31,10 @@ class Held:
     def names(self) -> frozenset[str]:
         return self.own | self.lent.keys()
 
+    def principal(self, name: str) -> UUID | None:
+        """Who lends this codename; None where it is one's own, or not held."""
+        return None if name in self.own else min(self.lent.get(name, ()), default=None)
+
 
 def held_by(person: Person, lanes: Iterable[Lane]) -> dict[int, Held]:
     """What counts for the person on each lane, by lane id, in one query (two where stages were not read yet)."""

@@ -31,10 +31,11 @@ from portal.models.grant import DELEGABLE, SIGN_PREFIX, in_force, later
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """A person who holds something, and until when (None: for good)."""
+    """A person who holds something, until when (None: for good), and whom they stand in for (None: it is theirs)."""
 
     person: Person
     until: datetime | None
+    instead_of: UUID | None = None
 
 
 def holders(lane: Lane, name: str) -> list[Person]:
@@ -83,17 +84,27 @@ def holders_on(wanted: Mapping[int, Collection[str]]) -> dict[tuple[int, str], l
         for group, until in held.items():
             for person_id in members[group]:
                 later(people[key], person_id, until)
-    _stand_ins(people, now)
+    lenders = _stand_ins(people, now)
     ids = {person_id for held in people.values() for person_id in held}
     able = list(Person.objects.filter(pk__in=ids, is_active=True, kind=Person.Kind.PERSON).order_by("name"))
     return {
-        key: [Holding(person, held[person.pk]) for person in able if person.pk in held]
+        key: [
+            Holding(person, held[person.pk], lenders.get((*key, person.pk)))
+            for person in able
+            if person.pk in held
+        ]
         for key, held in people.items()
     }
 
 
-def _stand_ins(people: dict[tuple[int, str], dict[UUID, datetime | None]], now: datetime) -> None:
-    """Add those who stand in for somebody who holds what may be lent, for as long as both last."""
+def _stand_ins(
+    people: dict[tuple[int, str], dict[UUID, datetime | None]], now: datetime
+) -> dict[tuple[int, str, UUID], UUID]:
+    """Add those who stand in for somebody who holds what may be lent, for as long as both last.
+
+    Returns for whom each does: (lane id, codename, delegate's id) -> principal's id.
+    """
+    lenders: dict[tuple[int, str, UUID], UUID] = {}
     lendable = {
         key: dict(held)
         for key, held in people.items()
@@ -111,7 +122,7 @@ def _stand_ins(people: dict[tuple[int, str], dict[UUID, datetime | None]], now: 
         ).select_related("delegate")
     )
     if not found:
-        return
+        return lenders
     lanes = list(Lane.objects.filter(pk__in={lane for lane, _name in lendable}).select_related("stage"))
     counts = held_by_each({one.delegate.pk: one.delegate for one in found}.values(), lanes)
     for one in found:
@@ -123,6 +134,9 @@ def _stand_ins(people: dict[tuple[int, str], dict[UUID, datetime | None]], now: 
                     one.delegate_id,
                     one.until if until is None else min(until, one.until),
                 )
+                mine = (lane, name, one.delegate_id)
+                lenders[mine] = min(one.person_id, lenders.get(mine, one.person_id))
+    return lenders
 
 
 def grantors(

@@ -11,7 +11,7 @@ from portal import rights
 from portal.errors import Invalid
 from portal.holders import grantors
 from portal.lookups import lanes_of
-from portal.models import Bundle, Change, Grant, Lane, Person, Pipeline, Project, Right, Team
+from portal.models import Bundle, Change, Delegation, Grant, Lane, Person, Pipeline, Project, Right, Team
 
 
 def lane_for(project: Project, stage: str) -> Lane:
@@ -90,6 +90,16 @@ def pipelines_for(person: Person) -> QuerySet[Pipeline]:
     if looks_over_estate(person):
         return found
     return found.filter(pk__in=rights.visible_projects(person).values("pipeline"))
+
+
+def delegations_for(person: Person) -> QuerySet[Delegation]:
+    """Who stands in for the person and for whom they do; everybody's for who looks over the estate."""
+    found = Delegation.objects.select_related("person", "delegate", "made_by", "ended_by")
+    if looks_over_estate(person):
+        return found
+    if person.scope is not None:
+        return found.none()
+    return found.filter(Q(person=person) | Q(delegate=person))
 
 
 def changes_for(person: Person) -> QuerySet[Change]:

@@ -70,9 +70,7 @@ def held_on(person: Person, lanes: Iterable[Lane]) -> dict[int, frozenset[str]]:
 
 def standing_in_for(person: Person, right: Right, lane: Lane, *, role: str = "") -> UUID | None:
     """Whom the person stands in for when using this right here; None where it is their own, or not held."""
-    name = codename(right, role)
-    held = held_by(person, [lane])[lane.pk]
-    return None if name in held.own else min(held.lent.get(name, ()), default=None)
+    return held_by(person, [lane])[lane.pk].principal(codename(right, role))
 
 
 def can(person: Person, right: Right, lane: Lane, *, role: str = "") -> bool:

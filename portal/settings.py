@@ -291,6 +291,8 @@ SPECTACULAR_SETTINGS = {
         "PromotionStatus": "deployments.models.promotion.Promotion.Status",
         "StepStatus": "deployments.models.promotion.Step.Status",
         "TokenStatus": "portal.models.person.Token.Status",
+        "DelegationStatus": "portal.models.delegation.Delegation.Status",
+        "CounterpartKind": "portal.models.counterpart.Counterpart.Kind",
         "NodeKind": "portal.models.estate.Node.Kind",
         "FactorKind": "portal.models.factor.Factor.Kind",
         "EvidenceKind": "governance.models.evidence.Evidence.Kind",
@@ -353,6 +355,16 @@ CHANGES: dict[str, str] = {
     "tier": "governance.actions.tiers.TIERS",
     "estate": "portal.actions.landscape.ESTATE",
     "groups": "portal.actions.mappings.GROUPS",
+}
+
+# Who knows what somebody who leaves has to hand over: instances of portal.actions.leaving.Duties, by the first word of
+# their keys, in the order in which it is shown and done.
+DUTIES: dict[str, str] = {
+    "project": "portal.actions.leaving.PROJECTS",
+    "request": "deployments.actions.leaving.REQUESTS",
+    "delegation": "portal.actions.leaving.DELEGATIONS",
+    "change": "portal.actions.leaving.CHANGES",
+    "role": "portal.actions.leaving.ROLES",
 }
 
 # A lease is how long a worker may be silent inside one step before another may take the step over.

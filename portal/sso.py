@@ -34,10 +34,10 @@ from requests import RequestException
 
 from portal import authentication, providers, throttle
 from portal.actions import identities
+from portal.authentication import address_of
 from portal.doors import come_in
 from portal.errors import Forbidden, Refused, TooMany
 from portal.models import Person
-from portal.pages import address_of
 from portal.providers import OIDC, SAML
 from portal.second_step import inside, shown
 

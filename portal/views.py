@@ -20,7 +20,7 @@ from portal.granted import own
 from portal.models import Checkpoint, Event, Person, Project, Right, Token
 from portal.names import names
 from portal.pages import PAGE, page_of, person_of, place_of, posted_on, status_of, told_by
-from portal.roster import made_token
+from portal.roster import absences, made_token
 
 # --- health ----------------------------------------------------------------------------------------------------------
 
@@ -62,8 +62,11 @@ def account(request: HttpRequest) -> HttpResponse:
         "portal/account.html",
         {
             "form": form,
-            "tokens": page_of(request, person.tokens.prefetch_related("projects").order_by("-made_at", "-pk")),
+            "tokens": page_of(
+                request, person.tokens.prefetch_related("projects").order_by("-made_at", "-pk")
+            ),
             "grants": own(person),
+            "absences": absences(person),
             "new": new,
             "sessions": accounts.live_sessions(person),
             "here": getattr(request.session, "hashed", ""),
@@ -108,7 +111,7 @@ def ledger_page(request: HttpRequest) -> HttpResponse:
         found = found.filter(seq__lt=before)
     rows = list(found[: PAGE + 1])
     entries = ledger.read(rows[:PAGE])
-    known = names([entry.actor_id for entry in entries])
+    known = names(ledger.people_in(entries))
     query = request.GET.copy()
     query.pop("before", None)
     return render(
@@ -134,7 +137,7 @@ def ledger_entry(request: HttpRequest, seq: int) -> HttpResponse:
     if row is None or not (estate or row.project in audited):
         raise rights.absent()
     entry = ledger.read([row])[0]
-    known = names([entry.actor_id])
+    known = names(ledger.people_in([entry]))
     facts = [
         {"label": name.replace("_", " "), "value": _fact(value, erased=name in entry.erased)}
         for name, value in sorted(entry.facts.items())

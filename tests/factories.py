@@ -265,7 +265,7 @@ def request_at(
     else:
         assert status == "open", status
     return DeploymentRequest.objects.select_related(
-        "lane__project", "lane__stage", "bundle__author", "bundle__project", "requested_by"
+        "lane__project", "lane__stage", "bundle__author", "bundle__project", "requested_by", "on_behalf_of"
     ).get(pk=request.pk)
 
 

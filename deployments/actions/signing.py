@@ -13,6 +13,8 @@ from portal.reauthentication import Proof
 def barred(request: DeploymentRequest) -> Sequence[Barred]:
     """Who may not sign for this request, and why."""
     found = [Barred(str(request.requested_by_id), "requester")]
+    if request.on_behalf_of_id is not None:
+        found.append(Barred(str(request.on_behalf_of_id), "requester"))
     if request.bundle.author_id is not None:
         found.append(Barred(str(request.bundle.author_id), "bundle_author"))
     return found

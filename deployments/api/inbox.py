@@ -15,14 +15,19 @@ from portal.api.auth import acting
 from portal.api.bundles import BundleSerializer
 from portal.api.fields import Words
 from portal.api.inputs import whole_number
+from portal.api.people import PersonSerializer
 
 
 class WaitingSerializer(serializers.Serializer[Waiting]):
-    """A request in which the person can act now: the requirements they can sign, and whether they can start it."""
+    """A request in which the person can act now: the requirements they can sign, and whether they can start it.
+
+    `instead_of` is who is away, where it waits for somebody whom the person stands in for.
+    """
 
     request = RequestSerializer()
     sign = Words()
     promote = serializers.BooleanField()
+    instead_of = PersonSerializer(allow_null=True)
 
 
 class MineSerializer(serializers.Serializer[Mine]):

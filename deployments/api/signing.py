@@ -20,6 +20,7 @@ from portal import signing
 from portal.api.auth import acting, by_token
 from portal.api.fields import Digests, Facts
 from portal.api.inputs import Input, checked
+from portal.api.people import PersonSerializer
 from portal.errors import Invalid
 from portal.models import Person
 from portal.pages import take_shown
@@ -55,6 +56,7 @@ class DraftSerializer(serializers.Serializer[Any]):
     meanings = Digests(help_text="the words of each decision")
     barred = serializers.CharField()
     incomplete = serializers.CharField()
+    on_behalf_of = PersonSerializer(allow_null=True, help_text="who is away, and whose right it is")
     bound = serializers.CharField()
 
 
@@ -157,7 +159,8 @@ def _said(by: Person, wish: DeploymentRequest, draft: Draft) -> dict[str, Any]:
         "meanings": {
             said: meaning(said, draft.role, covers=scope, **where) for said in SignOff.Decision.values
         },
-        "barred": why_barred(by, action.barred(wish)),
+        "barred": why_barred(by, action.barred(wish), draft.on_behalf_of),
         "incomplete": draft.incomplete,
+        "on_behalf_of": PersonSerializer(draft.on_behalf_of).data if draft.on_behalf_of else None,
         "bound": draft.bound,
     }

@@ -71,7 +71,7 @@ def _page(
     )
     requests = list(
         DeploymentRequest.objects.filter(lane__project=project).select_related(
-            "lane__stage", "bundle", "requested_by"
+            "lane__stage", "bundle", "requested_by", "on_behalf_of"
         )[:RECENT]
     )
     promotions = latest_promotions(requests)
@@ -123,7 +123,7 @@ def _held(lanes: list[Lane], held: dict[int, frozenset[str]]) -> list[tuple[str,
 
 def _history(project: Project) -> list[dict[str, object]]:
     entries = ledger.read(ledger.rows(project=project.key).order_by("-seq")[:RECENT])
-    known = names([entry.actor_id for entry in entries])
+    known = names(ledger.people_in(entries))
     return [
         {
             "text": ledger.sentence(entry, known),

@@ -53,6 +53,7 @@ class Draft:
     documents: tuple[Shown, ...]
     incomplete: str
     bound: str
+    on_behalf_of: Person | None = None
 
 
 def draft(*, by: Person, bundle: Bundle, lane: Lane, requirement: str) -> Draft:
@@ -72,7 +73,9 @@ def draft(*, by: Person, bundle: Bundle, lane: Lane, requirement: str) -> Draft:
     case = case_for(bundle=bundle, lane=lane, requested_by=None, running=(), rules=rules)
     scope = covered(bundle.parts, clause)
     evidence, documents = _shown(case)
+    principal = rights.standing_in_for(by, Right.SIGN, lane, role=role)
     return Draft(
+        on_behalf_of=Person.objects.get(pk=principal) if principal else None,
         case=case,
         clause=clause,
         rules=rules,
@@ -90,14 +93,25 @@ def draft(*, by: Person, bundle: Bundle, lane: Lane, requirement: str) -> Draft:
                 # With what the gate found of each: the statement says so, and time or a policy may change it.
                 "evidence": [[piece.kind, piece.digest, piece.finding] for piece in evidence],
                 "documents": [[piece.kind, piece.digest, piece.finding] for piece in documents],
+                **({"on_behalf_of": str(principal)} if principal else {}),
             }
         ),
     )
 
 
-def why_barred(person: Person, barred: Sequence[Barred]) -> str:
-    """The sentence for somebody who may not sign here, or an empty text."""
+def why_barred(person: Person, barred: Sequence[Barred], on_behalf_of: Person | None = None) -> str:
+    """The sentence for somebody who may not sign here, or an empty text.
+
+    Whoever is barred is so also where somebody else signs for them.
+    """
     why = next((one.why for one in barred if one.person == str(person.pk)), "")
+    if not why and on_behalf_of is not None:
+        if any(one.person == str(on_behalf_of.pk) for one in barred):
+            return _(
+                "You would sign for %(name)s, who asked for this or made it, so the signature would not be"
+                " independent. Somebody else with the role has to sign."
+            ) % {"name": on_behalf_of.name}
+        return ""
     sentences = {
         "requester": _(
             "You asked for this promotion, so your signature would not be independent. "
@@ -139,7 +153,7 @@ def sign(
         )
     if decision != SignOff.Decision.APPROVE and not comment.strip():
         raise Invalid(_("Say what has to change."), code="comment_missing", field="comment")
-    sentence = why_barred(by, barred)
+    sentence = why_barred(by, barred, shown.on_behalf_of)
     if sentence:
         _refuse(by, lane, subject or bundle.subject, "barred", sentence)
     if not hmac.compare_digest(shown.bound.encode(), bound.encode()):
@@ -177,6 +191,7 @@ def sign(
         decision=decision,
         meaning=said,
         person=str(by.pk),
+        on_behalf_of=str(shown.on_behalf_of.pk) if shown.on_behalf_of else None,
         at=now,
         zone=by.zone,
         comment=ledger.commitment(salt, comment) if comment else None,
@@ -204,6 +219,7 @@ def _keep(
             bundle=bundle,
             lane=lane,
             person=by,
+            on_behalf_of=shown.on_behalf_of,
             role=shown.role,
             decision=word.decision,
             requirement=shown.clause.key,
@@ -240,6 +256,8 @@ def _keep(
             key_id=signoff.key_id,
             proved_by=proved_by,
             name=by.name,
+            on_behalf_of=word.on_behalf_of,
+            for_name=shown.on_behalf_of.name if shown.on_behalf_of else "",
             comment=comment,
         )
         return signoff
@@ -250,7 +268,12 @@ def _check_first(by: Person, bundle: Bundle, lane: Lane, shown: Draft, word: Wor
     Person.objects.select_for_update(no_key=True).get(pk=by.pk)
     last = (
         SignOff.objects.filter(
-            person=by, bundle=bundle, lane=lane, requirement=shown.clause.key, withdrawal__isnull=True
+            person=by,
+            on_behalf_of=shown.on_behalf_of,
+            bundle=bundle,
+            lane=lane,
+            requirement=shown.clause.key,
+            withdrawal__isnull=True,
         )
         .order_by("signed_at", "id")
         .last()

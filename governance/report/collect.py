@@ -37,7 +37,7 @@ ABOUT_EVIDENCE = (K.COLLECTION_ASKED, K.COLLECTION_FAILED, K.EVIDENCE_RECORDED, 
 ABOUT_RIGHTS = (K.GRANT_GIVEN, K.GRANT_REVOKED, K.TEAM_JOINED, K.TEAM_LEFT)
 AROUND = (
     *ABOUT_BUNDLES, *ABOUT_EVIDENCE, *ABOUT_RIGHTS, K.SIGNOFF_GIVEN, K.SIGNOFF_WITHDRAWN, K.POLICY_PUBLISHED,
-    K.PROJECT_IMPORTED, K.OWNER_ADDED, K.DEPLOYMENT_CHANGED,
+    K.PROJECT_IMPORTED, K.OWNER_ADDED, K.DEPLOYMENT_CHANGED, K.DELEGATION_MADE, K.DELEGATION_ENDED,
 )  # fmt: skip
 ACTING = (Right.REQUEST.value, Right.PROMOTE.value, Right.SIGN.value)
 
@@ -146,7 +146,7 @@ def collect(*, project: str, about: str, checkpoint: Checkpoint, asked: str = ""
         stage=submitted["stage"],
         cases=[case_from_json(json.loads(held.body)) for held in contents.values() if held.body is not None],
         verdicts=[facts for row, facts in own if row.kind == K.VERDICT_JUDGED],
-        acting={str(row.actor) for row, _facts in [*own, *ran]},
+        acting={one for row, facts in [*own, *ran] for one in _actors(row, facts)},
     )
     around = wanted.chosen(_below(size, project=[project, ""], kinds=AROUND))
     chain = {row.seq: row for row, _facts in [*own, *ran, *around]}
@@ -284,7 +284,10 @@ class _Wanted:
             )
         }
         acting = self.acting | {
-            str(row.actor) for row, _f in rows if row.kind == K.SIGNOFF_GIVEN and row.subject in signed
+            one
+            for row, facts in rows
+            if row.kind == K.SIGNOFF_GIVEN and row.subject in signed
+            for one in _actors(row, facts)
         }
         holders = acting | {
             facts["team"] for row, facts in rows if row.kind == K.TEAM_JOINED and facts["person"] in acting
@@ -304,11 +307,19 @@ class _Wanted:
                 return here and facts["right"] in ACTING and facts["holder_id"] in holders
             if row.kind in (K.TEAM_JOINED, K.TEAM_LEFT):
                 return facts["person"] in acting
+            if row.kind in (K.DELEGATION_MADE, K.DELEGATION_ENDED):
+                return facts["person"] in acting and facts["delegate"] in acting
             if row.kind == K.DEPLOYMENT_CHANGED:
                 return self.bundle in (facts["bundle"], facts["previous"])
             return True
 
         return [(row, facts) for row, facts in rows if belongs(row, facts)]
+
+
+def _actors(row: Event, facts: dict[str, Any]) -> tuple[str, ...]:
+    """Who acted, and for whom where they stood in for somebody."""
+    principal = facts.get("on_behalf_of")
+    return (str(row.actor), principal) if principal else (str(row.actor),)
 
 
 def _people(rows: Iterable[Event]) -> list[str]:
@@ -325,6 +336,8 @@ def _names(entries: Iterable[Entry]) -> dict[str, str]:
             found[facts["person"]] = facts["name"]
         elif entry.kind in (K.REQUEST_SUBMITTED, K.SIGNOFF_GIVEN, K.PROMOTION_STARTED):
             found[entry.actor_id] = facts["name"]
+            if facts["on_behalf_of"]:
+                found[facts["on_behalf_of"]] = facts["for_name"]
         elif entry.kind == K.BUNDLE_REGISTERED:
             found[facts["author"]] = facts["author_name"]
     return {person: name for person, name in found.items() if name is not None}

@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from portal import authentication, ledger, reauthentication, rights
+from portal.actions import grants, people
 from portal.errors import Forbidden, Invalid, Refused
 from portal.event_kinds import EventKind
 from portal.models import Event, PasswordReset, Person, Right, Session, Token
@@ -260,13 +261,17 @@ def disable(*, by: Person, person: Person, why: str) -> None:
             _("You cannot disable this account yourself. Ask another administrator."), code="disable_own"
         )
     with ledger.business():
-        shut(by=by, people=[person], why=why)
+        shut(by=by, persons=[person], why=why)
 
 
-def shut(*, by: Person, people: Collection[Person], why: str) -> None:
-    """Disable accounts, with an event for each that was open; who may is the caller's to ask."""
+def shut(*, by: Person, persons: Collection[Person], why: str) -> None:
+    """Disable accounts, with an event for each that was open; who may is the caller's to ask.
+
+    Raises Refused where that would leave nobody who manages the estate.
+    """
     with ledger.business():
-        for person in people:
+        grants.lock_admins()
+        for person in persons:
             if not Person.objects.filter(pk=person.pk, is_active=True).update(is_active=False):
                 continue
             person.is_active = False
@@ -279,18 +284,15 @@ def shut(*, by: Person, people: Collection[Person], why: str) -> None:
                 name=person.name,
                 why=why,
             )
-            _end(by, person, live_sessions(person), "disabled")
-            PasswordReset.objects.filter(person=person, used_at__isnull=True).delete()
-            for token in Token.objects.filter(person=person, revoked_at__isnull=True):
-                token.revoked_at = timezone.now()
-                token.save(update_fields=["revoked_at"])
-                ledger.record(
-                    EventKind.TOKEN_REVOKED,
-                    by=by,
-                    project="",
-                    subject=f"token:{token.pk}",
-                    prefix=token.prefix,
-                )
+            end_access(by=by, person=person)
+        grants.check_admin_left()
+
+
+def end_access(*, by: Person, person: Person) -> None:
+    """End every session, code and token of a person, in the caller's business transaction."""
+    _end(by, person, live_sessions(person), "disabled")
+    PasswordReset.objects.filter(person=person, used_at__isnull=True).delete()
+    people.end_tokens(by=by, tokens=Token.objects.filter(person=person))
 
 
 def enable(*, by: Person, person: Person, why: str) -> None:

@@ -4,7 +4,7 @@ import re
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -205,16 +205,24 @@ def first_grant(*, by: Person, person: Person) -> Grant:
 
 
 def revoke(*, by: Person, grant: Grant, why: str, change: Change | None = None) -> None:
-    """Take a right back; it is gone at once, also for what is already under way."""
+    """Take a right back; it is gone at once, also for what is already under way.
+
+    Raises Refused for the grant of the last administrator.
+    """
     check_grantor(by, grant.project, grant.portfolio)
     _check_why(why)
+    administers = grant.right == Right.MANAGE and where(grant) == ESTATE
     with ledger.business():
+        if administers:
+            lock_admins()
         _lock(grant.portfolio)
         now = timezone.now()
         if not Grant.objects.filter(pk=grant.pk, revoked_at__isnull=True).update(
             revoked_at=now, revoked_by=by
         ):
             raise Invalid(_("This right was revoked already."), code="revoked_already", field="grant")
+        if administers:
+            check_admin_left()
         project_grants(_projects(grant.project, grant.portfolio), stage=grant.stage)
         ledger.record(
             EventKind.GRANT_REVOKED,
@@ -225,6 +233,32 @@ def revoke(*, by: Person, grant: Grant, why: str, change: Change | None = None) 
             change=change and change.pk,
             **_facts(grant),
         )
+
+
+def lock_admins() -> None:
+    """Let everything that could leave the estate without an administrator follow one another."""
+    list(_administering().order_by("pk").select_for_update(of=("self",)).values_list("pk", flat=True))
+
+
+def check_admin_left() -> None:
+    """Raise Refused where nobody is left who manages the estate: called after a change, to undo it."""
+    held = _administering()
+    able = Person.objects.filter(is_active=True, kind=Person.Kind.PERSON).filter(
+        Q(pk__in=held.filter(person__isnull=False).values("person"))
+        | Q(groups__in=held.filter(team__isnull=False).values("team__group"))
+    )
+    if not able.exists():
+        raise Refused(
+            _(
+                "This would leave nobody who manages the estate. Give somebody else that right first;"
+                " then it can be done."
+            ),
+            code="last_admin",
+        )
+
+
+def _administering() -> QuerySet[Grant]:
+    return Grant.objects.in_force(timezone.now()).on_estate().filter(right=Right.MANAGE, stage="")
 
 
 def may_grant(person: Person, project: Project | None, portfolio: Portfolio | None = None) -> bool:

@@ -15,6 +15,7 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from portal import ledger, memberships, rights
+from portal.actions import grants
 from portal.errors import Forbidden, Invalid
 from portal.event_kinds import EventKind
 from portal.models import Person, Project, Right, Team, Token
@@ -102,21 +103,10 @@ def _add(
             code="person_kind",
             field="kind",
         )
-    if kind == Person.Kind.SERVICE and password is not None:
-        raise Invalid(
-            _(
-                "A service account has no password: it gets in with API tokens alone. Leave the password empty."
-            ),
-            code="service_password",
-            field="password",
-        )
     if Person.objects.filter(login=spelled(login)).exists():
         raise taken(login)
     if password is not None:
-        try:
-            validate_password(password, Person(login=spelled(login), name=name, email=email))
-        except ValidationError as error:
-            raise Invalid(" ".join(error.messages), code="password_weak", field="password") from None
+        check_password(Person(login=spelled(login), name=name, email=email, kind=kind), password)
     try:
         with transaction.atomic():
             person = Person.objects.create_person(
@@ -140,6 +130,66 @@ def _add(
         kind=person.kind,
     )
     return person
+
+
+def check_password(person: Person, password: str) -> None:
+    """Raise Invalid for a password that this person cannot have."""
+    if person.kind == Person.Kind.SERVICE:
+        raise Invalid(
+            _(
+                "A service account has no password: it gets in with API tokens alone. Leave the password empty."
+            ),
+            code="service_password",
+            field="password",
+        )
+    try:
+        validate_password(password, person)
+    except ValidationError as error:
+        raise Invalid(" ".join(error.messages), code="password_weak", field="password") from None
+
+
+def change_person(
+    *,
+    by: Person,
+    person: Person,
+    name: str | None = None,
+    email: str | None = None,
+    zone: str | None = None,
+) -> None:
+    """Change how somebody is called, reached or in which zone they read times; None leaves a field as it is.
+
+    An administrator's act; one's own zone is one's own. Names that were signed with stay in the record as they were.
+    Raises Invalid naming the field.
+    """
+    if by.pk != person.pk or by.scope is not None or (name, email) != (None, None):
+        rights.check_estate(by, Right.MANAGE)
+    was = person.name
+    wish = {"name": name, "email": email, "zone": zone}
+    changed = [
+        field for field, value in wish.items() if value is not None and value != getattr(person, field)
+    ]
+    if not changed:
+        return
+    for field in changed:
+        setattr(person, field, wish[field])
+    try:
+        person.full_clean(exclude=["password", "login"], validate_unique=False)
+    except ValidationError as error:
+        person.refresh_from_db(fields=changed)
+        field, problems = next(iter(error.message_dict.items()))
+        raise Invalid(" ".join(problems), code="person_invalid", field=field) from error
+    with ledger.business():
+        person.save(update_fields=changed)
+        ledger.record(
+            EventKind.PERSON_CHANGED,
+            by=by,
+            project="",
+            subject=f"person:{person.pk}",
+            person=str(person.pk),
+            name=person.name,
+            was=was,
+            changed=changed,
+        )
 
 
 def taken(login: str) -> Invalid:
@@ -197,12 +247,15 @@ def join_team(*, by: Person, team: Team, person: Person) -> None:
 def leave_team(*, by: Person, team: Team, person: Person) -> None:
     """End a membership, whoever gave it; the team's rights end for the person at once.
 
-    What an identity provider gave comes back with the next sign-in, as long as the group is mapped.
+    What an identity provider gave comes back with the next sign-in, as long as the group is mapped. Raises Refused
+    where it would leave nobody who manages the estate.
     """
     rights.check_estate(by, Right.MANAGE)
     with ledger.business():
+        grants.lock_admins()
         _one_at_a_time(person)
         memberships.leave(by=by, team=team, person=person)
+        grants.check_admin_left()
 
 
 def _one_at_a_time(person: Person) -> None:

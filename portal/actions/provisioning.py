@@ -64,7 +64,7 @@ def add_person(*, by: Person, wish: Wish) -> Person:
             person.zone = wish.zone
         _known_as(by, person, wish.external_id)
         if not wish.active:
-            accounts.shut(by=by, people=[person], why=LEFT)
+            accounts.shut(by=by, persons=[person], why=LEFT)
         return person
 
 
@@ -88,13 +88,14 @@ def change_person(*, by: Person, person: Person, wish: Wish) -> None:
                 subject=f"person:{person.pk}",
                 person=str(person.pk),
                 name=wish.name,
-                fields=sorted(changed),
+                was=current.name,
+                changed=sorted(changed),
             )
         for name, value in fields.items():
             setattr(person, name, value)
         _known_as(by, person, wish.external_id)
         if current.is_active and not wish.active:
-            accounts.shut(by=by, people=[person], why=LEFT)
+            accounts.shut(by=by, persons=[person], why=LEFT)
         elif wish.active and not current.is_active:
             accounts.reopen(by=by, person=person, why=BACK)
         if current.is_active != wish.active:
@@ -106,7 +107,7 @@ def drop_person(*, by: Person, person: Person) -> None:
     """The directory does not know the person any more: shut, out of its groups, and not its to change again."""
     check(by)
     with ledger.business():
-        accounts.shut(by=by, people=[person], why=LEFT)
+        accounts.shut(by=by, persons=[person], why=LEFT)
         person.is_active = False
         person.directory_groups.clear()
         directory.refresh_person(by=by, person=person)

@@ -4,6 +4,7 @@ from django.urls import path
 
 from portal.api.bundles import Bundles, ManifestOfBundle, OneBundle
 from portal.api.changes import ApplyChange, Changes, OneChange, PreviewChange, RefuseChange, WithdrawChange
+from portal.api.delegations import Delegations, EndDelegation
 from portal.api.events import Events
 from portal.api.factors import Factors, RemoveFactor, RemoveFactorsOfPerson, TeamSecondFactor
 from portal.api.files import RightsFile
@@ -11,7 +12,8 @@ from portal.api.grants import Grants, RevokeGrant
 from portal.api.identities import EndMapping, IdentitiesOfPerson, Mappings, UnlinkIdentity
 from portal.api.me import Me
 from portal.api.nodes import Nodes
-from portal.api.people import People
+from portal.api.owners import HandOver, OneOwner, Owners, OwnersInDss
+from portal.api.people import DutiesOfPerson, Leave, OnePerson, People
 from portal.api.pipelines import Pipelines
 from portal.api.portfolios import OnePortfolio, PortfolioProjects, Portfolios, TakeOut
 from portal.api.rights import EstateRights, PortfolioRights, ProjectRights, RightsOf, TeamRights
@@ -41,6 +43,9 @@ urlpatterns = [
     path("sessions/<int:number>/end/", EndSession.as_view()),
     path("sessions/end-others/", EndOtherSessions.as_view()),
     path("people/", People.as_view()),
+    path("people/<str:login>/", OnePerson.as_view()),
+    path("people/<str:login>/duties/", DutiesOfPerson.as_view()),
+    path("people/<str:login>/leave/", Leave.as_view()),
     path("people/<str:login>/sessions/", SessionsOfPerson.as_view()),
     path("people/<str:login>/sessions/end/", EndSessionsOfPerson.as_view()),
     path("people/<str:login>/reset-password/", ResetPassword.as_view()),
@@ -58,6 +63,8 @@ urlpatterns = [
     path("teams/<str:slug>/second-factor/", TeamSecondFactor.as_view()),
     path("tokens/", Tokens.as_view()),
     path("tokens/<int:number>/revoke/", RevokeToken.as_view()),
+    path("delegations/", Delegations.as_view()),
+    path("delegations/<int:number>/end/", EndDelegation.as_view()),
     path("grants/", Grants.as_view()),
     path("grants/<int:number>/revoke/", RevokeGrant.as_view()),
     path("rights/", EstateRights.as_view()),
@@ -79,6 +86,10 @@ urlpatterns = [
     path("nodes/", Nodes.as_view()),
     path("pipelines/", Pipelines.as_view()),
     path("events/", Events.as_view()),
+    path("projects/<str:key>/owners/", Owners.as_view()),
+    path("projects/<str:key>/owners/dss/", OwnersInDss.as_view()),
+    path("projects/<str:key>/owners/<str:login>/", OneOwner.as_view()),
+    path("projects/<str:key>/owners/<str:login>/hand-over/", HandOver.as_view()),
     path("projects/<str:key>/bundles/", Bundles.as_view()),
     path("projects/<str:key>/bundles/<str:bundle_id>/", OneBundle.as_view()),
     path("projects/<str:key>/bundles/<str:bundle_id>/manifest/", ManifestOfBundle.as_view()),

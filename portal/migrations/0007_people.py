@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 import django.db.models.deletion
+import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 from django.db.models import F, Q
@@ -40,4 +41,24 @@ class Migration(migrations.Migration):
         migrations.AlterField('token', 'expires_at', models.DateTimeField()),
         migrations.AddConstraint('token', models.CheckConstraint(condition=Q(expires_at__gt=F('made_at')), name='token_ends')),
         migrations.AddConstraint('token', models.CheckConstraint(condition=Q(revoked_at__isnull=True, revoked_by__isnull=True) | Q(revoked_at__isnull=False, revoked_by__isnull=False), name='token_revoked_paired')),
+        migrations.CreateModel(
+            name='Counterpart',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('kind', models.CharField(choices=[('user', 'user'), ('group', 'group')], max_length=5)),
+                ('name', models.CharField(help_text='login or group name in DSS', max_length=200)),
+                ('set_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('node', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='counterparts', to='portal.node')),
+                ('person', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('team', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='portal.team')),
+                ('set_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'verbose_name': 'counterpart',
+                'verbose_name_plural': 'counterparts',
+                'ordering': ('node', 'kind', 'name'),
+            },
+        ),
+        migrations.AddConstraint('counterpart', models.UniqueConstraint(fields=('node', 'kind', 'name'), name='counterpart_once')),
+        migrations.AddConstraint('counterpart', models.CheckConstraint(condition=Q(kind='user', person__isnull=False, team__isnull=True) | Q(kind='group', person__isnull=True, team__isnull=False), name='counterpart_of_its_kind')),
     ]

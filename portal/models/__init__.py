@@ -3,6 +3,7 @@
 from portal.models.bundle import Bundle
 from portal.models.change import Change
 from portal.models.content import Content
+from portal.models.counterpart import Counterpart
 from portal.models.delegation import Delegation
 from portal.models.estate import Node, Pipeline, Place, Stage
 from portal.models.event import Checkpoint, Disclosure, Event, LedgerHead
@@ -19,6 +20,7 @@ __all__ = [
     "Change",
     "Checkpoint",
     "Content",
+    "Counterpart",
     "Delegation",
     "DirectoryGroup",
     "Disclosure",

@@ -18,6 +18,11 @@ def running(now: datetime) -> Q:
 class Delegation(models.Model):
     """`person` is away from `starts_at` until `until`, and `delegate` stands in. Ended early, never deleted."""
 
+    class Status(models.TextChoices):
+        COMING = "coming", _("coming")
+        RUNNING = "running", _("running")
+        ENDED = "ended", _("ended")
+
     person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="delegations")
     delegate = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="stands_in")
     starts_at = models.DateTimeField()
@@ -44,3 +49,15 @@ class Delegation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.delegate} for {self.person}"
+
+    @property
+    def subject(self) -> str:
+        return f"delegation:{self.pk}"
+
+    @property
+    def status(self) -> "Delegation.Status":
+        """Whether it counts now."""
+        now = timezone.now()
+        if self.ended_at is not None or self.until <= now:
+            return self.Status.ENDED
+        return self.Status.RUNNING if self.starts_at <= now else self.Status.COMING

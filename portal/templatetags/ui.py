@@ -107,6 +107,7 @@ STATES: Final[Mapping[str, Look]] = {
     "applied": _look(gettext_lazy("Applied"), "check", "met"),
     "enabled": _look(gettext_lazy("Enabled"), "check", "met"),
     "disabled": _look(gettext_lazy("Disabled"), "dash", "idle"),
+    "coming": _look(gettext_lazy("Coming"), "ring", "idle"),
     "ended": _look(gettext_lazy("Ended"), "dash", "idle"),
     "revoked": _look(gettext_lazy("Revoked"), "dash", "idle"),
     # proof
@@ -159,6 +160,12 @@ def spaced(value: object) -> str:
 def right_of(grant: Any) -> str:
     """The right of a grant in a word or two: "promote", "sign for model risk"."""
     return right_word(grant.right, grant.role)
+
+
+@register.filter
+def instead_of(name: object, principal: object) -> str:
+    """Who acted, and for whom where they stood in for somebody: "Eli Brandt for Fay Okafor"."""
+    return _("%(name)s for %(other)s") % {"name": name, "other": principal} if principal else str(name)
 
 
 @register.filter

@@ -45,7 +45,6 @@ PAGES: dict[str, tuple[Player | None, str]] = {
     "ledger entry": (NORA, "/ledger/60/"),
     "report": (NORA, "/reports/{report}/"),
     "account": (DEV, "/account/"),
-    "accounts": (ADA, "/accounts/"),
     "account of somebody": (ADA, "/accounts/dev/"),
     "disabling": (ADA, "/accounts/otto/disable/"),
     "linking": (ADA, "/accounts/dev/link/"),

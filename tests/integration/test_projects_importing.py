@@ -114,20 +114,24 @@ def test_a_node_that_lies_is_said_so(cast: Cast, design: Node, fresh_sandbox: Sa
     assert bring(cast, design).key == "CHURN"
 
 
-def test_only_an_active_person_becomes_an_owner(cast: Cast) -> None:
+def test_an_owner_is_asked_for_where_dss_names_nobody_who_is_here(cast: Cast) -> None:
     people.add_person(by=cast.ada, login="robot", name="Robot", kind="service")
     Person.objects.filter(login="eli").update(is_active=False)
     told: dict[str, Any] = {"by": cast.ada, "node": cast.design, "pipeline": cast.pipeline, "tier": "light"}
-    for number, (owner, expected) in enumerate(
-        (
-            ("OLGA", ["olga"]),
-            ("robot", []),
-            ("system", []),
-            ("eli", []),
-            ("nobody", []),
-            ("", []),
-            ("x" * 300, []),
-        )
-    ):
-        project = imported(key=f"P{number}", owner=owner, name="N" * 300 if not owner else "", **told)
-        assert [person.login for person in project.owners.all()] == expected, owner
+    assert list(imported(key="KNOWN", owner="OLGA", **told).owners.all()) == [cast.olga]
+    for number, owner in enumerate(("robot", "system", "eli", "nobody", "", "x" * 300)):
+        wish: dict[str, Any] = {
+            "key": f"P{number}",
+            "owner": owner,
+            "name": "" if owner else "N" * 300,
+            **told,
+        }
+        with pytest.raises(Invalid) as refused:
+            imported(**wish, owned_by=None)
+        assert (refused.value.code, refused.value.field) == ("owner_unknown", "owner"), owner
+        assert not Project.objects.filter(key=wish["key"]).exists()
+        assert list(imported(**wish, owned_by=cast.dev).owners.all()) == [cast.dev]
+    for login in ("robot", "eli"):
+        with pytest.raises(Invalid) as refused:
+            imported(key="P9", **told, owned_by=Person.objects.get(login=login))
+        assert refused.value.code == "owner_unfit"

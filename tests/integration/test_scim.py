@@ -162,7 +162,7 @@ def test_a_mover_is_changed_by_whole_and_by_part(cast: Cast, directory: Director
     }
     assert directory.ok("put", path, put)["displayName"] == "Ida B."
     assert Identity.objects.get(person=ida).subject == str(ida.pk)  # externalId was left out
-    fields = [event.facts["fields"] for event in ledger.events(kinds=[EventKind.PERSON_CHANGED])]
+    fields = [event.facts["changed"] for event in ledger.events(kinds=[EventKind.PERSON_CHANGED])]
     assert fields == [["name"], ["login"], ["email", "login", "name"]]
 
 

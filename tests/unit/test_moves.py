@@ -51,6 +51,8 @@ def test_the_page_shows_the_tables() -> None:
 class Thing:
     """Enough of a row for `make()`: it says whether it was changed, and to what."""
 
+    project_key = "CHURN"
+
     def __init__(self, status: str) -> None:
         self.pk, self.status, self.subject, self.lane = 1, status, "thing:1", None
         type(self)._default_manager = self  # type: ignore[attr-defined]

@@ -21,7 +21,7 @@ def remember_local(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('portal', '0004_identity'),
+        ('portal', '0007_people'),
     ]
 
     operations = [
