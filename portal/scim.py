@@ -32,6 +32,7 @@ from scim2_models import (
     Meta,
     Patch,
     PatchOp,
+    Reference,
     Required,
     Resource,
     ResourceType,
@@ -118,7 +119,7 @@ class Scim(View):
 
     def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         answer = _error(Error(status=405, detail="This endpoint does not know this method."))
-        answer["Allow"] = ", ".join(self._allowed_methods())
+        answer["Allow"] = ", ".join(name.upper() for name in self.http_method_names if hasattr(self, name))
         return answer
 
 
@@ -182,7 +183,9 @@ def _patched(request: HttpRequest, model: type[Any], resource: Any) -> Any:
         sent = {**sent, "Operations": [one for one in (_part(op, model, names) for op in operations) if one]}
         if operations and not sent["Operations"]:
             return resource
-    patch = PatchOp[model].model_validate(sent, scim_ctx=Context.RESOURCE_PATCH_REQUEST)
+    patch = PatchOp[model].model_validate(  # type: ignore[valid-type]
+        sent, scim_ctx=Context.RESOURCE_PATCH_REQUEST
+    )
     patch.patch(resource)
     return resource
 
@@ -251,7 +254,7 @@ def _user(request: HttpRequest, person: Person) -> User:
         external_id=known.subject if known.subject != str(person.pk) else None,
         user_name=person.login,
         display_name=person.name,
-        emails=[Email(value=person.email, type="work", primary=True)] if person.email else None,
+        emails=[Email(value=person.email, type=Email.Type.work, primary=True)] if person.email else None,
         timezone=person.zone,
         active=person.is_active,
         meta=Meta(
@@ -374,7 +377,7 @@ def _group(request: HttpRequest, group: DirectoryGroup) -> Group:
                 value=str(person.pk),
                 display=person.name,
                 type="User",
-                ref=request.build_absolute_uri(f"/scim/v2/Users/{person.pk}"),
+                ref=Reference[User[Any] | Group](request.build_absolute_uri(f"/scim/v2/Users/{person.pk}")),
             )
             for person in group.members.all()
         ]
@@ -487,7 +490,7 @@ class Config(Scim):
             etag=ETag(supported=False),
             authentication_schemes=[
                 AuthenticationScheme(
-                    type="oauthbearertoken",
+                    type=AuthenticationScheme.Type.oauthbearertoken,
                     name="Token of a service account",
                     description="Authorization: Bearer csn_…",
                     primary=True,

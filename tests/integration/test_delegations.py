@@ -170,7 +170,7 @@ def test_a_token_makes_and_ends_none(cast: Cast) -> None:
 def test_the_delegate_signs_and_both_names_stand(cast: Cast) -> None:
     wish = ready(cast)
     made = away(cast)
-    (waits,) = inbox.waits_for(cast.otto)
+    (waits,) = inbox.waits_for(cast.otto).found
     assert (waits.sign, waits.instead_of) == (("sign_off:fairness",), cast.fay)
     signoff = signed(cast.otto, wish, "fairness")
     assert (signoff.person, signoff.on_behalf_of) == (cast.otto, cast.fay)
@@ -186,7 +186,7 @@ def test_the_delegate_signs_and_both_names_stand(cast: Cast) -> None:
     assert shown["statement"]["predicate"]["on_behalf_of"] == str(cast.fay.pk)
     page = words(signed_in(cast.olga).get(f"/projects/CHURN/requests/{wish.pk}/"))
     assert "Signed by Otto Weiss for Fay Okafor on" in page
-    assert inbox.waits_for(cast.otto) == []
+    assert inbox.waits_for(cast.otto).found == []
     over(made)
     assert state_of(wish) == "met"  # what was signed meanwhile stands
     with pytest.raises(Refused):
@@ -225,7 +225,7 @@ def test_who_may_not_sign_cannot_have_it_signed(cast: Cast) -> None:
     assert refusal.value.code == "barred"
     assert "You would sign for Dev Rao" in refusal.value.sentence
     assert not SignOff.objects.exists()
-    assert not any(waits.sign for waits in inbox.waits_for(cast.otto))
+    assert not any(waits.sign for waits in inbox.waits_for(cast.otto).found)
 
 
 def test_the_delegates_own_bars_hold_too(cast: Cast) -> None:

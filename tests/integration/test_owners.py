@@ -1,5 +1,6 @@
 """Owners: adding one, handing over, never losing the last; and who DSS says they are, mapped to who is here."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -82,7 +83,7 @@ def test_who_may_and_what_cannot_be(cast: Cast) -> None:
             with pytest.raises(error):
                 call()
     here: dict[str, Any] = {"by": cast.olga, "project": cast.churn, "why": "x"}
-    for call, code in (
+    wrong: tuple[tuple[Callable[[], Any], str], ...] = (
         (lambda: projects.add_owner(**here, person=robot), "owner_unfit"),
         (lambda: projects.hand_over(**here, person=cast.olga, heir=robot), "owner_unfit"),
         (lambda: projects.hand_over(**here, person=cast.olga, heir=cast.olga), "heir_self"),
@@ -90,9 +91,10 @@ def test_who_may_and_what_cannot_be(cast: Cast) -> None:
         (lambda: projects.add_owner(**{**here, "why": "x" * 501}, person=cast.dev), "why_long"),
         (lambda: projects.add_owner(**here, person=cast.olga), "owner_already"),
         (lambda: projects.hand_over(**here, person=cast.dev, heir=cast.fay), "owner_gone"),
-    ):
+    )
+    for act, code in wrong:
         with pytest.raises((Invalid, Stale)) as refusal:
-            call()
+            act()
         assert refusal.value.code == code
     assert list(cast.churn.owners.all()) == [cast.olga]
 
@@ -205,7 +207,7 @@ def test_what_is_confirmed_is_kept_owned_and_asked_for(
     assert len(ledger.events(kinds=[EventKind.COUNTERPART_SET])) == 2
     third = owners.confirm(by=cast.ada, project=fraud, choices=choices, why="Once more.")
     assert (third.owners, third.change) == (0, None)
-    told_ = {"by": cast.ada, "node": fraud.node, "pipeline": cast.pipeline, "tier": "light"}
+    told_: dict[str, Any] = {"by": cast.ada, "node": fraud.node, "pipeline": cast.pipeline, "tier": "light"}
     assert list(imported(key="NEXT", owner="priya", owned_by=None, **told_).owners.all()) == [priya]
 
 
