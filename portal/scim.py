@@ -32,7 +32,6 @@ from scim2_models import (
     Meta,
     Patch,
     PatchOp,
-    Reference,
     Required,
     Resource,
     ResourceType,
@@ -377,7 +376,7 @@ def _group(request: HttpRequest, group: DirectoryGroup) -> Group:
                 value=str(person.pk),
                 display=person.name,
                 type="User",
-                ref=Reference[User[Any] | Group](request.build_absolute_uri(f"/scim/v2/Users/{person.pk}")),
+                ref=cast(Any, request.build_absolute_uri(f"/scim/v2/Users/{person.pk}")),
             )
             for person in group.members.all()
         ]
