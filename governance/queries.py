@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from governance.cooling import Lately, lately
 from governance.gate import (
     CAN_PROMOTE,
     CAN_REQUEST,
@@ -165,10 +166,14 @@ def cases_for(asked: Sequence[Asked]) -> list[Case | Refused]:
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What was gathered for one case; the holders are everybody's who can act in its lane."""
+    """What was gathered for one case; the holders are everybody's who can act in its lane.
+
+    `cooling_off` are those among who could sign, or did, who lately changed what it depends on.
+    """
 
     known: Known
     holders: tuple[Holder, ...]
+    cooling_off: tuple[Barred, ...]
 
 
 def _facts(asked: Sequence[tuple[Asked, Rules]]) -> list[_Facts]:
@@ -189,7 +194,22 @@ def _facts(asked: Sequence[tuple[Asked, Rules]]) -> list[_Facts]:
         for lane, names in wanted.items()
     }
     found = known([(one.bundle, one.lane) for one, _rules in asked])
-    return [_Facts(one, holders[asker.lane.pk]) for one, (asker, _rules) in zip(found, asked, strict=True)]
+    signed = [one for one in asked if any(held.kind == "sign_off" for held in one[1].stage.requirements)]
+    changes = lately((one.lane, rules.version.name) for one, rules in signed)
+    return [
+        _Facts(
+            one, holders[asker.lane.pk], _cooling_off(asker.lane, rules, holders[asker.lane.pk], one, changes)
+        )
+        for one, (asker, rules) in zip(found, asked, strict=True)
+    ]
+
+
+def _cooling_off(
+    lane: Lane, rules: Rules, holders: Sequence[Holder], known: Known, changes: Lately
+) -> tuple[Barred, ...]:
+    able = {person for one in holders if one.role not in (CAN_REQUEST, CAN_PROMOTE) for person in one.people}
+    signed = {person for fact in known.signoffs for person in fact.people}
+    return changes.bars(lane, rules.version.name, able, signed)
 
 
 def _case(asked: Asked, rules: Rules, facts: _Facts) -> Case:
@@ -213,7 +233,10 @@ def _case(asked: Asked, rules: Rules, facts: _Facts) -> Case:
         documents=facts.known.documents,
         signoffs=facts.known.signoffs,
         running=tuple(asked.running),
-        barred=tuple(Barred(str(person.pk), why) for person, why in barred if person),
+        barred=(
+            *(Barred(str(person.pk), why) for person, why in barred if person),
+            *facts.cooling_off,
+        ),
         holders=facts.holders,
         at=instant(timezone.now()),
     )

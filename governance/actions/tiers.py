@@ -18,12 +18,17 @@ def propose(*, by: Person, project: Project, tier: str, policy: str = "", why: s
 
     Raises Forbidden for an owner of the project and for who is no administrator, Invalid naming the field.
     """
-    wish = {"project": project.key, "tier": tier, "policy": policy or project.policy}
+    wish = {
+        "project": project.key,
+        "tier": tier,
+        "policy": policy or project.policy,
+        "was": {"tier": project.tier, "policy": project.policy},
+    }
     return changes.ask(by=by, kind=Change.Kind.TIER, wish=wish, why=why, project=project)
 
 
 class _Tiers:
-    """What a change of tier means: `{"project": key, "tier": slug, "policy": slug}`."""
+    """What a change of tier means: `{"project": key, "tier": slug, "policy": slug, "was": {"tier", "policy"}}`."""
 
     def check(self, *, by: Person, wish: Any) -> None:
         """An administrator of the estate who does not own the project."""
@@ -51,9 +56,8 @@ class _Tiers:
 
     def facts(self, wish: Any) -> list[str]:
         """From what to what."""
-        project = _project(wish)
-        before = f"tier {project.tier} of {project.policy}"
-        return [f"{project.key}: from {before} to tier {wish['tier']} of {wish['policy']}"]
+        before = f"tier {wish['was']['tier']} of {wish['was']['policy']}"
+        return [f"{wish['project']}: from {before} to tier {wish['tier']} of {wish['policy']}"]
 
     def apply(self, *, by: Person, asked_by: Person, wish: Any, change: Change) -> None:
         """Set them; raises Invalid where the policy has no such tier or nothing would change."""
