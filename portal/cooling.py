@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils import timezone
 
 from portal import ledger
 from portal.event_kinds import EventKind
-from portal.models import Change, Delegation, Event, Grant, Lane, Place, Portfolio
+from portal.models import Change, Event, Grant, Lane, Place, Portfolio
 from portal.models.grant import in_force
 
 K = EventKind
@@ -26,6 +26,7 @@ OF_PIPELINE = (K.PIPELINE_ADDED, K.PIPELINE_CHANGED)
 OF_TEAM = (K.TEAM_JOINED, K.TEAM_LEFT, K.GROUP_MAPPED, K.GROUP_UNMAPPED)
 OF_NODE = (K.NODE_ADDED, K.NODE_CHANGED)
 OF_PORTFOLIO = (K.PORTFOLIO_GAINED, K.PORTFOLIO_LOST)
+OF_ABSENCE = (K.DELEGATION_MADE, K.DELEGATION_ENDED)
 
 # A person's id -> when they last changed it.
 Changers = dict[UUID, datetime]
@@ -45,7 +46,7 @@ class Changed:
 
 
 def changed_since(lanes: Iterable[Lane], since: datetime) -> dict[int, Changed]:
-    """By lane id, in four queries however many lanes, and one each where changes were made or nodes changed lately.
+    """By lane id, in three queries however many lanes, and one each where changes were made or nodes changed lately.
 
     The lanes carry their project and stage.
     """
@@ -56,7 +57,7 @@ def changed_since(lanes: Iterable[Lane], since: datetime) -> dict[int, Changed]:
         "project", "portfolio"
     ):
         inside[portfolio].add(project)
-    lent = _lent(since)
+    lent: dict[UUID, Changers] = defaultdict(dict)
     found = {pk: Changed(lent=lent) for pk in every}
     teams: dict[int, set[int]] = defaultdict(set)
     for row in _grants(list(keys), list(inside), since):
@@ -67,8 +68,10 @@ def changed_since(lanes: Iterable[Lane], since: datetime) -> dict[int, Changed]:
         if row.team is not None:
             teams[row.team].update(reached)
     for act in _acts(every.values(), keys, teams, since):
-        for pk in act.reached:
-            changers = found[pk].rules if act.rules else found[pk].rights
+        changed = [found[pk].rules if act.rules else found[pk].rights for pk in act.reached]
+        if act.absent is not None:
+            changed.append(lent[act.absent])
+        for changers in changed:
             for person in act.people:
                 _note(changers, person, act.at)
     return found
@@ -141,43 +144,21 @@ def _reaches(row: _Grant, lane: Lane, inside: Mapping[int, Collection[int]]) -> 
     return row.portfolio is None or lane.project_id in inside[row.portfolio]
 
 
-def _lent(since: datetime) -> dict[UUID, Changers]:
-    """Who said or ended lately that somebody stands in for another, by the id of that other."""
-    found: dict[UUID, Changers] = defaultdict(dict)
-    made, ended = Q(made_at__gt=since), Q(ended_at__gt=since)
-    others = Delegation.objects.filter(
-        (made & ~Q(made_by=F("person"))) | (ended & ~Q(ended_by__in=(F("person"), F("delegate"))))
-    )
-    for person, at, over, *people in others.values_list(
-        "person",
-        "made_at",
-        "ended_at",
-        "made_by",
-        "change__asked_by",
-        "change__decided_by",
-        "ended_by",
-        "delegate",
-    ):
-        *makers, ender, delegate = people
-        if at > since:
-            for maker in some(makers):
-                _note(found[person], maker, at)
-        if over is not None and over > since and ender not in (person, delegate):
-            _note(found[person], ender, over)
-    return found
-
-
 # --- the ledger -------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class _Act:
-    """Something that was done: by whom, when, and which lanes it reaches; `rules`: it is about rules, not rights."""
+    """Something that was done: by whom, when, and which lanes it reaches; `rules`: it is about rules, not rights.
+
+    `absent`: it is about who stands in for this person.
+    """
 
     people: frozenset[UUID]
     at: datetime
     reached: frozenset[int]
     rules: bool
+    absent: UUID | None = None
 
 
 def _acts(
@@ -195,7 +176,7 @@ def _acts(
         Event.objects.filter(
             Q(subject__in=list(about), kind__in=kinds)
             | Q(project__in=list(keys.values()), kind__in=[kind.value for kind in OF_PORTFOLIO])
-            | Q(kind__in=[kind.value for kind in OF_NODE]),
+            | Q(kind__in=[kind.value for kind in (*OF_NODE, *OF_ABSENCE)]),
             at__gt=since,
         ).order_by()
     )
@@ -206,9 +187,17 @@ def _acts(
     facts = {row.seq: ledger.decoded(bytes(row.body))["facts"] for row in rows}
     made = _makers({facts[row.seq]["change"] for row in rows if facts[row.seq].get("change") is not None})
     for row in rows:
+        said = facts[row.seq]
+        if row.kind in OF_ABSENCE:
+            # What somebody leaves to another themselves is their own, and so is to stand in no more.
+            own = {said["person"]} | ({said["delegate"]} if row.kind == K.DELEGATION_ENDED else set())
+            if said.get("change") is not None or str(row.actor) not in own:
+                people = made.get(said.get("change"), frozenset()) | {row.actor}
+                yield _Act(people, row.at, frozenset(), rules=False, absent=UUID(said["person"]))
+            continue
         reached = about.get(row.project if row.kind in OF_PORTFOLIO else row.subject, set())
-        people = made.get(facts[row.seq].get("change"), frozenset())
-        yield _Act(people | {row.actor}, row.at, frozenset(reached), row.kind in OF_PROJECT)
+        people = made.get(said.get("change"), frozenset()) | {row.actor}
+        yield _Act(people, row.at, frozenset(reached), row.kind in OF_PROJECT)
 
 
 def _nodes(lanes: Collection[Lane], about: dict[str, set[int]]) -> None:

@@ -9,6 +9,7 @@ from tests.api import same_at_any_size, session, told
 from tests.cast import Cast
 
 NODE: dict[str, Any] = {
+    "why": "The estate grows.",
     "slug": "design-2",
     "name": "Design two",
     "kind": "design",
@@ -16,6 +17,7 @@ NODE: dict[str, Any] = {
     "key_name": "design-2",
 }
 PIPELINE: dict[str, Any] = {
+    "why": "The estate grows.",
     "slug": "short",
     "name": "Short",
     "stages": [
