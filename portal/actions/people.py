@@ -241,7 +241,7 @@ def join_team(*, by: Person, team: Team, person: Person, change: int | None = No
         )
     with ledger.business():
         _one_at_a_time(person)
-        memberships.join(by=by, team=team, person=person, change=change)
+        memberships.admit(by=by, team=team, person=person, change=change)
 
 
 def leave_team(*, by: Person, team: Team, person: Person, change: int | None = None) -> None:
@@ -254,7 +254,7 @@ def leave_team(*, by: Person, team: Team, person: Person, change: int | None = N
     with ledger.business():
         grants.lock_admins()
         _one_at_a_time(person)
-        memberships.leave(by=by, team=team, person=person, change=change)
+        memberships.dismiss(by=by, team=team, person=person, change=change)
         grants.check_admin_left()
 
 

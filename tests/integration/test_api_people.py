@@ -113,7 +113,9 @@ def test_teams_are_made_by_admins_alone(cast: Cast) -> None:
 def test_a_team_that_is_there_already(cast: Cast) -> None:
     found = session(cast.ada).refused(400, "post", "teams/", {"name": "Churn team"})
     assert (found["code"], found["field"]) == ("team_taken", "name")
-    found = session(cast.ada).refused(400, "post", "teams/churn-team/members/", {"login": "nobody", "why": "x"})
+    found = session(cast.ada).refused(
+        400, "post", "teams/churn-team/members/", {"login": "nobody", "why": "x"}
+    )
     assert (found["code"], found["field"]) == ("person_unknown", "login")
 
 

@@ -29,7 +29,10 @@ def test_an_admin_publishes_the_next_version(cast: Cast) -> None:
 
 def test_publishing_is_for_admins(cast: Cast) -> None:
     for person in (cast.olga, cast.nora, cast.otto):
-        assert session(person).refused(403, "post", "policies/", {"source": NEXT, "why": WHY})["code"] == "right_missing"
+        assert (
+            session(person).refused(403, "post", "policies/", {"source": NEXT, "why": WHY})["code"]
+            == "right_missing"
+        )
 
 
 def test_a_text_that_is_no_policy_is_told_by_line_and_column(cast: Cast) -> None:
@@ -46,7 +49,10 @@ def test_a_text_that_is_no_policy_is_told_by_line_and_column(cast: Cast) -> None
 
 
 def test_what_is_in_force_is_not_published_again(cast: Cast) -> None:
-    assert session(cast.ada).refused(400, "post", "policies/", {"source": POLICY, "why": WHY})["code"] == "policy_same"
+    assert (
+        session(cast.ada).refused(400, "post", "policies/", {"source": POLICY, "why": WHY})["code"]
+        == "policy_same"
+    )
 
 
 def test_the_list_of_policies_costs_the_same_at_any_size(cast: Cast) -> None:
