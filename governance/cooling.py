@@ -27,11 +27,12 @@ class Lately:
     of_policies: Mapping[str, Changers]
 
     def bars(
-        self, lane: Lane, policy: str, able: Collection[str], signed: Collection[str]
+        self, lane: Lane, policy: str, signers: Collection[str], holders: Collection[str]
     ) -> tuple[Barred, ...]:
-        """Of the people who could sign here (`able`) or did (`signed`) those who do not, each until when.
+        """Of the people who could sign here or did (`signers`) those who do not, each until when.
 
-        Nobody else is named: of them it would decide nothing.
+        Nobody else is named: of them it would decide nothing. `holders` are all who can act here; who stands in for one
+        of them is a change of rights here.
         """
         changed = self.on_lanes.get(lane.pk)
         if changed is None:
@@ -39,7 +40,7 @@ class Lately:
         last: dict[tuple[str, str], datetime] = {}
         for why, changers in (
             ("changed_rights", changed.rights),
-            *(("changed_rights", by) for person, by in changed.lent.items() if str(person) in able),
+            *(("changed_rights", by) for person, by in changed.lent.items() if str(person) in holders),
             ("changed_policy", changed.rules),
             ("changed_policy", self.of_policies.get(policy, {})),
         ):
@@ -48,7 +49,7 @@ class Lately:
         return tuple(
             Barred(person, why, instant(at + _period()))
             for (person, why), at in last.items()
-            if person in able or person in signed
+            if person in signers
         )
 
 

@@ -119,6 +119,13 @@ def rules_of_tier(project: Project) -> dict[str, StageRules]:
     return dict(tier.stages)
 
 
+def tiers_published() -> list[tuple[str, str]]:
+    """Each tier of each policy in force, as (policy, tier)."""
+    newer = PolicyVersion.objects.filter(name=OuterRef("name"), version__gt=OuterRef("version"))
+    versions = PolicyVersion.objects.filter(~Exists(newer)).order_by("name")
+    return [(row.name, tier) for row in versions for tier in _parsed(row.source).tiers]
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A judgement that is wanted: this bundle in this lane. `running` says what ran where and since when."""
@@ -207,9 +214,11 @@ def _facts(asked: Sequence[tuple[Asked, Rules]]) -> list[_Facts]:
 def _cooling_off(
     lane: Lane, rules: Rules, holders: Sequence[Holder], known: Known, changes: Lately
 ) -> tuple[Barred, ...]:
-    able = {person for one in holders if one.role not in (CAN_REQUEST, CAN_PROMOTE) for person in one.people}
-    signed = {person for fact in known.signoffs for person in fact.people}
-    return changes.bars(lane, rules.version.name, able, signed)
+    signers = {person for one in holders if one.role not in (CAN_REQUEST, CAN_PROMOTE) for person in one.people}
+    signers |= {person for fact in known.signoffs for person in fact.people}
+    return changes.bars(
+        lane, rules.version.name, signers, {person for one in holders for person in one.people}
+    )
 
 
 def _case(asked: Asked, rules: Rules, facts: _Facts) -> Case:

@@ -123,7 +123,7 @@ def cooling_off(why: str, until: str) -> str:
     """Why somebody who changed what a request depends on cannot sign for it yet; to them."""
     what = {
         "changed_rights": _(
-            "You changed who may do what here, or where it runs, so you cannot sign for it until %(until)s."
+            "You changed the rights here or where it runs, so you cannot sign for it until %(until)s."
             " Somebody else with the role has to sign."
         ),
         "changed_policy": _(
@@ -351,7 +351,7 @@ def _kept(entry: Params, say: _Say) -> str:
     values = {"person": say.names(entry["person"]), "reason": _reason(entry["why"])}
     if "until" not in entry:
         return _("%(person)s %(reason)s") % values
-    return _("%(person)s %(reason)s and cannot sign until %(until)s") % {
+    return _("%(person)s %(reason)s, and cannot sign until %(until)s") % {
         **values,
         "until": _when(entry["until"]),
     }
@@ -422,7 +422,7 @@ def _reason(why: str) -> str:
         "requester": _("asked for this deployment"),
         "bundle_author": _("made this bundle"),
         "evidence_author": _("brought evidence for it"),
-        "changed_rights": _("lately changed who may do what here, or where it runs"),
+        "changed_rights": _("lately changed the rights here or where it runs"),
         "changed_policy": _("lately changed the rules that apply here"),
         Why.COUNTS_ELSEWHERE.value: _("already fills another place"),
     }.get(why, _("may not sign here"))

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 from portal import rights
 from portal.actions import changes
 from portal.errors import Invalid, Refused, Stale
+from portal.estate_words import told_of
 from portal.forms import WhyForm
 from portal.models import Change, Person
 from portal.pages import page_of, person_of
@@ -41,7 +42,8 @@ def one(request: HttpRequest, pk: int) -> HttpResponse:
         {
             "change": change,
             "lines": lines(change.wish["ops"]) if change.kind == Change.Kind.RIGHTS else [],
-            "facts": [] if change.kind == Change.Kind.RIGHTS else facts_of(change),
+            "differences": told_of(change.wish, change.basis) if change.kind == Change.Kind.ESTATE else [],
+            "facts": [] if change.kind in (Change.Kind.RIGHTS, Change.Kind.ESTATE) else facts_of(change),
             "may": waits and changes.may_decide(person, change),
             "mine": waits and change.asked_by_id == person.pk,
             "deciders": deciders_of(change) if waits else "",

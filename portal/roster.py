@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from portal import rights
 from portal.actions import delegations, leaving, owners, people, projects
+from portal.change_pages import then
 from portal.forms import (
     AwayForm,
     FromDssForm,
@@ -142,7 +143,8 @@ def away(request: HttpRequest, pk: UUID | None = None) -> HttpResponse:
                 _("%(delegate)s stands in for %(name)s.") % {"delegate": asked["delegate"], "name": one},
             )
             return redirect("account") if pk is None else redirect("person", pk)
-    return render(request, "portal/away.html", {"one": one, "self": pk is None, "form": form})
+    told = "" if one.pk == by.pk else then()
+    return render(request, "portal/away.html", {"one": one, "self": pk is None, "form": form, "then": told})
 
 
 @require_POST

@@ -8,7 +8,7 @@ from governance.policy import parse
 from governance.queries import policy_of
 from portal import ledger, rights
 from portal.actions import changes
-from portal.errors import Forbidden, Invalid
+from portal.errors import Forbidden, Invalid, Refused
 from portal.event_kinds import EventKind
 from portal.models import Change, Person, Project, Right
 
@@ -25,6 +25,15 @@ def propose(*, by: Person, project: Project, tier: str, policy: str = "", why: s
         "was": {"tier": project.tier, "policy": project.policy},
     }
     return changes.ask(by=by, kind=Change.Kind.TIER, wish=wish, why=why, project=project)
+
+
+def why_not(person: Person, project: Project) -> str:
+    """The sentence for somebody who may not propose another tier here, or an empty text: what to show."""
+    try:
+        TIERS.check(by=person, wish={"project": project.key})
+    except Refused as refusal:
+        return refusal.sentence
+    return ""
 
 
 class _Tiers:
@@ -56,7 +65,8 @@ class _Tiers:
 
     def facts(self, wish: Any) -> list[str]:
         """From what to what."""
-        before = f"tier {wish['was']['tier']} of {wish['was']['policy']}"
+        was = wish.get("was") or self.basis(wish)
+        before = f"tier {was['tier']} of {was['policy']}"
         return [f"{wish['project']}: from {before} to tier {wish['tier']} of {wish['policy']}"]
 
     def apply(self, *, by: Person, asked_by: Person, wish: Any, change: Change) -> None:

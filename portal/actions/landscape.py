@@ -135,7 +135,7 @@ class _Estate:
 
     def facts(self, wish: Any) -> list[str]:
         """The differences."""
-        return list(wish["does"])
+        return list(wish.get("does") or differences(current(), _document(wish, current())))
 
     def apply(self, *, by: Person, asked_by: Person, wish: Any, change: Change) -> None:
         """Add, change and remove, in an order in which each finds what it needs."""
