@@ -149,7 +149,11 @@ def told(way: Way, *, of_team: bool = False) -> str:
     else:
         parts.append(_("the whole estate"))
     parts.append(_("stage %(stage)s only") % {"stage": grant.stage} if grant.stage else _("every stage"))
-    parts.append(_("until %(until)s") % {"until": day(grant.until)} if grant.until else _("no end"))
+    if grant.under_review is not None and grant.until is not None and grant.until != grant.end:
+        asked = {"until": day(grant.until), "number": grant.under_review}
+        parts.append(_("until %(until)s unless access review %(number)s confirms it") % asked)
+    else:
+        parts.append(_("until %(until)s") % {"until": day(grant.until)} if grant.until else _("no end"))
     said = _("granted by %(name)s on %(day)s because “%(why)s”") % {
         "name": grant.given_by,
         "day": day(grant.given_at),

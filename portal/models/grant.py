@@ -105,6 +105,10 @@ class Grant(models.Model):
         related_name="grants",
         help_text=_("what gave it"),
     )
+    # While an access review asks about it: the review's number, and the end it was given. `until` is then the review's
+    # due date at the latest, so that what nobody confirms is gone without any job running.
+    under_review = models.PositiveBigIntegerField(null=True, blank=True)
+    until_given = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     revoked_by = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
 
@@ -112,6 +116,11 @@ class Grant(models.Model):
         verbose_name = _("grant")
         verbose_name_plural = _("grants")
         ordering = ("-given_at",)
+        indexes = (
+            models.Index(
+                fields=("under_review",), condition=Q(under_review__isnull=False), name="grant_under_review"
+            ),
+        )
         constraints = (
             models.CheckConstraint(
                 condition=Q(person__isnull=False, team__isnull=True)
@@ -130,6 +139,10 @@ class Grant(models.Model):
             models.CheckConstraint(
                 condition=Q(project__isnull=True) | Q(portfolio__isnull=True), name="grant_in_one_place"
             ),
+            models.CheckConstraint(
+                condition=Q(under_review__isnull=False) | Q(until_given__isnull=True),
+                name="grant_end_kept_for_a_review",
+            ),
             *(
                 _once(holder, where)
                 for holder in ("person", "team")
@@ -144,6 +157,11 @@ class Grant(models.Model):
     def codename(self) -> str:
         """The permission's codename: the right, or `sign_<role>`."""
         return codename(Right(self.right), self.role)
+
+    @property
+    def end(self) -> datetime | None:
+        """Until when it was given, whatever a review makes of it meanwhile; None: for good."""
+        return self.until if self.under_review is None else self.until_given
 
 
 def codename(right: Right, role: str = "") -> str:
