@@ -19,10 +19,11 @@ CONFIRM, REVOKE = "confirm", "revoke"
 
 @dataclass(frozen=True, slots=True)
 class GrantFacts:
-    """A grant as an answer binds it. `holder` is a person's uuid or a team's slug, `members` the uuids in a team.
+    """A grant as an answer binds it. `holder` is a person's uuid or a team's slug.
 
     `where` is "project CHURN", "portfolio credit" or "the estate"; `end` the instant it was given until, None: for
-    good. Who is in the team is bound too: to confirm its right is to confirm theirs.
+    good. Of a team also who is in it is bound (how many, and the digest of their uuids): to confirm its right is to
+    confirm theirs.
     """
 
     id: int
@@ -35,13 +36,14 @@ class GrantFacts:
     end: str | None
     given_at: str
     given_by: str
-    members: tuple[str, ...] = ()
+    members: int = 0
+    members_digest: str = ""
 
     def value(self) -> dict[str, Any]:
         """As JSON."""
         return {
             "grant": self.id,
-            "holder": {"kind": self.holder_kind, "id": self.holder, "members": sorted(self.members)},
+            "holder": {"kind": self.holder_kind, "id": self.holder, **self._team()},
             "right": self.right,
             "role": self.role,
             "where": self.where,
@@ -54,6 +56,11 @@ class GrantFacts:
     def digest(self) -> str:
         """What an answer names it by."""
         return digest(self.value())
+
+    def _team(self) -> dict[str, Any]:
+        if self.holder_kind != "team":
+            return {}
+        return {"members": self.members, "members_digest": self.members_digest}
 
 
 @dataclass(frozen=True, slots=True)

@@ -337,7 +337,7 @@ SHAPES: dict[EventKind, Shape] = {
     ),
     K.REVIEW_CALLED_OFF: _shape("{actor} called access review {review} off", "review", "why*"),
     K.COMBINATIONS_FOUND: _shape(
-        "Who could act alone or in pairs was worked out for {scope}: {alone} alone, {pairs} pairs, {risks} risky rights",
+        "Who could act alone on {scope} was worked out: {alone} alone, {pairs} pairs, {risks} risky rights",
         "scope",
         "report",
         "projects",

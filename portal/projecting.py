@@ -66,7 +66,9 @@ def end_rows(*, by: datetime, review: int) -> None:
     One statement a table, whatever their number; lanes that other grants reach are made equal to them after. The lanes
     are locked first, as above.
     """
-    list(Lane.objects.select_for_update(no_key=True, of=("self",)).order_by("pk").values_list("pk", flat=True))
+    list(
+        Lane.objects.select_for_update(no_key=True, of=("self",)).order_by("pk").values_list("pk", flat=True)
+    )
     for model in (LaneUserObjectPermission, LaneGroupObjectPermission):
         model.objects.filter(Q(until__isnull=True) | Q(until__gt=by)).update(until=by)
     others = Grant.objects.in_force(timezone.now()).exclude(under_review=review)

@@ -101,7 +101,9 @@ class ReviewPlace(models.Model):
 
     review = models.ForeignKey(AccessReview, on_delete=models.PROTECT, related_name="places")
     project = models.ForeignKey(Project, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
-    portfolio = models.ForeignKey(Portfolio, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    portfolio = models.ForeignKey(
+        Portfolio, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
 
     class Meta:
         verbose_name = _("place under review")

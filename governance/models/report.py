@@ -9,7 +9,7 @@ from portal.models import Content, Person, Project
 
 
 class Report(models.Model):
-    """A report about something: a request, an access review, combinations of rights. Made in the background, from events.
+    """A report about a request, an access review or combinations of rights. Made in the background, from events.
 
     Without a project it is about the whole estate.
     """

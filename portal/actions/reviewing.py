@@ -33,7 +33,9 @@ def begin(*, by: Person, review: int, due: datetime, asked: QuerySet[Grant], who
             Grant.objects.filter(pk=spared.pk).update(under_review=review, until_given=F("until"))
         late = Q(until__isnull=True) | Q(until__gt=due)
         limited.update(
-            under_review=review, until_given=F("until"), until=Case(When(late, then=Value(due)), default=F("until"))
+            under_review=review,
+            until_given=F("until"),
+            until=Case(When(late, then=Value(due)), default=F("until")),
         )
         if whole:
             end_rows(by=due, review=review)
@@ -111,7 +113,7 @@ def release(*, by: Person, review: int) -> None:
 
 
 def _spared(asked: QuerySet[Grant]) -> Grant | None:
-    """Of the grants by which the estate is managed the one that lasts longest, unless others that last are not asked."""
+    """Of the grants by which the estate is managed the one that lasts longest, where all that last are asked about."""
     administering = grants.administering()
     ids = asked.values("pk")
     rest = administering.exclude(pk__in=ids)
