@@ -270,7 +270,7 @@ def explained(found: Found) -> Explained:
 
 def _asks(found: Found, stage: str) -> str:
     rules = found.rules.get(stage)
-    return asks_in_words(rules and rules.stage.requirements, found.line.places(stage))
+    return asks_in_words(None if rules is None else rules.stage.requirements, found.line.places(stage))
 
 
 _Who = tuple[tuple[str, ...], Plan]

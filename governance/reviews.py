@@ -211,15 +211,25 @@ def progress_of(reviews: Iterable[AccessReview]) -> dict[int, Progress]:
     return _progress("review", [one.pk for one in reviews])
 
 
+def progress_seen(person: Person, review: AccessReview) -> Progress:
+    """How far a review is at the places somebody may look at."""
+    seen = ReviewedGrant.objects.filter(place__in=places_for(person, review).values("pk"))
+    return _counted(seen, "review").get(review.pk, Progress())
+
+
 def progress_at(places: Iterable[ReviewPlace]) -> dict[int, Progress]:
     """By place, in one query."""
     return _progress("place", [one.pk for one in places])
 
 
 def _progress(by: str, ids: list[int]) -> dict[int, Progress]:
+    found = _counted(ReviewedGrant.objects.filter(**{f"{by}__in": ids}), by)
+    return {one: found.get(one, Progress()) for one in ids}
+
+
+def _counted(asked: QuerySet[ReviewedGrant], by: str) -> dict[int, Progress]:
     settled = Q(answer__in=(A.CONFIRMED, A.REVOKED, A.SPARED))
     counts = {
-        "asked": Q(),
         "waiting": waiting(),
         "confirmed": Q(answer=A.CONFIRMED),
         "revoked": Q(answer=A.REVOKED),
@@ -227,12 +237,13 @@ def _progress(by: str, ids: list[int]) -> dict[int, Progress]:
         "spared": Q(answer=A.SPARED),
         "otherwise": ~(waiting() | lapsed() | settled),
     }
-    rows = ReviewedGrant.objects.filter(**{f"{by}__in": ids}).order_by().values(by)
-    found = {
+    rows = asked.order_by().values(by)
+    return {
         row.pop(by): Progress(**row)
-        for row in rows.annotate(**{name: Count("pk", filter=which) for name, which in counts.items()})
+        for row in rows.annotate(
+            asked=Count("pk"), **{name: Count("pk", filter=which) for name, which in counts.items()}
+        )
     }
-    return {one: found.get(one, Progress()) for one in ids}
 
 
 # --- what is answered for ---------------------------------------------------------------------------------------------

@@ -226,7 +226,7 @@ def revoke(
         ):
             raise Invalid(_("This right was revoked already."), code="revoked_already", field="grant")
         if administers:
-            check_admin_left(gone=grant)
+            check_admin_left(gone=Grant.objects.get(pk=grant.pk))
         project_grants(reached(grant.project, grant.portfolio), stage=grant.stage)
         ledger.record(
             EventKind.GRANT_REVOKED,
