@@ -40,7 +40,22 @@ def seat(wanted: Mapping[str, int], signed: People, could: People) -> Seating:
     signed_at = {place: set(signed.get(place, ())) for place in wanted}
     # Who has signed there already cannot help there again; who may not sign is not in `could`.
     could_at = {place: set(could.get(place, ())) - signed_at[place] for place in wanted}
-    chosen = _best(wanted, signed_at, could_at)
+    seating = _seating(wanted, signed_at, could_at, _best(wanted, signed_at, could_at))
+    if not any(seating.helpers.values()) and not any(seating.swaps.values()):
+        # Which place stays empty is open where several fillings are as large: then the one from which others can go on.
+        whole = _best(wanted, {}, {place: signed_at[place] | could_at[place] for place in wanted})
+        if len(whole) > sum(map(len, seating.filled.values())):
+            return _seating(wanted, signed_at, could_at, _best(wanted, signed_at, {}, liked=whole))
+    return seating
+
+
+def _seating(
+    wanted: Mapping[str, int],
+    signed_at: Mapping[str, set[str]],
+    could_at: Mapping[str, set[str]],
+    chosen: Mapping[str, str],
+) -> Seating:
+    """What follows from who fills which place."""
     filled = {
         place: tuple(
             sorted(person for person, at in chosen.items() if at == place and person in signed_at[place])
@@ -91,14 +106,20 @@ def _moves(
     return tuple(Move(at, who) for who, at in sorted(others.items()) if at in left and who not in signed[at])
 
 
-def _best(wanted: Mapping[str, int], signed: People, could: People) -> dict[str, str]:
-    """Person -> place: as many signatures as possible first, then as many possible signers as possible.
+def _best(
+    wanted: Mapping[str, int], signed: People, could: People, liked: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Person -> place: as many signatures as possible first, then as many possible signers as possible, or, with
+    `liked` (person -> place), as many as possible where it has them.
 
     Successive best augmenting paths (Bellman-Ford on the residual graph). A signature weighs more than all possible
     signers together, so they never displace one.
     """
     heavy = sum(wanted.values()) + 1
     weight = _weights(wanted, signed, could, heavy)
+    for person, place in (liked or {}).items():
+        if person in weight[place]:
+            weight[place][person] += 1
     slots = [(place, number) for place, count in wanted.items() for number in range(count)]
     slot_of: dict[str, tuple[str, int]] = {}
     person_at: dict[tuple[str, int], str] = {}
@@ -135,7 +156,7 @@ def _weights(
     wanted: Mapping[str, int], signed: People, could: People, heavy: int
 ) -> dict[str, dict[str, int]]:
     weight: dict[str, dict[str, int]] = {
-        place: dict.fromkeys(sorted(signed[place]), heavy) for place in wanted
+        place: dict.fromkeys(sorted(signed.get(place, ())), heavy) for place in wanted
     }
     signers = {person for people in signed.values() for person in people}
     # People who may sign at the same places are interchangeable: more of them than places never matter.

@@ -11,7 +11,7 @@ from portal.models import Membership, Person, Team
 from portal.models.identity import Source
 
 
-def join(*, by: Person, team: Team, person: Person, source: str = Source.LOCAL) -> None:
+def admit(*, by: Person, team: Team, person: Person, source: str = Source.LOCAL) -> None:
     """Add a membership from a source; told where the person was not in the team before."""
     Membership.objects.get_or_create(person=person, team=team, source=source)
     if person.groups.filter(pk=team.group_id).exists():
@@ -20,7 +20,7 @@ def join(*, by: Person, team: Team, person: Person, source: str = Source.LOCAL) 
     _told(EventKind.TEAM_JOINED, by, team, person, source)
 
 
-def leave(*, by: Person, team: Team, person: Person, source: str = "") -> None:
+def dismiss(*, by: Person, team: Team, person: Person, source: str = "") -> None:
     """End the membership from a source, or from all; told where the person is not in the team any more."""
     held = Membership.objects.filter(person=person, team=team)
     (held.filter(source=source) if source else held).delete()
@@ -39,9 +39,9 @@ def refresh(*, by: Person, person: Person, source: str, teams: Collection[Team])
         for row in Membership.objects.filter(person=person, source=source).select_related("team__group")
     }
     for pk in sorted(wanted.keys() - held.keys()):
-        join(by=by, team=wanted[pk], person=person, source=source)
+        admit(by=by, team=wanted[pk], person=person, source=source)
     for pk in sorted(held.keys() - wanted.keys()):
-        leave(by=by, team=held[pk], person=person, source=source)
+        dismiss(by=by, team=held[pk], person=person, source=source)
 
 
 def _told(kind: EventKind, by: Person, team: Team, person: Person, source: str) -> None:

@@ -163,10 +163,10 @@ def _end_all(by: Person, person: Person, why: str) -> None:
         delegations.end(by=by, delegation=one)
     for team in Team.objects.filter(group__in=person.groups.all()):
         people.leave_team(by=by, team=team, person=person)
-    for grant in Grant.objects.filter(person=person, revoked_at__isnull=True).select_related(
-        "person", "project", "portfolio"
-    ):
-        grants.revoke(by=by, grant=grant, why=why)
+    held = list(Grant.objects.filter(person=person, revoked_at__isnull=True).order_by("pk"))
+    for start in range(0, len(held), edits.AT_MOST):
+        taken = [edits.take(grant=grant, why=why) for grant in held[start : start + edits.AT_MOST]]
+        edits.edit(by=by, ops=taken, why=why)
 
 
 # --- what somebody may hold -------------------------------------------------------------------------------------------

@@ -92,7 +92,7 @@ class _Groups:
         # comes back with the next sign-in.
         rows = Membership.objects.filter(team=team, source=provider).select_related("person")
         for row in rows:
-            memberships.leave(by=by, team=team, person=row.person, source=provider)
+            memberships.dismiss(by=by, team=team, person=row.person, source=provider)
         refresh_group(by=by, provider=provider, group=None)
 
 

@@ -241,7 +241,7 @@ def join_team(*, by: Person, team: Team, person: Person) -> None:
         )
     with ledger.business():
         _one_at_a_time(person)
-        memberships.join(by=by, team=team, person=person)
+        memberships.admit(by=by, team=team, person=person)
 
 
 def leave_team(*, by: Person, team: Team, person: Person) -> None:
@@ -254,7 +254,7 @@ def leave_team(*, by: Person, team: Team, person: Person) -> None:
     with ledger.business():
         grants.lock_admins()
         _one_at_a_time(person)
-        memberships.leave(by=by, team=team, person=person)
+        memberships.dismiss(by=by, team=team, person=person)
         grants.check_admin_left()
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import product
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from governance.matching import Move, People, seat
@@ -80,6 +80,11 @@ def test_leaves_the_rest_as_fillable_as_possible(
 
 @QUICK
 @given(WANTED, EDGES, EDGES)
+@example(
+    {"a": 1, "b": 1, "c": 2},
+    {"a": {"q"}, "b": {"s"}, "c": {"q", "r"}},
+    {"a": set(), "b": {"p"}, "c": {"s"}},
+)
 def test_a_request_others_could_complete_always_shows_somebody(
     wanted: dict[str, int], signed: dict[str, set[str]], could: dict[str, set[str]]
 ) -> None:
