@@ -122,8 +122,8 @@ def one(request: HttpRequest, number: int) -> HttpResponse:
 def place(request: HttpRequest, number: int, at: int) -> HttpResponse:
     """The grants a review asks about at one place, each with how it came about; answers under a signature."""
     person = person_of(request)
-    review = reviews.review_for(person, number)
-    here = reviews.place_for(person, review, at)
+    here = reviews.place_for(person, number, at)
+    review = here.review
     may = here.pk in reviews.answers_at(person, [here]) and review.is_running
     sent_ = request.method == "POST"
     form = AnswersForm(request.POST if sent_ else None, way=way_of(request)) if may else None

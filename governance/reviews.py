@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 from django.db.models import Count, F, Max, Q, QuerySet
@@ -58,28 +58,34 @@ def places_for(person: Person, review: AccessReview) -> QuerySet[ReviewPlace]:
 
 
 def review_for(person: Person, number: int) -> AccessReview:
-    """One review; raises Absent for whoever may not know of it."""
+    """One review; raises Absent for who sees none of its projects, Forbidden for a mere member of one."""
     found = reviews_for(person).filter(pk=number).first()
     if found is None:
-        raise rights.absent()
+        _refuse(person, ReviewPlace.objects.filter(review=number))
     return found
 
 
-def place_for(person: Person, review: AccessReview, number: int) -> ReviewPlace:
-    """One place of it; raises Absent for whoever may not look at it, Forbidden for a mere member of its project."""
-    found = places_for(person, review).filter(pk=number).first()
-    if found is not None:
-        return found
-    hidden = ReviewPlace.objects.filter(review=review, pk=number, project__isnull=False).first()
-    if hidden is None or hidden.project is None:
+def place_for(person: Person, number: int, at: int) -> ReviewPlace:
+    """One place of a review; raises Absent for who does not see its project, Forbidden for a mere member of it."""
+    review = AccessReview.objects.filter(pk=number).first()
+    found = None if review is None else places_for(person, review).filter(pk=at).first()
+    if found is None:
+        _refuse(person, ReviewPlace.objects.filter(review=number, pk=at))
+    return found
+
+
+def _refuse(person: Person, places: QuerySet[ReviewPlace]) -> NoReturn:
+    hidden = rights.visible_projects(person).filter(pk__in=places.values("project")).first()
+    if hidden is None:
         raise rights.absent()
-    rights.see(person, hidden.project)
     raise Forbidden(
         _(
             "What an access review asks is for the owners of %(project)s, and for those who manage or audit it."
         )
-        % {"project": hidden.project.name},
-        code="review_not_yours",
+        % {"project": hidden.name},
+        code="right_missing",
+        right=Right.MANAGE.value,
+        project=hidden.key,
     )
 
 

@@ -379,7 +379,7 @@ def check_may_answer(*, by: Person, place: ReviewPlace) -> None:
     """Raise Absent or Forbidden unless the person answers for the rights at this place."""
     if place.pk in reviews.answers_at(by, [place]):
         return
-    reviews.place_for(by, place.review, place.pk)
+    reviews.place_for(by, place.review_id, place.pk)
     raise Forbidden(
         _("Only the owners of the project, and administrators, answer for the rights there."),
         code="right_missing",

@@ -213,7 +213,7 @@ class GrantsUnderReview(Listing):
         place = whole_number(self.request, "place")
         found = ReviewedGrant.objects.filter(review=review)
         if place is not None:
-            found = found.filter(place=reviews.place_for(self.person, review, place))
+            found = found.filter(place=reviews.place_for(self.person, review.pk, place))
         else:
             found = found.filter(place__in=reviews.places_for(self.person, review).values("pk"))
         if self.request.query_params.get("waiting", "") in ("true", "1"):

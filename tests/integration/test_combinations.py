@@ -54,7 +54,9 @@ def test_whoever_cannot_act_is_not_among_them(cast: Cast) -> None:
         grants.grant(by=cast.ada, person=cast.otto, right=right, project=cast.maint, why="Builds.")
     soon = timezone.now() + timedelta(hours=1)
     grants.grant(by=cast.ada, person=cast.dev, right=Right.REQUEST, project=cast.maint, why="Asks.")
-    promote = grants.grant(by=cast.ada, person=cast.dev, right=Right.PROMOTE, project=cast.maint, until=soon, why="A day.")
+    promote = grants.grant(
+        by=cast.ada, person=cast.dev, right=Right.PROMOTE, project=cast.maint, until=soon, why="A day."
+    )
     assert told(cast.maint)["prod"][0] == {"Dev Rao", "Otto Weiss"}
     Person.objects.filter(pk=cast.otto.pk).update(is_active=False)
     assert told(cast.maint)["prod"][0] == {"Dev Rao"}
@@ -91,8 +93,12 @@ def test_it_says_through_what_and_what_ends_it(cast: Cast) -> None:
 
 
 def test_risky_rights_are_named_whatever_the_policy_asks(cast: Cast) -> None:
-    grants.grant(by=cast.ada, person=cast.fay, right=Right.SIGN, role="model-risk", project=cast.churn, why="Both.")
-    grants.grant(by=cast.ada, person=cast.mona, right=Right.MANAGE, project=cast.churn, stage="prod", why="Both.")
+    grants.grant(
+        by=cast.ada, person=cast.fay, right=Right.SIGN, role="model-risk", project=cast.churn, why="Both."
+    )
+    grants.grant(
+        by=cast.ada, person=cast.mona, right=Right.MANAGE, project=cast.churn, stage="prod", why="Both."
+    )
     grants.grant(by=cast.ada, person=cast.nora, right=Right.REQUEST, project=cast.churn, why="Both.")
     (found,) = found_in([cast.churn])
     assert {(one.rule, found.names[one.person], one.stage) for one in found.risks} == {
@@ -133,7 +139,9 @@ def test_the_number_of_queries_is_the_same_for_few_and_for_many(cast: Cast) -> N
     (found,) = found_in([cast.churn])
     qa = explained(found).stages[0]
     assert (len(qa.alone), qa.more_alone) == (NAMED, 31 - NAMED)
-    assert found.reach[0].pair_count == 0  # whoever asks is with nobody else who starts but those who can alone
+    assert (
+        found.reach[0].pair_count == 0
+    )  # whoever asks is with nobody else who starts but those who can alone
 
 
 def test_pages_for_those_who_manage_or_audit(cast: Cast) -> None:
@@ -171,14 +179,18 @@ def test_programs_read_the_same(cast: Cast) -> None:
 
 def made(report: Report) -> list[str]:
     """The pages of a report, made as a worker makes it."""
-    assert reports.make(by=Person.objects.system(), report_pk=report.pk) is not None, Report.objects.get(pk=report.pk).problem
+    assert reports.make(by=Person.objects.system(), report_pk=report.pk) is not None, Report.objects.get(
+        pk=report.pk
+    ).problem
     report.refresh_from_db()
     pdf = pypdf.PdfReader(io.BytesIO(content.get(str(report.content_id))))
     return [" ".join(page.extract_text().split()) for page in pdf.pages]
 
 
 def test_a_report_is_rendered_from_what_the_ledger_says(cast: Cast) -> None:
-    grants.grant(by=cast.ada, person=cast.fay, right=Right.SIGN, role="model-risk", project=cast.churn, why="Both.")
+    grants.grant(
+        by=cast.ada, person=cast.fay, right=Right.SIGN, role="model-risk", project=cast.churn, why="Both."
+    )
     with pytest.raises(Absent):
         reports.ask_report(by=cast.otto, project=cast.churn, about="combinations:CHURN")
     with pytest.raises(Absent):

@@ -26,7 +26,9 @@ def sign(role: str, people: int = 1) -> Clause:
 
 
 def ran_at(stage: str) -> Clause:
-    return clause("tests", {"at": stage, "pattern": "TEST_*", "warning": "fails", "smoke": "TEST_SMOKE"}, stage)
+    return clause(
+        "tests", {"at": stage, "pattern": "TEST_*", "warning": "fails", "smoke": "TEST_SMOKE"}, stage
+    )
 
 
 FAIRNESS = clause("evidence", {"kind": "fairness", "metrics": []}, "fairness")
@@ -41,7 +43,7 @@ def line(qa: tuple[Clause, ...] | None = (), prod: tuple[Clause, ...] | None = (
 
 
 def hands(*told: str) -> Profile:
-    """"request@qa", "promote" (everywhere), "sign_fairness@prod~ann" (lent by ann)."""
+    """ "request@qa", "promote" (everywhere), "sign_fairness@prod~ann" (lent by ann)."""
     found = set()
     for one in told:
         what, _at, where = one.partition("@")
@@ -78,10 +80,15 @@ def test_without_signatures_whoever_asks_and_starts_can_alone() -> None:
         ((sign("fairness"), sign("model-risk")), False, False),
     ],
 )
-def test_each_signature_takes_one_more_person(wanted: tuple[Clause, ...], alone: bool, together: bool) -> None:
+def test_each_signature_takes_one_more_person(
+    wanted: tuple[Clause, ...], alone: bool, together: bool
+) -> None:
     every = hands("request", "promote", "sign_fairness", "sign_model-risk")
     found = reached(line(prod=wanted), ann=every, bob=every)
-    assert found == ({"ann", "bob"} if alone else set(), {frozenset({"ann", "bob"})} if together and not alone else set())
+    assert found == (
+        {"ann", "bob"} if alone else set(),
+        {frozenset({"ann", "bob"})} if together and not alone else set(),
+    )
 
 
 def test_a_signer_does_not_start_and_who_asks_does_not_sign() -> None:
@@ -120,11 +127,16 @@ def test_who_stands_in_is_one_with_whom_they_stand_in_for() -> None:
     found = reached(at, ann=hands("request", "promote", "sign_fairness"), bob=hands("sign_fairness~ann"))
     assert found == (set(), set())
     # For Cyd, who has nothing to do with it, it does.
-    found = reached(at, ann=hands("request", "promote"), bob=hands("sign_fairness~cyd"), cyd=hands("sign_fairness"))
+    found = reached(
+        at, ann=hands("request", "promote"), bob=hands("sign_fairness~cyd"), cyd=hands("sign_fairness")
+    )
     assert found == (set(), {frozenset({"ann", "bob"}), frozenset({"ann", "cyd"})})
     # Who starts for Cyd does not count Cyd's signature.
     found = reached(
-        at, ann=hands("request", "promote~cyd"), bob=hands("sign_fairness~cyd"), cyd=hands("sign_fairness", "promote")
+        at,
+        ann=hands("request", "promote~cyd"),
+        bob=hands("sign_fairness~cyd"),
+        cyd=hands("sign_fairness", "promote"),
     )
     assert frozenset({"ann", "bob"}) not in found[1]
 
@@ -170,7 +182,7 @@ def test_risky_rights_are_named(profile: Profile, rules: set[Rule]) -> None:
     assert {one.rule for one in risks({"ann": profile})} == rules
 
 
-# --- against a slower way to the same answer ---------------------------------------------------------------------------
+# --- against a slower way to the same answer --------------------------------------------------------------------------
 
 
 def slow(at: Line, people: Mapping[str, Profile], stage: str) -> tuple[set[str], set[frozenset[str]]]:
@@ -195,7 +207,15 @@ KINDS: tuple[tuple[Clause, ...] | None, ...] = (
     (), (ran_at("qa"),), (FAIRNESS,), (sign("fairness"),), (sign("fairness", 2),), (sign("fairness"), ran_at("qa")),
     (sign("fairness"), sign("model-risk")), None,
 )  # fmt: skip
-RIGHTS = ("request@qa", "request@prod", "promote@qa", "promote@prod", "sign_fairness@prod", "sign_model-risk@prod", "manage")
+RIGHTS = (
+    "request@qa",
+    "request@prod",
+    "promote@qa",
+    "promote@prod",
+    "sign_fairness@prod",
+    "sign_model-risk@prod",
+    "manage",
+)
 
 
 def test_grouping_and_shortcuts_change_nothing() -> None:

@@ -27,7 +27,9 @@ class Command(BaseCommand):
         where = start.add_mutually_exclusive_group()
         where.add_argument("--project", metavar="KEY", help="on one project")
         where.add_argument("--portfolio", metavar="SLUG", help="on a portfolio and its projects")
-        start.add_argument("--due", help="a date or a time with a zone, such as 2027-03-31; default: in three weeks")
+        start.add_argument(
+            "--due", help="a date or a time with a zone, such as 2027-03-31; default: in three weeks"
+        )
         start.add_argument("--why", required=True)
         start.add_argument("--as", dest="login", required=True, help="whose word it is: an administrator")
         verbs.add_parser("list", help="tell how far each review is")
@@ -57,8 +59,9 @@ class Command(BaseCommand):
             portfolio=portfolio,
         )
         asked = reviews.progress_of([review])[review.pk].asked
+        due = f"{review.due:%Y-%m-%d %H:%M} UTC"
         self.stdout.write(
-            f"Access review {review.pk} of {review.scope} has started: {asked} rights, due {review.due:%Y-%m-%d %H:%M} UTC."
+            f"Access review {review.pk} of {review.scope} has started: {asked} rights, due {due}."
         )
 
     def _list(self, options: dict[str, Any]) -> None:
