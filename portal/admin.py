@@ -2,7 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
-import django.contrib.auth.admin  # noqa: F401 - registers Group before it is taken back below
+# These register models that are taken back below.
+import allauth.account.admin
+import allauth.socialaccount.admin  # noqa: F401
+import django.contrib.auth.admin  # noqa: F401
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.http import Http404, HttpRequest, HttpResponse

@@ -63,6 +63,7 @@ WHAT = {
         *((right, "") for right in (Right.VIEW, Right.REQUEST, Right.PROMOTE, Right.MANAGE, Right.AUDIT)),
         (Right.SIGN, "fairness"),
         (Right.SIGN, "model-risk"),
+        (Right.PROVISION, ""),
     )
 }
 
@@ -88,7 +89,7 @@ def at(moment: datetime) -> Iterator[None]:
 
 
 def any_grant(chance: random.Random, began: datetime) -> Given:
-    return Given(
+    found = Given(
         holder=chance.choice(
             [*(one.name for one in PEOPLE), "ann", "bob", "cyd", "dee", "bot", *TEAMS, *TEAMS]
         ),
@@ -98,6 +99,8 @@ def any_grant(chance: random.Random, began: datetime) -> Given:
         until=chance.choice([None, None, began - HOUR, began + HOUR, began + 3 * HOUR]),
         revoked=chance.random() < 0.2,
     )
+    # Of a service account, on the estate: it is given nowhere else.
+    return replace(found, holder="bot", place="", stage="") if found.what == "provision" else found
 
 
 def any_loan(chance: random.Random, began: datetime) -> Loan:
