@@ -214,7 +214,9 @@ def _facts(asked: Sequence[tuple[Asked, Rules]]) -> list[_Facts]:
 def _cooling_off(
     lane: Lane, rules: Rules, holders: Sequence[Holder], known: Known, changes: Lately
 ) -> tuple[Barred, ...]:
-    signers = {person for one in holders if one.role not in (CAN_REQUEST, CAN_PROMOTE) for person in one.people}
+    signers = {
+        person for one in holders if one.role not in (CAN_REQUEST, CAN_PROMOTE) for person in one.people
+    }
     signers |= {person for fact in known.signoffs for person in fact.people}
     return changes.bars(
         lane, rules.version.name, signers, {person for one in holders for person in one.people}

@@ -224,7 +224,9 @@ def test_parts_that_wait_outdate_only_what_is_about_the_same(cast: Cast, setting
 
 
 def test_a_tier_is_proposed_and_applied_by_two(cast: Cast) -> None:
-    answer = session(cast.ada).send("post", "projects/CHURN/tier/", {"tier": "light", "why": "Decides nothing."})
+    answer = session(cast.ada).send(
+        "post", "projects/CHURN/tier/", {"tier": "light", "why": "Decides nothing."}
+    )
     assert (answer.status_code, answer.json()["kind"], answer.json()["project"]) == (202, "tier", "CHURN")
     number = answer.json()["id"]
     assert session(cast.ada).refused(403, "post", f"changes/{number}/apply/")["code"] == "change_own"

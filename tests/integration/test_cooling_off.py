@@ -1,6 +1,7 @@
 """Who changed the rights or the rules that a request depends on does not sign for it for a while."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -84,7 +85,7 @@ def tier(cast: Cast, first: Person, second: Person) -> None:
 def with_tier(name: str) -> str:
     """The policy with one more tier, which asks what the critical one does."""
     document = yaml.safe_load(POLICY)
-    document["tiers"][name] = document["tiers"]["critical"]
+    document["tiers"][name] = deepcopy(document["tiers"]["critical"])
     return str(yaml.safe_dump(document, sort_keys=False))
 
 

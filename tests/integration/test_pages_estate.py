@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from portal.actions import changes, edits, people
+from portal.actions import changes, edits
 from portal.estate_file import current, written
 from portal.estate_words import told
-from portal.models import Change, Membership, Node, Pipeline, Place, Right, Stage
+from portal.models import Change, Membership, Node, Person, Pipeline, Place, Right, Stage
 from tests.cast import Cast
 from tests.pages import outsider_sees_nothing, queries_of, refused, signed_in, words
 
@@ -185,8 +185,8 @@ def test_members_are_for_the_team_and_who_looks_over_the_estate(cast: Cast) -> N
 def test_members_cost_the_same_at_any_size(cast: Cast) -> None:
     ada, path = signed_in(cast.ada), f"/teams/{cast.team.slug}/members/"
     few = queries_of(ada, path)
-    made = [people.Person(login=f"m{n}", name="M") for n in range(200)]
-    people.Person.objects.bulk_create(made)
+    made = [Person(login=f"m{n}", name="M") for n in range(200)]
+    Person.objects.bulk_create(made)
     Membership.objects.bulk_create(Membership(person=one, team=cast.team) for one in made)
     cast.team.group.user_set.add(*made)
     assert queries_of(ada, path) == few

@@ -133,9 +133,17 @@ DOORS: dict[str, Callable[..., object]] = {
     "no pipeline": sent("pipelines/unused/remove/", why=WHY),
     "estate file": lambda cast: sent("estate/file/", text=estate_file(), why=WHY)(cast),
     "confirmed from DSS": confirmed,
-    "page of each right": posted(
-        "/projects/CHURN/rights/each/", holder="person:otto", right="view", role="", stage="", why=WHY
-    ),
+    "page of each right": lambda cast: posted(
+        "/projects/CHURN/rights/each/", holder=f"person:{cast.otto.pk}", right="view", why=WHY
+    )(cast),
+    "page of the matrix": lambda cast: posted(
+        "/projects/CHURN/rights/edit/",
+        again=True,
+        cell=f"person:{cast.otto.pk}@project:CHURN|view||",
+        seen="",
+        newest="0",
+        why=WHY,
+    )(cast),
     "page of rights files": lambda cast: posted(
         "/projects/CHURN/rights/file/", again=True, text=rights_file(cast), why=WHY
     )(cast),
