@@ -68,7 +68,7 @@ class WholeReviewSerializer(AccessReviewSerializer):
     meaning = serializers.CharField()
 
 
-class PlaceSerializer(serializers.Serializer[ReviewPlace]):
+class PlaceUnderReviewSerializer(serializers.Serializer[ReviewPlace]):
     """A place a review asks about, how far it is, and whether one answers there."""
 
     id = serializers.IntegerField()
@@ -181,7 +181,7 @@ class OneReview(APIView):
 class PlacesUnderReview(Listing):
     """The places a review asks about, as far as one may look."""
 
-    serializer_class = PlaceSerializer
+    serializer_class = PlaceUnderReviewSerializer
     ordering = ("id",)
 
     def get_queryset(self) -> QuerySet[Any]:

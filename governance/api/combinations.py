@@ -21,7 +21,7 @@ from portal.queries import check_looks_over_estate
 from portal.simulator import check_may_simulate
 
 
-class NamedSerializer(serializers.Serializer[Any]):
+class SomebodySerializer(serializers.Serializer[Any]):
     """Somebody by id and printed name."""
 
     id = serializers.UUIDField()
@@ -31,7 +31,7 @@ class NamedSerializer(serializers.Serializer[Any]):
 class DoingSerializer(serializers.Serializer[Any]):
     """Something one of them would do, and through which grants."""
 
-    person = NamedSerializer()
+    person = SomebodySerializer()
     what = serializers.CharField()
     through = Words()
     grants = serializers.SerializerMethodField()
@@ -44,7 +44,7 @@ class DoingSerializer(serializers.Serializer[Any]):
 class EndingSerializer(serializers.Serializer[Any]):
     """What to revoke so that it is over: all of these grants."""
 
-    person = NamedSerializer()
+    person = SomebodySerializer()
     right = serializers.CharField()
     stage = serializers.CharField()
     sentence = serializers.CharField()
@@ -58,7 +58,7 @@ class EndingSerializer(serializers.Serializer[Any]):
 class TogetherSerializer(serializers.Serializer[Any]):
     """One or two people who could, what they would do, and what ends it."""
 
-    people = NamedSerializer(many=True)
+    people = SomebodySerializer(many=True)
     doing = DoingSerializer(many=True)
     ending = EndingSerializer(allow_null=True)
 
@@ -79,7 +79,7 @@ class RiskSerializer(serializers.Serializer[Any]):
 
     rule = serializers.CharField(source="rule.value")
     title = serializers.CharField()
-    person = NamedSerializer()
+    person = SomebodySerializer()
     stage = serializers.CharField()
     rights = serializers.CharField()
     remedy = serializers.CharField()

@@ -54,7 +54,7 @@ def test_an_owner_answers_on_a_page(cast: Cast) -> None:
     assert access_reviews.meaning(review) in page
     sent = form(olga, path, fay="confirm", mona="confirm", eli="revoke")
     wrong = olga.post(path, {**sent, "password": "no"})
-    refused(wrong, 403, "This is not your password")
+    refused(wrong, 400, "This is not your password")
     told("access.refused")
     silent = olga.post(path, {**sent, "why": ""})
     assert silent.status_code == 400
