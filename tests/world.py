@@ -31,6 +31,7 @@ from portal.event_kinds import EventKind
 from portal.ledger import Entry
 from portal.models import Bundle, Lane, LedgerHead, Node, Person, Project, Right
 from portal.verification import verify as verify_ledger
+from tests.remembered import Remembered
 
 PACE = 0.005
 
@@ -330,10 +331,13 @@ def fresh_sandbox(
     return sandbox_process
 
 
+_WORLD: Remembered[World] = Remembered()
+
+
 @pytest.fixture
 def world(db: None, fresh_sandbox: Sandbox) -> World:
     """The estate inside the test's transaction."""
-    return World(fresh_sandbox)
+    return _WORLD.again(lambda: World(fresh_sandbox), fresh_sandbox)
 
 
 @pytest.fixture
