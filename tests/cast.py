@@ -22,6 +22,7 @@ from portal.demo import cast as demo
 from portal.demo.cast import PASSWORD
 from portal.dss.values import ProjectSummary
 from portal.models import Lane, Node, Person, Pipeline, Project, Right, Team
+from tests.remembered import Remembered
 
 NAMES = {player.login: player.name for player in demo.CAST}
 ADMINS = tuple(player.login for player in demo.ADMINS)
@@ -67,10 +68,13 @@ def lane(project: Project, stage: str) -> Lane:
     return Lane.objects.select_related("project", "stage").get(project=project, stage__slug=stage)
 
 
+_CAST: Remembered[Cast] = Remembered()
+
+
 @pytest.fixture
 def cast(db: None) -> Cast:
     """The cast, in the test's own transaction."""
-    return make_cast()
+    return _CAST.again(make_cast)
 
 
 def make_cast() -> Cast:

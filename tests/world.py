@@ -32,6 +32,7 @@ from portal.ledger import Entry
 from portal.models import Bundle, Lane, LedgerHead, Node, Person, Project, Right
 from portal.reauthentication import Password
 from portal.verification import verify as verify_ledger
+from tests.remembered import Remembered
 
 PACE = 0.005
 
@@ -331,10 +332,13 @@ def fresh_sandbox(
     return sandbox_process
 
 
+_WORLD: Remembered[World] = Remembered()
+
+
 @pytest.fixture
 def world(db: None, fresh_sandbox: Sandbox) -> World:
     """The estate inside the test's transaction."""
-    return World(fresh_sandbox)
+    return _WORLD.again(lambda: World(fresh_sandbox), fresh_sandbox)
 
 
 @pytest.fixture

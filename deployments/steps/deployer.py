@@ -15,14 +15,14 @@ from portal.dss.errors import BadAnswer, Conflict, Missing
 from portal.dss.manifest import Manifest, ManifestError, changed_parts, read_manifest
 from portal.dss.polling import next_delay
 from portal.dss.spool import spooled
-from portal.dss.values import Update
+from portal.dss.values import FutureState, Update
 from portal.event_kinds import EventKind
 
 UPDATE_SECONDS = 3600  # an update that takes longer than this is taken for dead
 FORGOTTEN_SECONDS = 120  # how long an update that DSS knows nothing of is waited for
 DOWNLOADS = 3  # times an archive may come damaged before it is taken for damaged
 HICCUPS = 2  # times a task may call itself failed before it is believed
-DOUBTS = 5  # the same while DSS's list of updates says that it runs
+DOUBT_SECONDS = 10  # how long that is doubted while DSS's list of updates does not say that it is over
 
 
 def check_target(work: Work) -> Answer:
@@ -194,24 +194,38 @@ def await_update(work: Work) -> Answer:
                 return Done({"answer": state.message, "running_ms": state.running_ms})
         # The job id was lost, or DSS forgot the job, or it says that it failed: the list of updates knows better.
         ours = _ours(work, dss, deployment)
-    failed = state is not None and state.state in ("failed", "aborted")
-    runs = ours is not None and ours.ended_ms is None
-    if failed:  # DSS says so by an HTTP error, which may also be a hiccup: it has to say so more than once
-        doubts = work.note.get("doubts", 0) + 1
-        if doubts <= (DOUBTS if runs else HICCUPS):
-            return Wait(next_delay(work.elapsed), {"doubts": doubts})
-    elif runs:
+    if state is not None and state.state in ("failed", "aborted"):
+        return _doubted(work, deployment, state, ours)
+    if ours is None:
+        return _forgotten(work)
+    if ours.ended_ms is None:
         return Wait(next_delay(work.elapsed))
-    if state is not None and failed:
-        raise StepFailed(
-            _("DSS could not update %(deployment)s: %(message)s")
-            % {"deployment": deployment, "message": state.message or state.state},
-            code=f"update_{state.state}",
-            output={"answer": state.message},
-        )
-    if ours is not None and ours.ended_ms is not None:
-        return Done({"answer": ours.status, "running_ms": ours.ended_ms - ours.started_ms})
-    return _forgotten(work)
+    return Done({"answer": ours.status, "running_ms": ours.ended_ms - ours.started_ms})
+
+
+def _doubted(work: Work, deployment: str, state: FutureState, ours: Update | None) -> Answer:
+    """DSS says by an HTTP error that the task failed, which may also be a hiccup: it has to say so more than once, and
+    for longer while its list of updates does not say so too."""
+    now = work.now
+    doubts = work.note.get("doubts", 0) + 1
+    since = datetime.fromisoformat(work.note.get("doubted", now.isoformat()))
+    over = ours is not None and ours.ended_ms is not None
+    if doubts <= HICCUPS or (not over and (now - since).total_seconds() < DOUBT_SECONDS):
+        return Wait(next_delay(work.elapsed), {"doubts": doubts, "doubted": since.isoformat()})
+    if ours is not None and ours.ended_ms is not None and not _went_wrong(ours):
+        return Done({"answer": state.message or ours.status, "running_ms": ours.ended_ms - ours.started_ms})
+    raise StepFailed(
+        _("DSS could not update %(deployment)s: %(message)s")
+        % {"deployment": deployment, "message": state.message or state.state},
+        code=f"update_{state.state}",
+        output={"answer": state.message},
+    )
+
+
+def _went_wrong(update: Update) -> bool:
+    """Whether the list of updates calls this one bad. The words are unconfirmed: one that is not known is left to the
+    next steps, which ask what runs and how it is."""
+    return any(word in update.status.upper() for word in ("ERROR", "FAIL", "ABORT"))
 
 
 def _forgotten(work: Work) -> Answer:
@@ -226,9 +240,11 @@ def _ours(work: Work, dss: Dss, deployment: str) -> Update | None:
     started = work.outputs["start_update"]["update"]
     asked = work.outputs[_pointed(work)]["updates_before"]
     begun = _updates_after(dss, deployment, asked)
+    ours = begun[0] if begun else None
     if started is not None:
-        return next((update for update in begun if update.started_ms == started), None)
-    return begun[0] if begun else None
+        ours = next((update for update in begun if update.started_ms == started), None)
+    # Only an update that is read by itself is sure to tell when it ended.
+    return dss.update(deployment, ours.started_ms) if ours is not None and ours.ended_ms is None else ours
 
 
 def _known(dss: Dss, deployment: str) -> list[int]:

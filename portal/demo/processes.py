@@ -107,32 +107,46 @@ class Demo:
         self._ending = threading.Event()
         self._run = self._runtime_dir()
 
-    @staticmethod
-    def _asked_port(port: int) -> int:
+    def _asked_port(self, port: int) -> int:
         """The port that was asked for, if it is free: whoever listens there already is not this demo."""
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError as error:
-                raise NotStarted(
-                    f"Port {port} is taken ({error.strerror}). Name another one with --port."
-                ) from error
-        return port
+        try:
+            return self._hold(port)
+        except OSError as error:
+            raise NotStarted(
+                f"Port {port} is taken ({error.strerror}). Name another one with --port."
+            ) from error
 
     def _kept_port(self) -> int:
         """A port of its own for each data directory, kept so that bookmarks and sessions go on."""
         kept = self.data_dir / "port"
         for port in ([int(kept.read_text())] if kept.exists() else []) + [8000, 0]:
-            with socket.socket() as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                with contextlib.suppress(OSError):
-                    probe.bind(("127.0.0.1", port))
-                    found = int(probe.getsockname()[1])
-                    self.data_dir.mkdir(parents=True, exist_ok=True)
-                    kept.write_text(str(found))
-                    return found
+            with contextlib.suppress(OSError):
+                found = self._hold(port)
+                self.data_dir.mkdir(parents=True, exist_ok=True)
+                kept.write_text(str(found))
+                return found
         raise NotStarted("No free port was found; name one with --port.")
+
+    def _hold(self, port: int) -> int:
+        """Hold a free port, any for 0, as long as this demo lasts; raises OSError where it is taken.
+
+        The portal shares its port with whoever binds it the same way, so another demo must find it taken also while
+        this portal is down between a crash and its next start: a lock on a file says so.
+        """
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            found = int(probe.getsockname()[1])
+        folder = Path(tempfile.gettempdir()) / f"countersign-ports-{os.getuid()}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        held = (folder / str(found)).open("w")
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            held.close()
+            raise
+        self._port = held
+        return found
 
     def _runtime_dir(self) -> Path:
         run = self.data_dir / "run"
@@ -200,6 +214,7 @@ class Demo:
             if name in self.children:
                 self.children[name].stop()
         self.sandbox.stop()
+        self._port.close()
         if self._run.parent != self.data_dir:
             shutil.rmtree(self._run, ignore_errors=True)
         if self._lock is not None:

@@ -1,5 +1,6 @@
 """People, teams and API tokens. Not in charge of what they may do: see portal/rights.py."""
 
+import functools
 import unicodedata
 import uuid
 import zoneinfo
@@ -16,9 +17,15 @@ from django.utils.translation import gettext_lazy as _
 SYSTEM_LOGIN = "system"
 
 
+@functools.cache
+def _zones() -> frozenset[str]:
+    """Every IANA time zone of this machine; the library looks through hundreds of files for them."""
+    return frozenset(zoneinfo.available_timezones())
+
+
 def check_zone(value: str) -> None:
     """Refuse what is not an IANA time zone."""
-    if value not in zoneinfo.available_timezones():
+    if value not in _zones():
         raise ValidationError(
             _("“%(zone)s” is not a time zone; use a name such as Europe/Paris."), params={"zone": value}
         )

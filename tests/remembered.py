@@ -1,0 +1,70 @@
+"""What an expensive fixture makes, made once by the real actions and laid as rows into each later test's transaction.
+
+Only what was added is kept, and the head of the ledger, which moved on. Sequences never go back, so that the numbers of
+these rows stay free. Objects are handed out as deep copies: no test sees what another did to them.
+"""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from django.db import connection
+
+Made = TypeVar("Made")
+
+HEAD = "portal_ledgerhead"
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept(Generic[Made]):
+    made: Made
+    rows: dict[str, list[bytes]]  # table -> lines as COPY writes them
+
+
+class Remembered(Generic[Made]):
+    """One such fixture of a test worker: `again(make)` makes it the first time and lays it down from then on.
+
+    `shared` are objects that all copies hold together, such as a running server.
+    """
+
+    def __init__(self) -> None:
+        self._kept: _Kept[Made] | None = None
+
+    def again(self, make: Callable[[], Made], *shared: object) -> Made:
+        """The thing itself, in the transaction of this test."""
+        if connection.vendor != "postgresql":
+            return make()
+        if self._kept is None:
+            before = _rows()
+            made = make()
+            added = {
+                table: [line for line in lines if line not in before[table]]
+                for table, lines in _rows().items()
+            }
+            self._kept = _Kept(
+                _copied(made, shared), {table: lines for table, lines in added.items() if lines}
+            )
+            return made
+        with connection.cursor() as cursor:
+            if HEAD in self._kept.rows:
+                cursor.execute(f"DELETE FROM {HEAD}")
+            for table, lines in self._kept.rows.items():
+                with cursor.copy(f'COPY "{table}" FROM STDIN') as into:
+                    into.write(b"".join(lines))
+        return _copied(self._kept.made, shared)
+
+
+def _copied(made: Made, shared: tuple[object, ...]) -> Made:
+    memo: dict[int, Any] = {id(one): one for one in shared}
+    return copy.deepcopy(made, memo)
+
+
+def _rows() -> dict[str, list[bytes]]:
+    """Every row of every table, as COPY writes it."""
+    found: dict[str, list[bytes]] = {}
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names(cursor):
+            with cursor.copy(f'COPY "{table}" TO STDOUT') as out:
+                found[table] = b"".join(out).splitlines(keepends=True)
+    return found
