@@ -19,7 +19,7 @@ from portal.errors import Invalid
 from portal.estate_words import told
 from portal.forms import EstateForm
 from portal.models import Node, Pipeline, Right
-from portal.pages import oversight, page_of, person_of, told_by
+from portal.pages import oversight, page_of, person_of, status_of, told_by
 from portal.queries import check_looks_over_estate, pipelines_for
 
 # Which drafts of the session belong to this page.
@@ -75,7 +75,7 @@ def file(request: HttpRequest) -> HttpResponse:
         request,
         "portal/estate_file.html",
         {"form": form, "problems": problems[1:], "may": _may(request)},
-        status=400 if problems else 200,
+        status=status_of(form),
     )
 
 

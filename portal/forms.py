@@ -647,7 +647,7 @@ class AskForm(forms.Form):
             field.choices = some
 
 
-class MemberForm(forms.Form):
+class MemberForm(Form):
     """Somebody who is to join a team, and why."""
 
     login = forms.ChoiceField(label=_("Who"))

@@ -10,7 +10,7 @@ from portal.actions import edits
 from portal.change_pages import asked_for, then
 from portal.forms import MemberForm, WhyForm
 from portal.models import Grant, Membership, Person, Right, Team
-from portal.pages import page_of, person_of, told_by
+from portal.pages import page_of, person_of, status_of, told_by
 from portal.rights_pages import About, about
 
 
@@ -42,6 +42,7 @@ def members(request: HttpRequest, team: str) -> HttpResponse:
             "form": form,
             "then": then(only_takes=not _carries(one)) if form is not None else "",
         },
+        status=status_of(form),
     )
 
 
@@ -60,7 +61,8 @@ def end(request: HttpRequest, team: str, login: str) -> HttpResponse:
         with told_by(form):
             change = edits.take_member(by=by, team=one, person=person, why=form.cleaned_data["why"])
             return asked_for(request, change, reverse("team-members", args=[one.slug]))
-    return render(request, "portal/team_end.html", {"here": here, "person": person, "form": form})
+    told = {"here": here, "person": person, "form": form}
+    return render(request, "portal/team_end.html", told, status=status_of(form))
 
 
 def _team(here: About) -> Team:
