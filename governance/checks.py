@@ -23,6 +23,7 @@ from governance.facts import (
     NOT_MET,
     REJECT,
     SYSTEM,
+    Barred,
     Case,
     Clause,
     DocumentFact,
@@ -149,7 +150,7 @@ def sign_off(case: Case, clause: Clause) -> Finding:
         }
         for held in clauses
     }
-    until = _first_grant_to_end(case, clauses)
+    until = _first_to_end(case, clauses)
     return _sign_off_finding(case, clause, words[clause.key], _seated(places, words, could), until)
 
 
@@ -255,12 +256,15 @@ def _words(case: Case, clause: Clause) -> _Words:
         about_this, fact, differs = latest[person]
         approves = fact.decision in (APPROVE, APPROVE_WITH_CONDITIONS)
         barred, whom = _barred(case, fact)
+        # Changing rights takes back an approval, never a no: nobody's objection may fall because of it.
+        bars = barred is not None and (approves or not barred.until)
         if not about_this and not approves:
             continue  # a no to something else says nothing here
         if fact.withdrawn:
             words.not_counted.append(_discounted(fact, Why.WITHDRAWN))
-        elif barred:
-            words.not_counted.append(_discounted(fact, Why.BARRED, barred=barred, **whom))
+        elif barred is not None and bars:
+            until = {"until": barred.until} if barred.until else {}
+            words.not_counted.append(_discounted(fact, Why.BARRED, barred=barred.why, **until, **whom))
         elif person not in holders or fact.left:
             words.not_counted.append(_discounted(fact, Why.ROLE_LOST))
         elif approves and (differs := differs or _other_page(case, fact, scope)):
@@ -392,14 +396,26 @@ def outcome(case: Case, fact: EvidenceFact) -> list[Any]:
     return said or [digest(fact.result)]
 
 
-def _barred(case: Case, fact: SignOffFact) -> tuple[str, dict[str, str]]:
-    """Why a word does not count for want of independence, and, as parameters, of whom where it is not the signer."""
-    reasons = dict.fromkeys(_evidence_authors(case, fact.evidence), "evidence_author")
-    reasons |= {barred.person: barred.why for barred in reversed(case.barred)}
-    for person in fact.people:
-        if person in reasons:
-            return reasons[person], {} if person == fact.person else {"whom": person}
-    return "", {}
+def _barred(case: Case, fact: SignOffFact) -> tuple[Barred | None, dict[str, str]]:
+    """Why a word does not count for want of independence, and, as parameters, of whom where it is not the signer.
+
+    Of the two of whom one stood in, what lasts comes before what ends.
+    """
+    bars = _bars(case, fact.evidence)
+    found = sorted(
+        (bars[person] for person in fact.people if person in bars), key=lambda one: bool(one.until)
+    )
+    if not found:
+        return None, {}
+    return found[0], {} if found[0].person == fact.person else {"whom": found[0].person}
+
+
+def _bars(case: Case, signed: Iterable[str] = ()) -> dict[str, Barred]:
+    """Whose word does not count here now, and why: of each first what lasts, then what ends last."""
+    ending = sorted((one for one in case.barred if one.until > case.at), key=lambda one: one.until)
+    lasting = [one for one in reversed(case.barred) if not one.until]
+    authors = [Barred(person, "evidence_author") for person in _evidence_authors(case, signed)]
+    return {one.person: one for one in (*ending, *authors, *lasting)}
 
 
 def _evidence_authors(case: Case, signed: Iterable[str] = ()) -> set[str]:
@@ -416,7 +432,7 @@ def _evidence_authors(case: Case, signed: Iterable[str] = ()) -> set[str]:
 
 def _able(case: Case, clause: Clause) -> list[Holder]:
     """Who holds the role now and may sign here; nobody who is barred, nor who stands in for somebody barred."""
-    barred = {held.person for held in case.barred} | _evidence_authors(case)
+    barred = _bars(case).keys()
     return [
         holder
         for holder in case.holders
@@ -430,13 +446,15 @@ def _holds(case: Case, until: str | None) -> bool:
     return until is None or until > case.at
 
 
-def _first_grant_to_end(case: Case, clauses: Sequence[Clause]) -> str | None:
-    """Sign-off places are filled together, so the end of any signer's grant may change any of them."""
+def _first_to_end(case: Case, clauses: Sequence[Clause]) -> str | None:
+    """Sign-off places are filled together, so the end of any signer's grant or bar may change any of them."""
     roles = {clause.params["role"] for clause in clauses}
-    return min(
-        (held.until for held in case.holders if held.role in roles and held.until and held.until > case.at),
-        default=None,
-    )
+    holders = [held for held in case.holders if held.role in roles]
+    signers = {person for held in holders for person in held.people}
+    signers |= {person for fact in case.signoffs if fact.role in roles for person in fact.people}
+    ends = [held.until for held in holders if held.until]
+    ends += [one.until for one in case.barred if one.person in signers]
+    return min((end for end in ends if end > case.at), default=None)
 
 
 def _discounted(fact: SignOffFact, why: Why, **more: Any) -> dict[str, Any]:
@@ -516,8 +534,7 @@ def _sign_off_finding(
 
 def _kept_out(case: Case, role: str, elsewhere: Mapping[str, str]) -> list[dict[str, str]]:
     """Why each holder of the role cannot help: the first reason that applies."""
-    barred = dict.fromkeys(sorted(_evidence_authors(case)), "evidence_author")
-    barred |= {held.person: held.why for held in reversed(case.barred)}
+    barred = _bars(case)
     found = []
     # Of who stands in for somebody barred, the one who is barred stands here.
     for person in sorted(
@@ -528,7 +545,8 @@ def _kept_out(case: Case, role: str, elsewhere: Mapping[str, str]) -> list[dict[
         }
     ):
         if person in barred:
-            found.append({"person": person, "why": barred[person]})
+            bar = barred[person]
+            found.append({"person": person, "why": bar.why, **({"until": bar.until} if bar.until else {})})
         elif person in elsewhere:
             found.append({"person": person, "why": Why.COUNTS_ELSEWHERE.value})
     return found

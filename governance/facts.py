@@ -136,10 +136,15 @@ class RunningFact:
 
 @dataclass(frozen=True, slots=True)
 class Barred:
-    """A person whose sign-off does not count here; `why` is "requester", "bundle_author" or "evidence_author"."""
+    """A person whose sign-off does not count here; `why` is "requester", "bundle_author" or "evidence_author".
+
+    With `until` only before that instant: "changed_rights" and "changed_policy" are of whoever changed lately what the
+    judgement depends on.
+    """
 
     person: str
     why: str
+    until: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +198,7 @@ class Case:
         put(self, "documents", tuple(sorted(self.documents, key=lambda f: (f.at, f.id))))
         put(self, "signoffs", tuple(sorted(self.signoffs, key=lambda f: (f.at, f.id))))
         put(self, "running", tuple(sorted(self.running, key=lambda f: (f.stage, f.since, f.until or "~"))))
-        put(self, "barred", tuple(sorted(set(self.barred), key=lambda f: (f.person, f.why))))
+        put(self, "barred", tuple(sorted(set(self.barred), key=lambda f: (f.person, f.why, f.until))))
         put(
             self,
             "holders",

@@ -75,6 +75,30 @@ class SignForm(Form):
             del self.fields[name]
 
 
+class TierForm(Form):
+    """Which rules are to apply to a project, of those that are published, and why."""
+
+    rules = forms.ChoiceField(label=_("Rules"), choices=())
+    why = forms.CharField(
+        label=_("Why"),
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("Whoever applies it, and whoever looks back, reads this."),
+    )
+
+    def __init__(self, *args: Any, choices: list[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["rules"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = choices
+
+    @property
+    def chosen(self) -> dict[str, str]:
+        """The policy and the tier chosen."""
+        policy, _slash, tier = self.cleaned_data["rules"].partition("/")
+        return {"policy": policy, "tier": tier}
+
+
 class WithdrawForm(Form):
     """Why a signature is taken back."""
 

@@ -90,6 +90,9 @@ def case_to_json(case: Case) -> dict[str, Any]:
     fields = _plain(asdict(case))
     for fact in (*fields["signoffs"], *fields["holders"]):
         _leave_out_standing_in(fact)
+    for fact in fields["barred"]:
+        if not fact["until"]:
+            del fact["until"]  # nor that a bar is for good
     return {"v": _SHAPE, **fields}
 
 

@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from governance.cooling import Lately, lately
 from governance.gate import (
     CAN_PROMOTE,
     CAN_REQUEST,
@@ -118,6 +119,13 @@ def rules_of_tier(project: Project) -> dict[str, StageRules]:
     return dict(tier.stages)
 
 
+def tiers_published() -> list[tuple[str, str]]:
+    """Each tier of each policy in force, as (policy, tier)."""
+    newer = PolicyVersion.objects.filter(name=OuterRef("name"), version__gt=OuterRef("version"))
+    versions = PolicyVersion.objects.filter(~Exists(newer)).order_by("name")
+    return [(row.name, tier) for row in versions for tier in _parsed(row.source).tiers]
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A judgement that is wanted: this bundle in this lane. `running` says what ran where and since when."""
@@ -165,10 +173,14 @@ def cases_for(asked: Sequence[Asked]) -> list[Case | Refused]:
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What was gathered for one case; the holders are everybody's who can act in its lane."""
+    """What was gathered for one case; the holders are everybody's who can act in its lane.
+
+    `cooling_off` are those among who could sign, or did, who lately changed what it depends on.
+    """
 
     known: Known
     holders: tuple[Holder, ...]
+    cooling_off: tuple[Barred, ...]
 
 
 def _facts(asked: Sequence[tuple[Asked, Rules]]) -> list[_Facts]:
@@ -189,7 +201,26 @@ def _facts(asked: Sequence[tuple[Asked, Rules]]) -> list[_Facts]:
         for lane, names in wanted.items()
     }
     found = known([(one.bundle, one.lane) for one, _rules in asked])
-    return [_Facts(one, holders[asker.lane.pk]) for one, (asker, _rules) in zip(found, asked, strict=True)]
+    signed = [one for one in asked if any(held.kind == "sign_off" for held in one[1].stage.requirements)]
+    changes = lately((one.lane, rules.version.name) for one, rules in signed)
+    return [
+        _Facts(
+            one, holders[asker.lane.pk], _cooling_off(asker.lane, rules, holders[asker.lane.pk], one, changes)
+        )
+        for one, (asker, rules) in zip(found, asked, strict=True)
+    ]
+
+
+def _cooling_off(
+    lane: Lane, rules: Rules, holders: Sequence[Holder], known: Known, changes: Lately
+) -> tuple[Barred, ...]:
+    signers = {
+        person for one in holders if one.role not in (CAN_REQUEST, CAN_PROMOTE) for person in one.people
+    }
+    signers |= {person for fact in known.signoffs for person in fact.people}
+    return changes.bars(
+        lane, rules.version.name, signers, {person for one in holders for person in one.people}
+    )
 
 
 def _case(asked: Asked, rules: Rules, facts: _Facts) -> Case:
@@ -213,7 +244,10 @@ def _case(asked: Asked, rules: Rules, facts: _Facts) -> Case:
         documents=facts.known.documents,
         signoffs=facts.known.signoffs,
         running=tuple(asked.running),
-        barred=tuple(Barred(str(person.pk), why) for person, why in barred if person),
+        barred=(
+            *(Barred(str(person.pk), why) for person, why in barred if person),
+            *facts.cooling_off,
+        ),
         holders=facts.holders,
         at=instant(timezone.now()),
     )

@@ -5,6 +5,7 @@ from django.urls import path
 from governance import views
 
 urlpatterns = [
+    path("projects/<str:key>/tier/", views.tier, name="tier"),
     path("signoffs/<int:pk>/", views.signoff, name="signoff"),
     path("signoffs/<int:pk>/statement/", views.statement, name="signoff-statement"),
     path("documents/<int:pk>/", views.document, name="document"),

@@ -8,15 +8,18 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
-from governance import junit
-from governance.actions import signoffs
+from governance import junit, queries
+from governance.actions import signoffs, tiers
 from governance.exhibits import junit_run
-from governance.forms import WithdrawForm
+from governance.forms import TierForm, WithdrawForm
 from governance.models import Document, Evidence, Report, SignOff
+from governance.sentences import title
 from governance.written import blocks
 from portal import content, rights, typed
+from portal.change_pages import asked_for, cooling_off
+from portal.errors import Refused
 from portal.lookups import project_for
-from portal.models import Event, Person, Project
+from portal.models import Event, Person, Project, Right
 from portal.pages import is_fragment, person_of, renewed, status_of, told_by
 from portal.queries import check_audit
 
@@ -41,6 +44,50 @@ def _signoff(person: Person, pk: int) -> SignOff:
         raise rights.absent()
     _seen(person, found.lane.project)
     return found
+
+
+@require_http_methods(["GET", "POST"])
+def tier(request: HttpRequest, key: str) -> HttpResponse:
+    """Which rules apply to a project, stage by stage; an administrator who does not own it proposes others here."""
+    by = person_of(request)
+    project = project_for(by, key)
+    stays = tiers.why_not(by, project)
+    form = None
+    if request.method == "POST" or not stays:
+        rights.check_estate(by, Right.MANAGE)  # before anything of other policies is told
+        there = (project.policy, project.tier)
+        choices = [
+            (f"{policy}/{one}", f"{policy}: {one}")
+            for policy, one in queries.tiers_published()
+            if (policy, one) != there
+        ]
+        form = TierForm(request.POST or None, choices=choices)
+    if request.method == "POST" and form is not None and form.is_valid():
+        with told_by(form):
+            change = tiers.propose(by=by, project=project, why=form.cleaned_data["why"], **form.chosen)
+            return asked_for(request, change, request.path)
+    try:
+        asked = queries.rules_of_tier(project)
+        silent = ""
+    except Refused as refusal:
+        asked, silent = {}, refusal.sentence
+    stages = [
+        (stage, [title(clause) for clause in asked[stage.slug].requirements] if stage.slug in asked else [])
+        for stage in project.pipeline.stages.order_by("position")
+    ]
+    return render(
+        request,
+        "governance/tier.html",
+        {
+            "project": project,
+            "stages": stages,
+            "silent": silent,
+            "form": form,
+            "stays": stays,
+            "cooling_off": cooling_off(),
+        },
+        status=status_of(form),
+    )
 
 
 @require_GET

@@ -1,20 +1,23 @@
 """Pages of changes: what was proposed, what it would do, and applying, refusing or taking it back. No rules."""
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from portal import rights
 from portal.actions import changes
 from portal.errors import Invalid, Refused, Stale
+from portal.estate_words import told_of
 from portal.forms import WhyForm
 from portal.models import Change, Person
 from portal.pages import page_of, person_of
 from portal.proposed import lines, with_names
-from portal.queries import changes_for, deciders_of
+from portal.queries import changes_for, deciders_of, proposed
 
 
 @require_GET
@@ -39,12 +42,14 @@ def one(request: HttpRequest, pk: int) -> HttpResponse:
         {
             "change": change,
             "lines": lines(change.wish["ops"]) if change.kind == Change.Kind.RIGHTS else [],
-            "facts": [] if change.kind == Change.Kind.RIGHTS else facts_of(change),
+            "differences": told_of(change.wish, change.basis) if change.kind == Change.Kind.ESTATE else [],
+            "facts": [] if change.kind in (Change.Kind.RIGHTS, Change.Kind.ESTATE) else facts_of(change),
             "may": waits and changes.may_decide(person, change),
             "mine": waits and change.asked_by_id == person.pk,
             "deciders": deciders_of(change) if waits else "",
             "place_url": _place_url(change),
             "form": WhyForm(),
+            "cooling_off": cooling_off(),
         },
     )
 
@@ -73,6 +78,41 @@ def refuse(request: HttpRequest, pk: int) -> HttpResponse:
 def withdraw(request: HttpRequest, pk: int) -> HttpResponse:
     """Take back what one proposed oneself."""
     return _end(request, pk, "withdraw", _("Taken back; nothing was changed."))
+
+
+def asked_for(request: HttpRequest, change: Change, onward: str) -> HttpResponse:
+    """After a change was asked for: on to where it shows when it was applied, else to the change that waits."""
+    if change.status == Change.Status.APPLIED:
+        messages.success(request, _("Done: it counts at once, and stands in the ledger."))
+        return redirect(onward)
+    messages.success(request, proposed(change))
+    return redirect("change", change.pk)
+
+
+def then(*, only_takes: bool = False) -> str:
+    """What happens to a change that is sent."""
+    said = (
+        _("It waits then until a second administrator applies it.")
+        if settings.SECOND_ADMIN and not only_takes
+        else _("It counts at once, and stands in the ledger.")
+    )
+    return f"{said} {cooling_off()}".rstrip()
+
+
+def cooling_off() -> str:
+    """What a change costs whoever makes it, in words; nothing where settings.COOLING_OFF_SECONDS is none."""
+    seconds = int(settings.COOLING_OFF_SECONDS)
+    if seconds <= 0:
+        return ""
+    days, hours = round(seconds / 86400), max(1, round(seconds / 3600))
+    time = (
+        ngettext("%(n)s day", "%(n)s days", days) % {"n": days}
+        if seconds >= 2 * 86400
+        else ngettext("%(n)s hour", "%(n)s hours", hours) % {"n": hours}
+    )
+    return _("Whoever proposed or applied it does not sign for %(time)s for what it reaches.") % {
+        "time": time
+    }
 
 
 def facts_of(change: Change) -> list[str]:
@@ -111,4 +151,4 @@ def _place_url(change: Change) -> str:
         return reverse("rights", args=[change.project.key])
     if change.portfolio is not None:
         return reverse("portfolio-rights", args=[change.portfolio.slug])
-    return reverse("estate-rights")
+    return reverse("estate" if change.kind == Change.Kind.ESTATE else "estate-rights")

@@ -52,7 +52,7 @@ def read(text: str | bytes) -> Document:
     """The document a YAML text states, with defaults filled in; raises EstateError with every problem found."""
     value, root = LANGUAGE.read(text)
     LANGUAGE.check(list(_contradictions(value, root)))
-    return _normal(value)
+    return normal(value)
 
 
 def current() -> Document:
@@ -131,7 +131,7 @@ def _said(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _normal(value: Document) -> Document:
+def normal(value: Document) -> Document:
     """With defaults, and places in the order of their names: equal estates are equal values."""
     return {
         "nodes": {

@@ -128,8 +128,8 @@ SHAPES: dict[EventKind, Shape] = {
     K.PERSON_CHANGED: _shape("{actor} changed {changed} of {name}", "person", "name*", "was*", "changed"),
     K.PERSON_LEFT: _shape("{name} left; {actor} disabled the account", "person", "name*", "heirs", "why*"),
     K.TEAM_ADDED: _shape("Team {name} was added", "team", "name"),
-    K.TEAM_JOINED: _shape("{name} joined team {team}", "team", "person", "name*", "source"),
-    K.TEAM_LEFT: _shape("{name} left team {team}", "team", "person", "name*", "source"),
+    K.TEAM_JOINED: _shape("{name} joined team {team}", "team", "person", "name*", "source", "change"),
+    K.TEAM_LEFT: _shape("{name} left team {team}", "team", "person", "name*", "source", "change"),
     K.SIGNED_IN: _shape("{actor} signed in by {method}", "method", "factor", "address*"),
     K.SIGNED_OUT: _shape("{actor} signed out"),
     K.SIGN_IN_REFUSED: _shape(
@@ -186,6 +186,7 @@ SHAPES: dict[EventKind, Shape] = {
         "delegate_name*",
         "starts_at",
         "until",
+        "change",
         "why*",
     ),
     K.DELEGATION_ENDED: _shape(
@@ -196,13 +197,13 @@ SHAPES: dict[EventKind, Shape] = {
         "delegate",
         "delegate_name*",
     ),
-    K.NODE_ADDED: _shape("Node {node} ({kind}) was added", "node", "kind", "url"),
-    K.NODE_CHANGED: _shape("Node {node} was changed", "node", "before", "after"),
-    K.NODE_REMOVED: _shape("Node {node} was removed", "node"),
-    K.PIPELINE_CHANGED: _shape("Pipeline {pipeline} was changed", "pipeline", "before", "after"),
-    K.PIPELINE_REMOVED: _shape("Pipeline {pipeline} was removed", "pipeline"),
+    K.NODE_ADDED: _shape("Node {node} ({kind}) was added", "node", "kind", "url", "change"),
+    K.NODE_CHANGED: _shape("Node {node} was changed", "node", "before", "after", "change"),
+    K.NODE_REMOVED: _shape("Node {node} was removed", "node", "change"),
+    K.PIPELINE_CHANGED: _shape("Pipeline {pipeline} was changed", "pipeline", "before", "after", "change"),
+    K.PIPELINE_REMOVED: _shape("Pipeline {pipeline} was removed", "pipeline", "change"),
     K.PIPELINE_ADDED: _shape(
-        "Pipeline {pipeline} was added with stages {stages}", "pipeline", "stages", "places"
+        "Pipeline {pipeline} was added with stages {stages}", "pipeline", "stages", "places", "change"
     ),
     K.PROJECT_IMPORTED: _shape(
         "Project {name} was imported from {node} into tier {tier}",

@@ -647,6 +647,28 @@ class AskForm(forms.Form):
             field.choices = some
 
 
+class MemberForm(Form):
+    """Somebody who is to join a team, and why."""
+
+    login = forms.ChoiceField(label=_("Who"))
+    why = forms.CharField(
+        label=_("Why"), max_length=500, help_text=_("Whoever reviews rights later reads this.")
+    )
+
+    def __init__(self, *args: Any, team: Team, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["login"]
+        assert isinstance(field, forms.ChoiceField)
+        others = Person.objects.filter(is_active=True).exclude(kind=Person.Kind.SYSTEM)
+        others = others.exclude(groups=team.group_id).order_by("name")
+        field.choices = [("", _("Choose…")), *others.values_list("login", "name")]
+
+    @property
+    def person(self) -> Person:
+        """The person chosen."""
+        return Person.objects.get(login=self.cleaned_data["login"])
+
+
 class FileForm(forms.Form):
     """A file of rights, chosen or pasted, and why."""
 
@@ -675,3 +697,12 @@ class FileForm(forms.Form):
         if not sent:
             return str(self.cleaned_data["text"]), ""
         return sent.read().decode("utf-8", "replace"), str(sent.name)
+
+
+class EstateForm(FileForm):
+    """A file of the estate, chosen or pasted, and why."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["upload"].help_text = _("YAML.")
+        self.fields["why"].help_text = _("Whoever applies it, and whoever looks back, reads this.")

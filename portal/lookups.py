@@ -50,11 +50,20 @@ def lanes_of(project: Project) -> list[Lane]:
     return lanes
 
 
-def person_named(login: str) -> Person:
-    """The person or service account of a login, for commands; raises Invalid where there is none."""
-    found = Person.objects.filter(login=spelled(login)).exclude(kind=Person.Kind.SYSTEM).first()
+def service_named(login: str) -> Person:
+    """The active service account of a login, for commands that apply files: nobody at a shell speaks as a person.
+
+    Raises Invalid where there is none.
+    """
+    found = Person.objects.filter(login=spelled(login), kind=Person.Kind.SERVICE, is_active=True).first()
     if found is None:
         raise Invalid(
-            _("Nobody here has the login “%(login)s”.") % {"login": login}, code="person_unknown", field="as"
+            _(
+                "“%(login)s” is no active service account. Add one, and let an administrator give it the right to"
+                " manage."
+            )
+            % {"login": login},
+            code="service_unknown",
+            field="as",
         )
     return found

@@ -11,16 +11,21 @@ from portal.models import Membership, Person, Team
 from portal.models.identity import Source
 
 
-def admit(*, by: Person, team: Team, person: Person, source: str = Source.LOCAL) -> None:
-    """Add a membership from a source; told where the person was not in the team before."""
+def admit(
+    *, by: Person, team: Team, person: Person, source: str = Source.LOCAL, change: int | None = None
+) -> None:
+    """Add a membership from a source; told where the person was not in the team before.
+
+    `change` is the number of the change of rights that it is part of.
+    """
     Membership.objects.get_or_create(person=person, team=team, source=source)
     if person.groups.filter(pk=team.group_id).exists():
         return
     person.groups.add(team.group)
-    _told(EventKind.TEAM_JOINED, by, team, person, source)
+    _told(EventKind.TEAM_JOINED, by, team, person, source, change)
 
 
-def dismiss(*, by: Person, team: Team, person: Person, source: str = "") -> None:
+def dismiss(*, by: Person, team: Team, person: Person, source: str = "", change: int | None = None) -> None:
     """End the membership from a source, or from all; told where the person is not in the team any more."""
     held = Membership.objects.filter(person=person, team=team)
     (held.filter(source=source) if source else held).delete()
@@ -28,7 +33,7 @@ def dismiss(*, by: Person, team: Team, person: Person, source: str = "") -> None
         return
     if person.groups.filter(pk=team.group_id).exists():
         person.groups.remove(team.group)
-        _told(EventKind.TEAM_LEFT, by, team, person, source or Source.LOCAL)
+        _told(EventKind.TEAM_LEFT, by, team, person, source or Source.LOCAL, change)
 
 
 def refresh(*, by: Person, person: Person, source: str, teams: Collection[Team]) -> None:
@@ -44,7 +49,7 @@ def refresh(*, by: Person, person: Person, source: str, teams: Collection[Team])
         dismiss(by=by, team=held[pk], person=person, source=source)
 
 
-def _told(kind: EventKind, by: Person, team: Team, person: Person, source: str) -> None:
+def _told(kind: EventKind, by: Person, team: Team, person: Person, source: str, change: int | None) -> None:
     ledger.record(
         kind,
         by=by,
@@ -54,4 +59,5 @@ def _told(kind: EventKind, by: Person, team: Team, person: Person, source: str) 
         person=str(person.pk),
         name=person.name,
         source=source,
+        change=change,
     )

@@ -197,7 +197,7 @@ def _entries(request: HttpRequest) -> list[dict[str, Any]]:
     held, somewhere = oversight(request)
     shown = [(_("Inbox"), "inbox"), (_("Projects"), "projects")]
     if Right.MANAGE.value in held or Right.AUDIT.value in held:
-        shown += [(_("Portfolios"), "portfolios"), (_("Rights"), "estate-rights")]
+        shown += [(_("Portfolios"), "portfolios"), (_("Estate"), "estate"), (_("Rights"), "estate-rights")]
     if Right.MANAGE.value in held:
         shown.append((_("People"), "people"))
     if somewhere:

@@ -6,16 +6,17 @@ from django.contrib import messages
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from portal import rights
 from portal.actions import edits, portfolios
+from portal.change_pages import asked_for
 from portal.forms import PortfolioForm, PutForm, WhyForm
 from portal.lookups import portfolio_for
 from portal.models import Change, Person, Portfolio, Right
 from portal.pages import oversight, page_of, person_of, told_by
-from portal.queries import deciders_of
 
 
 @require_http_methods(["GET", "POST"])
@@ -88,15 +89,7 @@ def _edit(by: Person, portfolio: Portfolio, op: edits.Op) -> Change:
 
 
 def _done(request: HttpRequest, portfolio: Portfolio, change: Change) -> HttpResponse:
-    if change.status == Change.Status.APPLIED:
-        messages.success(request, _("Done: it counts at once, and stands in the ledger."))
-        return redirect("portfolio", portfolio.slug)
-    messages.success(
-        request,
-        _("Proposed as change %(number)s. %(names)s can apply it.")
-        % {"number": change.pk, "names": deciders_of(change)},
-    )
-    return redirect("change", change.pk)
+    return asked_for(request, change, reverse("portfolio", args=[portfolio.slug]))
 
 
 def _shown(request: HttpRequest, portfolio: Portfolio, projects: Any, form: PutForm | None) -> HttpResponse:

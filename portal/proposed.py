@@ -25,7 +25,7 @@ _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One operation. `verb` is gives, changes, revokes, puts or takes; `was`: what it ends, in words."""
+    """One operation. `verb` is gives, changes, revokes, puts, takes, joins or leaves; `was`: what it ends, in words."""
 
     verb: str
     who: str
@@ -40,11 +40,11 @@ class Line:
     @property
     def shape(self) -> str:
         """A shape of its own for each verb."""
-        return {"gives": "check", "changes": "half", "puts": "check"}.get(self.verb, "dash")
+        return {"gives": "check", "changes": "half", "puts": "check", "joins": "check"}.get(self.verb, "dash")
 
     @property
     def tone(self) -> str:
-        return {"gives": "met", "puts": "met", "changes": "doubt"}.get(self.verb, "not")
+        return {"gives": "met", "puts": "met", "joins": "met", "changes": "doubt"}.get(self.verb, "not")
 
     @property
     def word(self) -> str:
@@ -54,12 +54,19 @@ class Line:
             "revokes": _("Revokes"),
             "puts": _("Puts in"),
             "takes": _("Takes out"),
+            "joins": _("Joins"),
+            "leaves": _("Leaves"),
         }[self.verb]
+
+    @property
+    def membership(self) -> bool:
+        """Whether it is about being in a portfolio or a team, rather than about one right."""
+        return self.verb in ("puts", "takes", "joins", "leaves")
 
     @property
     def sentence(self) -> str:
         """All of it, as one sentence."""
-        if self.verb in ("puts", "takes"):
+        if self.membership:
             return f"{self.word}: {self.who}, {self.where}"
         who = _("team %(name)s") % {"name": self.who} if self.team else self.who
         stage = _("stage %(stage)s") % {"stage": self.stage} if self.stage else _("every stage")
@@ -92,6 +99,18 @@ def lines(ops: Sequence[Any]) -> list[Line]:
                 team=False,
                 what=_("with every right granted on the portfolio"),
                 where=Place(portfolio=portfolio).name,
+                stage="",
+                until=None,
+                why=op.get("why", ""),
+            )
+        if op["op"] in ("join", "leave"):
+            slug, one = str(op.get("team")), str(op.get("person"))
+            return Line(
+                verb="joins" if op["op"] == "join" else "leaves",
+                who=people.get(one, one),
+                team=False,
+                what=_("with every right of the team"),
+                where=_("team %(name)s") % {"name": teams.get(slug, slug)},
                 stage="",
                 until=None,
                 why=op.get("why", ""),

@@ -137,6 +137,14 @@ def _theirs(person: Person) -> Q:
     )
 
 
+def proposed(change: Change) -> str:
+    """What to tell whoever proposed a change that waits."""
+    return _("Proposed as change %(number)s. %(names)s can apply it.") % {
+        "number": change.pk,
+        "names": deciders_of(change),
+    }
+
+
 def deciders_of(change: Change) -> str:
     """Names of the people who can apply or refuse a change: whoever manages there, but who proposed it."""
     return grantors(change.project, change.portfolio, but=change.asked_by)

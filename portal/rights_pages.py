@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
@@ -15,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from portal import drafts, matrix, rights
 from portal.actions import edits, grants
 from portal.canonical import digest
+from portal.change_pages import asked_for, then
 from portal.effects import effects
 from portal.errors import Forbidden, Invalid
 from portal.forms import EditForm, GrantForm, WhyForm
@@ -25,7 +25,7 @@ from portal.models import Change, Grant, Person, Portfolio, Project, Right, Team
 from portal.pages import counts, oversight, page_of, person_of, told_by
 from portal.places import EVERYWHERE, Place
 from portal.proposed import lines, refusal_of
-from portal.queries import deciders_of, teams_for, waiting_changes
+from portal.queries import teams_for, waiting_changes
 
 OVERSEEING = frozenset({Right.MANAGE.value, Right.AUDIT.value})
 
@@ -266,13 +266,6 @@ def preview(request: HttpRequest, draft: str, **which: str) -> HttpResponse:
     )
 
 
-def then(*, only_takes: bool = False) -> str:
-    """What happens to an edit that is sent."""
-    if settings.SECOND_ADMIN and not only_takes:
-        return _("It waits then until a second administrator applies it.")
-    return _("It counts at once, and stands in the ledger.")
-
-
 def _to_edit(request: HttpRequest, which: dict[str, str]) -> About:
     """What is edited; refused for whoever may only look, before any name is told."""
     here = about(request, **which)
@@ -341,15 +334,7 @@ def _choices(here: About) -> list[tuple[str, list[tuple[str, str]]]]:
 
 def _proposed(request: HttpRequest, here: About, change: Change) -> HttpResponse:
     """Back to the rights where it was applied, to the change where it waits."""
-    if change.status == Change.Status.APPLIED:
-        messages.success(request, _("Done: it counts at once, and stands in the ledger."))
-        return redirect(here.url())
-    messages.success(
-        request,
-        _("Proposed as change %(number)s. %(names)s can apply it.")
-        % {"number": change.pk, "names": deciders_of(change)},
-    )
-    return redirect("change", change.pk)
+    return asked_for(request, change, here.url())
 
 
 # --- each right -------------------------------------------------------------------------------------------------------

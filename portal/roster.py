@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from portal import rights
 from portal.actions import delegations, leaving, owners, people, projects
+from portal.change_pages import then
 from portal.forms import (
     AwayForm,
     FromDssForm,
@@ -32,7 +33,7 @@ from portal.granted import own
 from portal.lookups import project_for
 from portal.models import Change, Delegation, Person, Right, Team, Token
 from portal.pages import page_of, person_of, told_by
-from portal.queries import delegations_for
+from portal.queries import delegations_for, proposed
 
 RECENT = 20
 
@@ -129,13 +130,21 @@ def away(request: HttpRequest, pk: UUID | None = None) -> HttpResponse:
     form = AwayForm(request.POST or None, person=one)
     if request.method == "POST" and form.is_valid():
         with told_by(form):
-            made = delegations.delegate(by=by, person=one, **form.cleaned_data)
+            asked = form.cleaned_data
+            if one.pk != by.pk:
+                change = delegations.delegate_for(by=by, person=one, **asked)
+                if change.status != Change.Status.APPLIED:
+                    messages.success(request, proposed(change))
+                    return redirect("change", change.pk)
+            else:
+                delegations.delegate(by=by, **asked)
             messages.success(
                 request,
-                _("%(delegate)s stands in for %(name)s.") % {"delegate": made.delegate, "name": made.person},
+                _("%(delegate)s stands in for %(name)s.") % {"delegate": asked["delegate"], "name": one},
             )
             return redirect("account") if pk is None else redirect("person", pk)
-    return render(request, "portal/away.html", {"one": one, "self": pk is None, "form": form})
+    told = "" if one.pk == by.pk else then()
+    return render(request, "portal/away.html", {"one": one, "self": pk is None, "form": form, "then": told})
 
 
 @require_POST

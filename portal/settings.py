@@ -346,8 +346,9 @@ EVENT_TASKS: dict[str, list[str]] = {
 SECOND_ADMIN: bool = env.bool("SECOND_ADMIN", default=not DEMO)
 # Whether the review of the repository that files come from is the second pair of eyes (manage.py ... apply).
 REPOSITORY_REVIEWED: bool = env.bool("REPOSITORY_REVIEWED", default=False)
-# Who changed the rights or the policy that a request depends on within this time does not sign for it.
-COOLING_OFF_SECONDS: float = env.float("COOLING_OFF_SECONDS", default=0.0 if DEMO else 7 * 86400.0)
+# Who changed the rights or the policy that a request depends on within this time does not sign for it; 0: nobody is
+# kept from it.
+COOLING_OFF_SECONDS: float = env.float("COOLING_OFF_SECONDS", default=7 * 86400.0)
 # Who knows what a kind of change does: instances of portal.actions.changes.Kind, named because nobody imports upward.
 CHANGES: dict[str, str] = {
     "rights": "portal.actions.edits.RIGHTS",
@@ -355,6 +356,7 @@ CHANGES: dict[str, str] = {
     "tier": "governance.actions.tiers.TIERS",
     "estate": "portal.actions.landscape.ESTATE",
     "groups": "portal.actions.mappings.GROUPS",
+    "absence": "portal.actions.delegations.ABSENCES",
 }
 
 # Who knows what somebody who leaves has to hand over: instances of portal.actions.leaving.Duties, by the first word of

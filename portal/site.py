@@ -5,6 +5,7 @@ from django.urls import URLPattern, path
 from portal import (
     change_pages,
     doors,
+    estate_pages,
     file_pages,
     identity_pages,
     portfolio_pages,
@@ -13,6 +14,7 @@ from portal import (
     second_step,
     simulator_pages,
     sso,
+    team_pages,
     views,
 )
 
@@ -42,6 +44,12 @@ urlpatterns = [
     *_rights("projects/<str:key>/", ""),
     *_rights("portfolios/<str:portfolio>/", "portfolio-"),
     *_rights("teams/<str:team>/", "team-"),
+    path("teams/<str:team>/members/", team_pages.members, name="team-members"),
+    path("teams/<str:team>/members/<str:login>/end/", team_pages.end, name="team-member-end"),
+    path("estate/", estate_pages.pipelines, name="estate"),
+    path("estate/nodes/", estate_pages.nodes, name="estate-nodes"),
+    path("estate/file/", estate_pages.file, name="estate-file"),
+    path("estate/file/<str:draft>/", estate_pages.preview, name="estate-preview"),
     path("projects/<str:key>/rights/who/", simulator_pages.simulate, name="rights-who"),
     path("changes/", change_pages.listed, name="changes"),
     path("changes/<int:pk>/", change_pages.one, name="change"),

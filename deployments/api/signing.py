@@ -159,7 +159,7 @@ def _said(by: Person, wish: DeploymentRequest, draft: Draft) -> dict[str, Any]:
         "meanings": {
             said: meaning(said, draft.role, covers=scope, **where) for said in SignOff.Decision.values
         },
-        "barred": why_barred(by, action.barred(wish), draft.on_behalf_of),
+        "barred": why_barred(by, action.barred(wish), draft),
         "incomplete": draft.incomplete,
         "on_behalf_of": PersonSerializer(draft.on_behalf_of).data if draft.on_behalf_of else None,
         "bound": draft.bound,

@@ -42,7 +42,7 @@ def page(request: HttpRequest, key: str, number: int, requirement: str) -> HttpR
         else nullcontext()
     ):
         draft = signing.draft(by=person, request=wish, requirement=requirement)
-    barred = why_barred(person, signing.barred(wish), draft.on_behalf_of)
+    barred = why_barred(person, signing.barred(wish), draft)
     ways = [] if is_shown(request) else ways_of(person)
     form = SignForm(
         request.POST or None,

@@ -98,9 +98,13 @@ class _Policies:
         return False
 
     def facts(self, wish: Any) -> list[str]:
-        """Which version it would be."""
+        """Which version it would be, or is."""
         document = parse(wish["source"])
-        return [f"publish policy {document.name} version {_last(document.name) + 1}, {document.digest}"]
+        published = PolicyVersion.objects.filter(name=document.name, digest=document.digest)
+        newest = published.aggregate(last=Max("version"))["last"]
+        last = _last(document.name)
+        version = newest if newest is not None and newest == last else last + 1
+        return [f"publish policy {document.name} version {version}, {document.digest}"]
 
     def apply(self, *, by: Person, asked_by: Person, wish: Any, change: Change) -> None:
         """Publish it."""

@@ -17,7 +17,7 @@ from governance.checks import CHECKS, current_document, current_evidence, not_th
 from governance.gate import APPROVE, Barred, Case, Clause
 from governance.models import SignOff, Withdrawal
 from governance.queries import Rules, case_for, rules_for
-from governance.sentences import cannot_approve, meaning
+from governance.sentences import cannot_approve, cooling_off, cooling_off_of, meaning
 from governance.statement import (
     Shown,
     Word,
@@ -54,6 +54,11 @@ class Draft:
     incomplete: str
     bound: str
     on_behalf_of: Person | None = None
+
+    @property
+    def cooling_off(self) -> tuple[Barred, ...]:
+        """Who changed lately what this depends on, each until when they do not sign."""
+        return tuple(one for one in self.case.barred if one.until > self.case.at)
 
 
 def draft(*, by: Person, bundle: Bundle, lane: Lane, requirement: str) -> Draft:
@@ -99,19 +104,21 @@ def draft(*, by: Person, bundle: Bundle, lane: Lane, requirement: str) -> Draft:
     )
 
 
-def why_barred(person: Person, barred: Sequence[Barred], on_behalf_of: Person | None = None) -> str:
-    """The sentence for somebody who may not sign here, or an empty text.
+def why_barred(person: Person, barred: Sequence[Barred], shown: Draft) -> str:
+    """The sentence for somebody who may not sign what they were shown, or an empty text.
 
-    Whoever is barred is so also where somebody else signs for them.
+    `barred` are the people whom the caller knows to be so for good. Whoever is barred is so also where somebody else
+    signs for them.
     """
     why = next((one.why for one in barred if one.person == str(person.pk)), "")
-    if not why and on_behalf_of is not None:
-        if any(one.person == str(on_behalf_of.pk) for one in barred):
-            return _(
-                "You would sign for %(name)s, who asked for this or made it, so the signature would not be"
-                " independent. Somebody else with the role has to sign."
-            ) % {"name": on_behalf_of.name}
-        return ""
+    principal = shown.on_behalf_of
+    if not why and principal is not None and any(one.person == str(principal.pk) for one in barred):
+        return _(
+            "You would sign for %(name)s, who asked for this or made it, so the signature would not be"
+            " independent. Somebody else with the role has to sign."
+        ) % {"name": principal.name}
+    if not why:
+        return _cooling_off(person, shown)
     sentences = {
         "requester": _(
             "You asked for this promotion, so your signature would not be independent. "
@@ -125,6 +132,17 @@ def why_barred(person: Person, barred: Sequence[Barred], on_behalf_of: Person | 
         ),
     }
     return sentences.get(why, "")
+
+
+def _cooling_off(person: Person, shown: Draft) -> str:
+    """The same of who changed lately what this depends on; of two changes what keeps them from signing longest."""
+    last = {one.person: one for one in sorted(shown.cooling_off, key=lambda one: one.until)}
+    own = last.get(str(person.pk))
+    if own is not None:
+        return cooling_off(own.why, own.until)
+    principal = shown.on_behalf_of
+    other = last.get(str(principal.pk)) if principal is not None else None
+    return cooling_off_of(principal.name, other.why, other.until) if principal and other else ""
 
 
 def sign(
@@ -153,7 +171,7 @@ def sign(
         )
     if decision != SignOff.Decision.APPROVE and not comment.strip():
         raise Invalid(_("Say what has to change."), code="comment_missing", field="comment")
-    sentence = why_barred(by, barred, shown.on_behalf_of)
+    sentence = why_barred(by, barred, shown)
     if sentence:
         _refuse(by, lane, subject or bundle.subject, "barred", sentence)
     if not hmac.compare_digest(shown.bound.encode(), bound.encode()):

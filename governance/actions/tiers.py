@@ -8,7 +8,7 @@ from governance.policy import parse
 from governance.queries import policy_of
 from portal import ledger, rights
 from portal.actions import changes
-from portal.errors import Forbidden, Invalid
+from portal.errors import Forbidden, Invalid, Refused
 from portal.event_kinds import EventKind
 from portal.models import Change, Person, Project, Right
 
@@ -18,12 +18,26 @@ def propose(*, by: Person, project: Project, tier: str, policy: str = "", why: s
 
     Raises Forbidden for an owner of the project and for who is no administrator, Invalid naming the field.
     """
-    wish = {"project": project.key, "tier": tier, "policy": policy or project.policy}
+    wish = {
+        "project": project.key,
+        "tier": tier,
+        "policy": policy or project.policy,
+        "was": {"tier": project.tier, "policy": project.policy},
+    }
     return changes.ask(by=by, kind=Change.Kind.TIER, wish=wish, why=why, project=project)
 
 
+def why_not(person: Person, project: Project) -> str:
+    """The sentence for somebody who may not propose another tier here, or an empty text: what to show."""
+    try:
+        TIERS.check(by=person, wish={"project": project.key})
+    except Refused as refusal:
+        return refusal.sentence
+    return ""
+
+
 class _Tiers:
-    """What a change of tier means: `{"project": key, "tier": slug, "policy": slug}`."""
+    """What a change of tier means: `{"project": key, "tier": slug, "policy": slug, "was": {"tier", "policy"}}`."""
 
     def check(self, *, by: Person, wish: Any) -> None:
         """An administrator of the estate who does not own the project."""
@@ -51,9 +65,9 @@ class _Tiers:
 
     def facts(self, wish: Any) -> list[str]:
         """From what to what."""
-        project = _project(wish)
-        before = f"tier {project.tier} of {project.policy}"
-        return [f"{project.key}: from {before} to tier {wish['tier']} of {wish['policy']}"]
+        was = wish.get("was") or self.basis(wish)
+        before = f"tier {was['tier']} of {was['policy']}"
+        return [f"{wish['project']}: from {before} to tier {wish['tier']} of {wish['policy']}"]
 
     def apply(self, *, by: Person, asked_by: Person, wish: Any, change: Change) -> None:
         """Set them; raises Invalid where the policy has no such tier or nothing would change."""

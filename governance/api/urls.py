@@ -8,12 +8,14 @@ from governance.api.evidence import EvidenceOfBundle, OneEvidence
 from governance.api.policies import OnePolicy, Policies
 from governance.api.reports import OneReport, ReportPdf, Reports
 from governance.api.signoffs import OneSignOff, SignOffsOfBundle, WithdrawSignOff
+from governance.api.tiers import TierOfProject
 
 BUNDLE = "projects/<str:key>/bundles/<str:bundle_id>"
 
 urlpatterns = [
     path("policies/", Policies.as_view()),
     path("policies/<str:name>/<int:version>/", OnePolicy.as_view()),
+    path("projects/<str:key>/tier/", TierOfProject.as_view()),
     path(f"{BUNDLE}/evidence/", EvidenceOfBundle.as_view()),
     path(f"{BUNDLE}/documents/", DocumentsOfBundle.as_view()),
     path(f"{BUNDLE}/signoffs/", SignOffsOfBundle.as_view()),

@@ -108,6 +108,13 @@ def ask(
         return change
 
 
+def rehearse(*, by: Person, kind: str, wish: Any) -> None:
+    """Raise what `ask` would raise of a wish; nothing is changed."""
+    knows = kind_of(kind)
+    knows.check(by=by, wish=wish)
+    _rehearse(by, Change(pk=0, kind=kind, wish=wish), knows)
+
+
 def apply(*, by: Person, change: Change) -> None:
     """Apply what somebody else proposed.
 

@@ -1,21 +1,23 @@
 """Delegations: somebody who is away leaves what waits for them to one delegate, for a bounded time.
 
-What that lets the delegate do is portal/held.py's. Not in charge of what they did meanwhile: that stays in the record
-under both names.
+What an administrator says of somebody else's absence gives rights, so it is a change. What standing in lets the
+delegate do is portal/held.py's. Not in charge of what they did meanwhile: that stays in the record under both names.
 """
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from portal import ledger, rights
+from portal.actions import changes
 from portal.errors import Forbidden, Invalid, Stale
 from portal.event_kinds import EventKind
 from portal.held import held_by_each
-from portal.models import Delegation, Lane, Person, Right
+from portal.models import Change, Delegation, Lane, Person, Right
 from portal.models.grant import SIGN_PREFIX
 
 LONGEST = timedelta(days=90)
@@ -26,19 +28,95 @@ AT_A_TIME = 500
 
 
 def delegate(
+    *, by: Person, delegate: Person, until: datetime, why: str, starts_at: datetime | None = None
+) -> Delegation:
+    """Say that one is away from `starts_at` (default: now) until `until`, and who stands in.
+
+    Raises Forbidden for a token, Invalid naming the field.
+    """
+    return _make(by, by, delegate, starts_at, until, why)
+
+
+def delegate_for(
     *,
     by: Person,
+    person: Person,
     delegate: Person,
     until: datetime,
     why: str,
     starts_at: datetime | None = None,
-    person: Person | None = None,
-) -> Delegation:
-    """Say that `person` (default: oneself) is away from `starts_at` (default: now) until `until`, and who stands in.
+) -> Change:
+    """Propose the same for somebody else, who cannot say it themselves; see portal.actions.changes.ask.
 
-    An administrator may say it for somebody else. Raises Forbidden for who may, Invalid naming the field.
+    Raises Forbidden for who may, Invalid naming the field.
     """
-    person = person or by
+    wish = {
+        "person": str(person.pk),
+        "delegate": str(delegate.pk),
+        "starts_at": starts_at.isoformat() if starts_at else None,
+        "until": until.isoformat(),
+        "why": why.strip(),
+    }
+    return changes.ask(by=by, kind=Change.Kind.ABSENCE, wish=wish, why=why)
+
+
+class _Absences:
+    """What a change of this kind means: a delegation, with people by their ids and times as ISO 8601."""
+
+    def check(self, *, by: Person, wish: Any) -> None:
+        """An administrator who signed in, of somebody else."""
+        _check_token(by)
+        rights.check_estate(by, Right.MANAGE)
+
+    def basis(self, wish: Any) -> Any:
+        """The ids of what lasts of either."""
+        both = (wish["person"], wish["delegate"])
+        found = lasting().filter(Q(person__in=both) | Q(delegate__in=both))
+        return sorted(found.values_list("pk", flat=True))
+
+    def only_takes(self, wish: Any) -> bool:
+        """It lends rights."""
+        return False
+
+    def facts(self, wish: Any) -> list[str]:
+        """Who stands in for whom, and how long."""
+        since = f" from {wish['starts_at']}" if wish["starts_at"] else ""
+        return [f"{wish['delegate']} stands in for {wish['person']}{since} until {wish['until']}"]
+
+    def apply(self, *, by: Person, asked_by: Person, wish: Any, change: Change) -> None:
+        """Make it, from now on where it was to begin meanwhile."""
+        people = Person.objects.in_bulk([wish["person"], wish["delegate"]])
+        found = {str(pk): one for pk, one in people.items()}
+        starts_at = datetime.fromisoformat(wish["starts_at"]) if wish["starts_at"] else None
+        if starts_at is not None and starts_at >= change.asked_at - LENIENT:
+            starts_at = max(starts_at, timezone.now())
+        _make(
+            asked_by,
+            found[wish["person"]],
+            found[wish["delegate"]],
+            starts_at,
+            datetime.fromisoformat(wish["until"]),
+            wish["why"],
+            told_by=by,
+            change=change,
+        )
+
+
+ABSENCES: changes.Kind = _Absences()
+
+
+def _make(
+    by: Person,
+    person: Person,
+    delegate: Person,
+    starts_at: datetime | None,
+    until: datetime,
+    why: str,
+    *,
+    told_by: Person | None = None,
+    change: Change | None = None,
+) -> Delegation:
+    """`by` says it, and `told_by` applied the change by which they do."""
     _check_who(by, person)
     now = timezone.now()
     starts_at = _from(starts_at, until, now)
@@ -64,15 +142,17 @@ def delegate(
             until=until,
             why=why.strip(),
             made_by=by,
+            change=change,
         )
         ledger.record(
             EventKind.DELEGATION_MADE,
-            by=by,
+            by=told_by or by,
             project="",
             subject=made.subject,
             starts_at=starts_at,
             until=ledger.instant(until),
             why=made.why,
+            change=change and change.pk,
             **_facts(made),
         )
         return made
@@ -116,11 +196,15 @@ def _facts(one: Delegation) -> dict[str, str]:
     }
 
 
-def _check_who(by: Person, person: Person) -> None:
+def _check_token(by: Person) -> None:
     if by.scope is not None:
         raise Forbidden(
             _("A delegation is made by a person who signed in, not with a token."), code="delegation_by_token"
         )
+
+
+def _check_who(by: Person, person: Person) -> None:
+    _check_token(by)
     if person.pk != by.pk:
         rights.check_estate(by, Right.MANAGE)
     if person.kind != Person.Kind.PERSON or not person.is_active:

@@ -7,9 +7,11 @@ An edit is a list of operations, JSON values so that it can wait for a second ad
      "why": "..."}
     {"op": "revoke", "grant": 7, "why": "..."}
     {"op": "put" | "take_out", "project": "<key>", "portfolio": "<slug>", "why": "..."}
+    {"op": "join" | "leave", "person": "<uuid>", "team": "<slug>", "why": "..."}
 
 Giving a right that is held there already replaces it: the old grant is revoked, so `until` and `why` can be edited.
-Putting a project into a portfolio hands the portfolio's rights down to it, so it is a change of rights as well.
+Putting a project into a portfolio hands the portfolio's rights down to it, and joining a team hands on the team's, so
+both are changes of rights as well.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,12 +25,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from portal import ledger, rights
-from portal.actions import changes, grants, portfolios
+from portal.actions import changes, grants, people, portfolios
 from portal.errors import Invalid
-from portal.models import Change, Grant, Person, Portfolio, Project, Right, Team
+from portal.models import Change, Grant, Membership, Person, Portfolio, Project, Right, Team
+from portal.models.identity import Source
 
 AT_MOST = 2_000
 MEMBERSHIP = ("put", "take_out")
+TEAMING = ("join", "leave")
 
 
 class Op(TypedDict, total=False):
@@ -94,6 +98,16 @@ def take_out(*, portfolio: Portfolio, project: Project, why: str) -> Op:
     return Op(op="take_out", portfolio=portfolio.slug, project=project.key, why=why.strip())
 
 
+def join(*, team: Team, person: Person, why: str) -> Op:
+    """The operation that makes a person a member of a team."""
+    return Op(op="join", team=team.slug, person=str(person.pk), why=why.strip())
+
+
+def leave(*, team: Team, person: Person, why: str) -> Op:
+    """The operation that ends a membership."""
+    return Op(op="leave", team=team.slug, person=str(person.pk), why=why.strip())
+
+
 def give_right(
     *,
     by: Person,
@@ -142,6 +156,30 @@ def take_right(*, by: Person, grant: Grant, why: str) -> Change:
         raise Invalid(_("This right was revoked already."), code="revoked_already", field="grant")
     op = take(grant=grant, why=why)
     return edit(by=by, ops=[op], why=why, project=grant.project, portfolio=grant.portfolio)
+
+
+def put_member(*, by: Person, team: Team, person: Person, why: str) -> Change:
+    """Make somebody a member by hand. Raises as `edit`, and Invalid for who is one already, or cannot be."""
+    rights.check_estate(by, Right.MANAGE)
+    if Membership.objects.filter(team=team, person=person, source=Source.LOCAL).exists():
+        raise Invalid(
+            _("%(name)s is in %(team)s already.") % {"name": person.name, "team": team.name},
+            code="member_already",
+            field="login",
+        )
+    return edit(by=by, ops=[join(team=team, person=person, why=why)], why=why)
+
+
+def take_member(*, by: Person, team: Team, person: Person, why: str) -> Change:
+    """End a membership, whoever gave it. Raises as `edit`, and Invalid for who is none."""
+    rights.check_estate(by, Right.MANAGE)
+    if not person.groups.filter(pk=team.group_id).exists():
+        raise Invalid(
+            _("%(name)s is not in %(team)s.") % {"name": person.name, "team": team.name},
+            code="member_gone",
+            field="login",
+        )
+    return edit(by=by, ops=[leave(team=team, person=person, why=why)], why=why)
 
 
 def edit(
@@ -213,6 +251,8 @@ def _check_once(ops: Sequence[Op]) -> None:
             key: tuple[Any, ...] = ("revoke", op.get("grant"))
         elif op["op"] in MEMBERSHIP:
             key = ("member", op.get("project"), op.get("portfolio"))
+        elif op["op"] in TEAMING:
+            key = ("team", op.get("person"), op.get("team"))
         else:
             names = ("person", "team", "right", "role", "project", "portfolio", "stage")
             key = ("give", *(str(op.get(name) or "") for name in names))
@@ -231,8 +271,8 @@ class _Rights:
     """What changes of rights mean, for portal.actions.changes."""
 
     def check(self, *, by: Person, wish: Any) -> None:
-        """Whoever may grant everywhere this touches; what a portfolio holds is for the estate's administrators."""
-        if any(op["op"] in MEMBERSHIP for op in wish["ops"]):
+        """Whoever may grant everywhere this touches; portfolios and teams are for the estate's administrators."""
+        if any(op["op"] in (*MEMBERSHIP, *TEAMING) for op in wish["ops"]):
             rights.check_estate(by, Right.MANAGE)
         known = _Known(wish["ops"])
         try:
@@ -249,18 +289,16 @@ class _Rights:
     def basis(self, wish: Any) -> Any:
         """An entry an operation: the ids of the grants in force that it would replace, revoke or hand down.
 
-        Of a project that is put into a portfolio or taken out also whether it is in there.
+        Of a project that is put into a portfolio or taken out also whether it is in there; alike of who joins a team.
         """
         known = _Known(wish["ops"])
         return [known.basis(op) for op in wish["ops"]]
 
     def only_takes(self, wish: Any) -> bool:
-        """Whether nobody is given anything: a portfolio that carries no grant hands nothing down."""
+        """Whether nobody is given anything: a portfolio or team that carries no grant hands nothing down."""
         known = _Known(wish["ops"])
-        return all(
-            op["op"] in ("revoke", "take_out") or (op["op"] == "put" and not known.carried(op))
-            for op in wish["ops"]
-        )
+        given = [op for op in wish["ops"] if op["op"] not in ("revoke", "take_out", "leave")]
+        return all(op["op"] in ("put", "join") and not known.carried(op) for op in given)
 
     def facts(self, wish: Any) -> list[str]:
         """A line an operation; holders by their ids, as the ledger keeps people."""
@@ -283,6 +321,11 @@ class _Rights:
             portfolio, project = known.membership(op)
             move = portfolios.put_project if op["op"] == "put" else portfolios.take_project
             move(by=by, portfolio=portfolio, project=project, change=change.pk)
+            return
+        if op["op"] in TEAMING:
+            team, person = known.teaming(op)
+            turn = people.join_team if op["op"] == "join" else people.leave_team
+            turn(by=by, team=team, person=person, change=change.pk)
             return
         standing = known.standing(op)
         if op["op"] == "revoke" and not standing:
@@ -317,7 +360,10 @@ RIGHTS: changes.Kind = _Rights()
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """What operations are about, by primary keys; `estate`: some are about all of it."""
+    """What operations are about, by primary keys; `estate`: some are about all of it.
+
+    Of who joins or leaves a team all places are touched at which the team holds something.
+    """
 
     people: frozenset[UUID]
     teams: frozenset[int]
@@ -328,6 +374,8 @@ class Touched:
 
 def home(ops: Sequence[Op]) -> dict[str, Any]:
     """Whose administrators find a change of these: those of the one place it is about, else the estate's."""
+    if any(op["op"] in TEAMING for op in ops):
+        return {}
     about = known(ops)
     if len(about.projects) == 1 and not about.portfolios and not about.estate:
         return {"project": Project.objects.get(pk=next(iter(about.projects)))}
@@ -382,6 +430,19 @@ class _Known:
                 live.filter(portfolio__slug__in=moved).order_by("pk").values_list("portfolio__slug", "pk")
             ):
                 self._carried.setdefault(slug, []).append(pk)
+        joined = {op["team"] for op in ops if op["op"] in TEAMING and op.get("team")}
+        self._joined: set[tuple[str, str]] = set()
+        self._held_by_team: dict[str, list[Grant]] = {}
+        if joined:
+            self._joined = {
+                (slug, str(pk))
+                for slug, pk in Person.groups.through.objects.filter(
+                    group__team__slug__in=joined, person__in=list(self._people.values())
+                ).values_list("group__team__slug", "person")
+            }
+            for grant in live.filter(team__slug__in=joined).order_by("pk"):
+                assert grant.team is not None
+                self._held_by_team.setdefault(grant.team.slug, []).append(grant)
 
     def membership(self, op: Op) -> tuple[Portfolio, Project]:
         """The portfolio and the project that an operation of membership names."""
@@ -394,14 +455,30 @@ class _Known:
             )
         return portfolio, project
 
+    def teaming(self, op: Op) -> tuple[Team, Person]:
+        """The team and the person of an operation that lets somebody join or leave."""
+        team, person = self.team(op), self.person(op)
+        if team is None or person is None:
+            raise Invalid(
+                _("Name the team and the person."),
+                code="member_incomplete",
+                field="team" if team is None else "person",
+            )
+        return team, person
+
     def carried(self, op: Op) -> list[int]:
-        """The grants in force on the portfolio of an operation of membership."""
+        """The grants in force that an operation hands down: those on its portfolio, or those of its team."""
+        if op["op"] in TEAMING:
+            return [grant.pk for grant in self._held_by_team.get(op.get("team", ""), [])]
         return self._carried.get(op.get("portfolio", ""), [])
 
     def basis(self, op: Op) -> list[Any]:
         """See `_Rights.basis`."""
         if op["op"] in MEMBERSHIP:
             inside = (op.get("portfolio", ""), op.get("project", "")) in self._members
+            return [inside, *self.carried(op)]
+        if op["op"] in TEAMING:
+            inside = (op.get("team", ""), op.get("person", "")) in self._joined
             return [inside, *self.carried(op)]
         return [grant.pk for grant in self.standing(op)]
 
@@ -427,6 +504,9 @@ class _Known:
             if op["op"] in MEMBERSHIP:
                 self.membership(op)
                 continue  # for the estate's administrators, which is asked apart
+            if op["op"] in TEAMING:
+                self.teaming(op)
+                continue
             if op["op"] == "revoke":
                 grant = self._named.get(op["grant"])
                 if grant is None:
@@ -481,6 +561,12 @@ class _Known:
             if op["op"] in MEMBERSHIP:
                 places.add((self.membership(op)[1].pk, None))
                 continue
+            if op["op"] in TEAMING:
+                joined, joiner = self.teaming(op)
+                people.add(joiner.pk)
+                held = self._held_by_team.get(joined.slug, [])
+                places |= {(grant.project_id, grant.portfolio_id) for grant in held}
+                continue
             if op["op"] == "revoke":
                 grant = self._named.get(op["grant"])
                 if grant is None:
@@ -510,6 +596,9 @@ class _Known:
         if op["op"] in MEMBERSHIP:
             verb, into = ("put", "into") if op["op"] == "put" else ("take", "out of")
             return f"{verb} {op.get('project')} {into} portfolio {op.get('portfolio')}"
+        if op["op"] in TEAMING:
+            verb, into = ("put", "into") if op["op"] == "join" else ("take", "out of")
+            return f"{verb} person {op.get('person')} {into} team {op.get('team')}"
         if op["op"] == "revoke":
             grant = self._named.get(op["grant"])
             if grant is None:

@@ -1,4 +1,7 @@
-"""Describes the landscape: nodes, pipelines with their stages and places. An admin's acts."""
+"""Describes the landscape: nodes, pipelines with their stages and places. Parts of a change of the estate.
+
+What asks for a second administrator, and what changes or removes, is portal/actions/landscape.py's.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,9 +39,20 @@ class NewStage:
 
 
 def add_node(
-    *, by: Person, slug: str, name: str, kind: str, url: str, key_name: str, verify_tls: bool = True
+    *,
+    by: Person,
+    slug: str,
+    name: str,
+    kind: str,
+    url: str,
+    key_name: str,
+    verify_tls: bool = True,
+    change: int | None = None,
 ) -> Node:
-    """Add a DSS node. Only its key's name is kept; the key stays where settings say. Raises Invalid naming a field."""
+    """Add a DSS node. Only its key's name is kept; the key stays where settings say. Raises Invalid naming a field.
+
+    `change` is the number of the change of the estate that it is part of.
+    """
     rights.check_estate(by, Right.MANAGE)
     check_url(url)
     node = Node(
@@ -54,12 +68,19 @@ def add_node(
             node=slug,
             kind=kind,
             url=node.url,
+            change=change,
         )
     return node
 
 
 def add_pipeline(
-    *, by: Person, slug: str, name: str, stages: Sequence[NewStage], team: Team | None = None
+    *,
+    by: Person,
+    slug: str,
+    name: str,
+    stages: Sequence[NewStage],
+    team: Team | None = None,
+    change: int | None = None,
 ) -> Pipeline:
     """Add a pipeline with all its stages and places. Raises Invalid naming the field."""
     rights.check_estate(by, Right.MANAGE)
@@ -95,6 +116,7 @@ def add_pipeline(
             pipeline=slug,
             stages=", ".join(new.slug for new in stages),
             places={new.slug: [where.infra_id for where in new.places] for new in stages},
+            change=change,
         )
         return pipeline
 

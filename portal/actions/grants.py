@@ -218,7 +218,7 @@ def revoke(*, by: Person, grant: Grant, why: str, change: Change | None = None) 
         _lock(grant.portfolio)
         now = timezone.now()
         if not Grant.objects.filter(pk=grant.pk, revoked_at__isnull=True).update(
-            revoked_at=now, revoked_by=by
+            revoked_at=now, revoked_by=by, revoked_in=change
         ):
             raise Invalid(_("This right was revoked already."), code="revoked_already", field="grant")
         if administers:

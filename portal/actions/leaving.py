@@ -16,7 +16,7 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
 from portal import ledger, rights
-from portal.actions import accounts, changes, delegations, edits, grants, people, projects
+from portal.actions import accounts, changes, delegations, edits, grants, projects
 from portal.errors import Invalid, Refused, Stale
 from portal.event_kinds import EventKind
 from portal.holders import holders_on
@@ -161,12 +161,12 @@ def _end_all(by: Person, person: Person, why: str) -> None:
     accounts.end_access(by=by, person=person)
     for one in delegations.lasting().filter(person=person):
         delegations.end(by=by, delegation=one)
-    for team in Team.objects.filter(group__in=person.groups.all()):
-        people.leave_team(by=by, team=team, person=person)
-    held = list(Grant.objects.filter(person=person, revoked_at__isnull=True).order_by("pk"))
-    for start in range(0, len(held), edits.AT_MOST):
-        taken = [edits.take(grant=grant, why=why) for grant in held[start : start + edits.AT_MOST]]
-        edits.edit(by=by, ops=taken, why=why)
+    teams = Team.objects.filter(group__in=person.groups.all()).order_by("pk")
+    held = Grant.objects.in_force(timezone.now()).filter(person=person).order_by("pk")
+    ops = [edits.leave(team=team, person=person, why=why) for team in teams]
+    ops += [edits.take(grant=grant, why=why) for grant in held]
+    for start in range(0, len(ops), edits.AT_MOST):
+        edits.edit(by=by, ops=ops[start : start + edits.AT_MOST], why=why)
 
 
 # --- what somebody may hold -------------------------------------------------------------------------------------------
@@ -231,7 +231,9 @@ class _Roles:
             if heir is None:
                 continue
             if grant.team is not None:
-                people.join_team(by=by, team=grant.team, person=heir)
+                joining = edits.join(team=grant.team, person=heir, why=_("Takes it over."))
+                if joining not in ops:
+                    ops.append(joining)
                 continue
             ops.append(
                 edits.give(
@@ -321,16 +323,16 @@ class _Delegations:
         ]
 
     def settle(self, *, by: Person, person: Person, heirs: Mapping[str, Person | None], why: str) -> None:
-        """End each; the heir stands in for the rest of the time."""
+        """End each; that the heir stands in for the rest of the time is proposed."""
         for one in delegations.lasting().filter(pk__in=[key.partition(":")[2] for key in heirs]):
             delegations.end(by=by, delegation=one)
             heir = heirs[f"delegation:{one.pk}"]
             if heir is not None:
-                delegations.delegate(
+                delegations.delegate_for(
                     by=by,
                     person=one.person,
                     delegate=heir,
-                    starts_at=max(one.starts_at, timezone.now()),
+                    starts_at=one.starts_at if one.starts_at > timezone.now() else None,
                     until=one.until,
                     why=one.why,
                 )

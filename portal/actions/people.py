@@ -230,8 +230,8 @@ def add_team(*, by: Person, name: str, slug: str = "") -> Team:
         return team
 
 
-def join_team(*, by: Person, team: Team, person: Person) -> None:
-    """Make a person a member; the team's rights are theirs at once."""
+def join_team(*, by: Person, team: Team, person: Person, change: int | None = None) -> None:
+    """Make a person a member; the team's rights are theirs at once. It is part of a change of rights (edits)."""
     rights.check_estate(by, Right.MANAGE)
     if not person.is_active or person.is_system:
         raise Invalid(
@@ -241,10 +241,10 @@ def join_team(*, by: Person, team: Team, person: Person) -> None:
         )
     with ledger.business():
         _one_at_a_time(person)
-        memberships.admit(by=by, team=team, person=person)
+        memberships.admit(by=by, team=team, person=person, change=change)
 
 
-def leave_team(*, by: Person, team: Team, person: Person) -> None:
+def leave_team(*, by: Person, team: Team, person: Person, change: int | None = None) -> None:
     """End a membership, whoever gave it; the team's rights end for the person at once.
 
     What an identity provider gave comes back with the next sign-in, as long as the group is mapped. Raises Refused
@@ -254,7 +254,7 @@ def leave_team(*, by: Person, team: Team, person: Person) -> None:
     with ledger.business():
         grants.lock_admins()
         _one_at_a_time(person)
-        memberships.dismiss(by=by, team=team, person=person)
+        memberships.dismiss(by=by, team=team, person=person, change=change)
         grants.check_admin_left()
 
 

@@ -52,9 +52,13 @@ class WholeProposalSerializer(ProposalSerializer):
 
 
 class NewOp(Input):
-    """One operation. give: person or team, right, where; revoke: grant; put and take_out: project and portfolio."""
+    """One operation.
 
-    op = serializers.ChoiceField(choices=["give", "revoke", "put", "take_out"])
+    give: person or team, right, where; revoke: grant; put and take_out: project and portfolio; join and leave: person
+    and team.
+    """
+
+    op = serializers.ChoiceField(choices=["give", "revoke", "put", "take_out", "join", "leave"])
     person = serializers.CharField(required=False, max_length=150, help_text="a login")
     team = serializers.SlugField(required=False)
     right = serializers.ChoiceField(choices=Right.choices, required=False)
@@ -67,7 +71,12 @@ class NewOp(Input):
 
     def validate(self, attrs: Any) -> Any:
         """What the operation cannot do without."""
-        needed = {"give": ["right"], "revoke": ["grant"]}.get(attrs["op"], ["project", "portfolio"])
+        needed = {
+            "give": ["right"],
+            "revoke": ["grant"],
+            "join": ["person", "team"],
+            "leave": ["person", "team"],
+        }.get(attrs["op"], ["project", "portfolio"])
         missing = [name for name in needed if name not in attrs]
         if missing:
             raise serializers.ValidationError({name: [f"{attrs['op']} needs {name}."] for name in missing})
@@ -79,6 +88,12 @@ class NewChange(Input):
 
     ops = NewOp(many=True, allow_empty=False)
     why = serializers.CharField(max_length=500)
+
+
+def answered(change: Change, status: int = 201) -> Response:
+    """A change as the answer to what asked for it: `status` where it was applied, 202 where it waits."""
+    status = status if change.status == Change.Status.APPLIED else 202
+    return Response(WholeProposalSerializer(change).data, status=status)
 
 
 class EffectSerializer(serializers.Serializer[Any]):
@@ -115,9 +130,7 @@ class Changes(Listing):
         """Propose a change of rights: 201 where it is applied at once, 202 where it waits for a second admin."""
         ops, why = _ops(request)
         edits.RIGHTS.check(by=self.person, wish={"ops": ops})
-        change = edits.edit(by=self.person, ops=ops, why=why, **edits.home(ops))
-        status = 201 if change.status == Change.Status.APPLIED else 202
-        return Response(WholeProposalSerializer(change).data, status=status)
+        return answered(edits.edit(by=self.person, ops=ops, why=why, **edits.home(ops)))
 
 
 class PreviewChange(APIView):

@@ -12,12 +12,13 @@ from rest_framework.views import APIView
 from portal import rights
 from portal.actions import delegations
 from portal.api.auth import acting
+from portal.api.changes import WholeProposalSerializer
 from portal.api.fields import At
 from portal.api.inputs import Input, checked
 from portal.api.listing import Listing
 from portal.api.people import PersonSerializer
 from portal.api.teams import person_of
-from portal.models import Delegation, Right
+from portal.models import Change, Delegation, Right
 from portal.queries import delegations_for
 
 
@@ -58,16 +59,24 @@ class Delegations(Listing):
     def get_queryset(self) -> QuerySet[Any]:
         return delegations_for(self.person)
 
-    @extend_schema(request=NewDelegation, responses={201: DelegationSerializer})
+    @extend_schema(request=NewDelegation, responses={201: DelegationSerializer, 202: WholeProposalSerializer})
     def post(self, request: Request) -> Response:
-        """Say that one is away, or, as an administrator, that somebody else is. Only in a session."""
+        """Say that one is away, or, as an administrator, that somebody else is: a change, 202 where it waits.
+
+        Only in a session.
+        """
         wish = checked(NewDelegation, request)
         login = wish.pop("person")
-        if login is not None and login.lower() != self.person.login:
-            rights.check_estate(self.person, Right.MANAGE)
-            wish["person"] = person_of(login, "person")
+        if login is None or login.lower() == self.person.login:
+            wish["delegate"] = person_of(wish["delegate"], "delegate")
+            made = delegations.delegate(by=self.person, **wish)
+            return Response(DelegationSerializer(made).data, status=201)
+        rights.check_estate(self.person, Right.MANAGE)
         wish["delegate"] = person_of(wish["delegate"], "delegate")
-        made = delegations.delegate(by=self.person, **wish)
+        change = delegations.delegate_for(by=self.person, person=person_of(login, "person"), **wish)
+        if change.status != Change.Status.APPLIED:
+            return Response(WholeProposalSerializer(change).data, status=202)
+        made = delegations_for(self.person).get(change=change)
         return Response(DelegationSerializer(made).data, status=201)
 
 

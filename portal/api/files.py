@@ -10,13 +10,13 @@ from rest_framework.response import Response
 from portal import rights
 from portal.actions import edits, grants
 from portal.api.auth import acting
-from portal.api.changes import PreviewSerializer, WholeProposalSerializer
+from portal.api.changes import PreviewSerializer, WholeProposalSerializer, answered
 from portal.api.downloads import Download, sent
 from portal.api.inputs import Input, checked, one_of
 from portal.effects import effects
 from portal.errors import Invalid
 from portal.lookups import portfolio_for, project_for
-from portal.models import Change, Person, Right
+from portal.models import Person, Right
 from portal.places import Place
 from portal.proposed import lines
 from portal.queries import looks_over_estate
@@ -80,9 +80,7 @@ class RightsFile(Download):
                 "weighed": told.weighed if told else True,
             }
             return Response(PreviewSerializer(answer).data)
-        change = edits.edit(by=by, ops=ops, why=wish["why"], **place.address)
-        status = 201 if change.status == Change.Status.APPLIED else 202
-        return Response(WholeProposalSerializer(change).data, status=status)
+        return answered(edits.edit(by=by, ops=ops, why=wish["why"], **place.address))
 
 
 def _place(person: Person, scope: str) -> Place:

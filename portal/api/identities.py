@@ -19,7 +19,7 @@ from portal.api.people import PersonSerializer
 from portal.api.sessions import present
 from portal.api.teams import TeamNameSerializer
 from portal.errors import Invalid
-from portal.models import GroupMapping, Identity, Right, Team
+from portal.models import Change, GroupMapping, Identity, Right, Team
 from portal.models.identity import Source
 
 PROVIDERS = [(source.value, source.label) for source in (Source.OIDC, Source.SAML)]
@@ -113,9 +113,9 @@ class Mappings(Listing):
         rights.check_estate(self.person, Right.MANAGE)
         return GroupMapping.objects.select_related("team", "made_by")
 
-    @extend_schema(request=NewMapping, responses={201: MappingChangeSerializer})
+    @extend_schema(request=NewMapping, responses={201: MappingChangeSerializer, 202: MappingChangeSerializer})
     def post(self, request: Request) -> Response:
-        """Propose that a group means a team. It gives rights, so it may wait for a second administrator."""
+        """Propose that a group means a team. It gives rights: 202 where it waits for a second administrator."""
         by = present(request)
         rights.check_estate(by, Right.MANAGE)
         asked = checked(NewMapping, request)
@@ -125,7 +125,8 @@ class Mappings(Listing):
                 _("There is no team “%(name)s”.") % {"name": asked["team"]}, code="team_unknown", field="team"
             )
         change = mappings.map_group(by=by, **{**asked, "team": team})
-        return Response({"change": change.pk, "status": change.status}, status=201)
+        status = 201 if change.status == Change.Status.APPLIED else 202
+        return Response({"change": change.pk, "status": change.status}, status=status)
 
 
 class EndMapping(APIView):

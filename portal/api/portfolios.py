@@ -12,11 +12,11 @@ from rest_framework.views import APIView
 from portal import rights
 from portal.actions import edits, portfolios
 from portal.api.auth import acting
-from portal.api.changes import WholeProposalSerializer
+from portal.api.changes import WholeProposalSerializer, answered
 from portal.api.inputs import Input, Why, checked
 from portal.api.listing import Listing
 from portal.lookups import portfolio_for, project_for
-from portal.models import Change, Person, Portfolio, Project, Right
+from portal.models import Person, Portfolio, Project, Right
 
 
 class PortfolioSerializer(serializers.Serializer[Portfolio]):
@@ -98,9 +98,7 @@ class TakeOut(APIView):
 
 
 def _answered(by: Person, portfolio: Portfolio, op: edits.Op) -> Response:
-    change = edits.edit(by=by, ops=[op], why=op["why"], portfolio=portfolio)
-    status = 201 if change.status == Change.Status.APPLIED else 202
-    return Response(WholeProposalSerializer(change).data, status=status)
+    return answered(edits.edit(by=by, ops=[op], why=op["why"], portfolio=portfolio))
 
 
 def _whole(person: Person) -> QuerySet[Portfolio]:

@@ -5,16 +5,17 @@ from django.urls import path
 from portal.api.bundles import Bundles, ManifestOfBundle, OneBundle
 from portal.api.changes import ApplyChange, Changes, OneChange, PreviewChange, RefuseChange, WithdrawChange
 from portal.api.delegations import Delegations, EndDelegation
+from portal.api.estate import EstateFile
 from portal.api.events import Events
 from portal.api.factors import Factors, RemoveFactor, RemoveFactorsOfPerson, TeamSecondFactor
 from portal.api.files import RightsFile
 from portal.api.grants import Grants, RevokeGrant
 from portal.api.identities import EndMapping, IdentitiesOfPerson, Mappings, UnlinkIdentity
 from portal.api.me import Me
-from portal.api.nodes import Nodes
+from portal.api.nodes import Nodes, OneNode, RemoveNode
 from portal.api.owners import HandOver, OneOwner, Owners, OwnersInDss
 from portal.api.people import DutiesOfPerson, Leave, OnePerson, People
-from portal.api.pipelines import Pipelines
+from portal.api.pipelines import OnePipeline, Pipelines, RemovePipeline
 from portal.api.portfolios import OnePortfolio, PortfolioProjects, Portfolios, TakeOut
 from portal.api.rights import EstateRights, PortfolioRights, ProjectRights, RightsOf, TeamRights
 from portal.api.sessions import (
@@ -83,8 +84,13 @@ urlpatterns = [
     path("changes/<int:number>/apply/", ApplyChange.as_view()),
     path("changes/<int:number>/refuse/", RefuseChange.as_view()),
     path("changes/<int:number>/withdraw/", WithdrawChange.as_view()),
+    path("estate/file/", EstateFile.as_view()),
     path("nodes/", Nodes.as_view()),
+    path("nodes/<str:slug>/", OneNode.as_view()),
+    path("nodes/<str:slug>/remove/", RemoveNode.as_view()),
     path("pipelines/", Pipelines.as_view()),
+    path("pipelines/<str:slug>/", OnePipeline.as_view()),
+    path("pipelines/<str:slug>/remove/", RemovePipeline.as_view()),
     path("events/", Events.as_view()),
     path("projects/<str:key>/owners/", Owners.as_view()),
     path("projects/<str:key>/owners/dss/", OwnersInDss.as_view()),

@@ -24,6 +24,7 @@ class Change(models.Model):
         TIER = "tier", _("tier")
         ESTATE = "estate", _("estate")
         GROUPS = "groups", _("groups")
+        ABSENCE = "absence", _("standing in")
 
     class Status(models.TextChoices):
         WAITING = "waiting", _("waiting")

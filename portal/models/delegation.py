@@ -7,6 +7,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from portal.models.change import Change
 from portal.models.person import Person
 
 
@@ -30,6 +31,14 @@ class Delegation(models.Model):
     why = models.CharField(max_length=500)
     made_at = models.DateTimeField(default=timezone.now)
     made_by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    change = models.ForeignKey(
+        Change,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text=_("what an administrator made it by, for somebody else"),
+    )
     ended_at = models.DateTimeField(null=True, blank=True)
     ended_by = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
 

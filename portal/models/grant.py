@@ -107,11 +107,24 @@ class Grant(models.Model):
     )
     revoked_at = models.DateTimeField(null=True, blank=True)
     revoked_by = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    revoked_in = models.ForeignKey(
+        Change,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text=_("what revoked it"),
+    )
 
     class Meta:
         verbose_name = _("grant")
         verbose_name_plural = _("grants")
         ordering = ("-given_at",)
+        # Who changed rights lately is asked before anybody signs.
+        indexes = (
+            models.Index(fields=("given_at",), name="grant_given_at"),
+            models.Index(fields=("revoked_at",), name="grant_revoked_at"),
+        )
         constraints = (
             models.CheckConstraint(
                 condition=Q(person__isnull=False, team__isnull=True)
@@ -122,6 +135,10 @@ class Grant(models.Model):
                 condition=Q(revoked_at__isnull=True, revoked_by__isnull=True)
                 | Q(revoked_at__isnull=False, revoked_by__isnull=False),
                 name="grant_revoked_paired",
+            ),
+            models.CheckConstraint(
+                condition=Q(revoked_in__isnull=True) | Q(revoked_at__isnull=False),
+                name="grant_revoked_in_change",
             ),
             models.CheckConstraint(
                 condition=(Q(right="sign") & ~Q(role="")) | (~Q(right="sign") & Q(role="")),

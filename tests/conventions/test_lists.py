@@ -21,6 +21,7 @@ ONE_THING = {
     "portfolios/<str:slug>/rights/": "one matrix",
     "teams/<str:slug>/rights/": "one matrix",
     "rights/file/": "one file",
+    "estate/file/": "one file",
     "projects/<str:key>/owners/dss/": "who owns and works on one project in DSS",
     "reports/<int:number>/pdf/": "one file",
     "documents/<int:number>/content/": "one file",

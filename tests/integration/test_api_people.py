@@ -92,10 +92,10 @@ def test_an_admin_makes_a_team_and_its_members(cast: Cast) -> None:
         "members": [],
     }
     told("team.added")
-    found = ada.post("teams/fraud-team/members/", login="otto")
+    found = ada.post("teams/fraud-team/members/", login="otto", why="Helps.")
     assert [one["login"] for one in found["members"]] == ["otto"]
     told("team.joined")
-    assert ada.send("delete", "teams/fraud-team/members/otto/").status_code == 204
+    assert ada.send("delete", "teams/fraud-team/members/otto/?why=Over.").status_code == 204
     told("team.left")
     assert not Team.objects.get(slug="fraud-team").members.exists()
 
@@ -113,7 +113,9 @@ def test_teams_are_made_by_admins_alone(cast: Cast) -> None:
 def test_a_team_that_is_there_already(cast: Cast) -> None:
     found = session(cast.ada).refused(400, "post", "teams/", {"name": "Churn team"})
     assert (found["code"], found["field"]) == ("team_taken", "name")
-    found = session(cast.ada).refused(400, "post", "teams/churn-team/members/", {"login": "nobody"})
+    found = session(cast.ada).refused(
+        400, "post", "teams/churn-team/members/", {"login": "nobody", "why": "x"}
+    )
     assert (found["code"], found["field"]) == ("person_unknown", "login")
 
 

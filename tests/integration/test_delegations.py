@@ -33,9 +33,10 @@ def soon(days: float) -> datetime:
 
 def away(cast: Cast, **wish: Any) -> Delegation:
     """Fay is away for a week, and Otto stands in."""
-    return delegations.delegate(
-        **{"by": cast.fay, "delegate": cast.otto, "until": soon(7), "why": "Leave", **wish}
-    )
+    wish = {"by": cast.fay, "delegate": cast.otto, "until": soon(7), "why": "Leave", **wish}
+    if "person" not in wish:
+        return delegations.delegate(**wish)
+    return Delegation.objects.get(change=delegations.delegate_for(**wish))
 
 
 def over(one: Delegation) -> None:

@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from portal import ledger, rights
-from portal.actions import changes, grants, landscape
+from portal.actions import changes, grants, landscape, people
 from portal.errors import Forbidden, Invalid, Stale
 from portal.estate_file import EstateError, current, differences, read, written
 from portal.event_kinds import EventKind
@@ -185,7 +185,9 @@ def test_the_command_checks_shows_and_applies(
         call_command("estate", "diff", str(path))
     assert left.value.code == 1
     assert 'change node design: name from "Design" to "The design node"' in capsys.readouterr().out
-    call_command("estate", "apply", str(path), "--as", "ada", "--why", WHY)
+    robot = people.add_person(by=cast.ada, login="git", name="The repository", kind="service")
+    grants.grant(by=cast.ada, person=robot, right=Right.MANAGE, why="Applies what was reviewed.")
+    call_command("estate", "apply", str(path), "--as", "git", "--why", WHY)
     assert Node.objects.get(slug="design").name == "The design node"
     path.write_text("nodes: [")
     with pytest.raises(CommandError, match=r"estate\.yaml:1:9") as refused:

@@ -115,7 +115,7 @@ def test_a_narrowed_token_of_an_administrator_reaches_nothing_of_the_estate(
     for path, body in (
         ("people/", {"login": "ida", "name": "Ida"}),
         ("teams/", {"name": "New"}),
-        ("policies/", {"source": "policy: x"}),
+        ("policies/", {"source": "policy: x", "why": "x"}),
         ("grants/", {"person": "otto", "right": "view", "why": "So."}),
     ):
         assert ada.refused(403, "post", path, body)["code"] == "right_missing", path

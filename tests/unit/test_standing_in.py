@@ -72,6 +72,19 @@ def test_who_is_barred_is_so_through_the_delegate_and_the_delegate_too(who: str,
     assert ("but fay asked for this deployment" in said) == (who == "fay")
 
 
+@pytest.mark.parametrize("who, whom", [("fay", "fay"), ("gil", None)])
+def test_who_changed_rights_is_barred_through_the_delegate_too(who: str, whom: str | None) -> None:
+    until = ago(hours=-2)
+    case = replace(signed_by_gil(), barred=(Barred(who, "changed_rights", until),))
+    finding = only(case, FAIRNESS)
+    (entry,) = finding.params["not_counted"]
+    assert (entry["barred"], entry["until"], entry.get("whom")) == ("changed_rights", until, whom)
+    assert finding.holds_until == until
+    case = replace(case, barred=(Barred("gil", "requester"), *case.barred))  # what lasts comes first
+    assert "until" not in only(case, FAIRNESS).params["not_counted"][0]
+    assert only(replace(case, barred=(), at=until), FAIRNESS).state == "met"
+
+
 def test_who_brought_evidence_is_not_judged_by_their_delegate() -> None:
     case = signed_by_gil()
     facts = tuple(replace(fact, author="fay") if fact.kind == "fairness" else fact for fact in case.evidence)

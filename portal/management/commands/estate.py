@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from portal import estate_file
 from portal.actions import landscape
 from portal.errors import Refused
-from portal.lookups import person_named
+from portal.lookups import service_named
 from portal.models import Change
 
 DIFFERS = 1
@@ -32,7 +32,7 @@ class Command(BaseCommand):
             one.add_argument("file", type=Path)
             if verb == "apply":
                 one.add_argument(
-                    "--as", dest="login", required=True, help="whose word it is; often a service account"
+                    "--as", dest="login", required=True, help="the service account that proposes it"
                 )
                 one.add_argument("--why", required=True)
         verbs.add_parser("export", help="write the estate as a document")
@@ -55,7 +55,8 @@ class Command(BaseCommand):
         if verb == "diff":
             raise SystemExit(DIFFERS)
         try:
-            change = landscape.bring(by=person_named(options["login"]), document=document, why=options["why"])
+            by = service_named(options["login"])
+            change = landscape.bring(by=by, document=document, why=options["why"], reviewed=True)
         except Refused as refusal:
             raise CommandError(refusal.sentence, returncode=FAILED) from refusal
         if change.status == Change.Status.APPLIED:

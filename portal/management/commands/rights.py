@@ -9,8 +9,8 @@ from django.core.management.base import BaseCommand, CommandError
 from portal import ledger
 from portal.actions import edits
 from portal.errors import Invalid, Refused
+from portal.lookups import service_named
 from portal.models import Change, Person
-from portal.models.person import spelled
 from portal.proposed import lines, refusal_of
 from portal.rights_files import FileError, Wanted, place_named, scope_of, wanted, with_why, written
 
@@ -117,15 +117,11 @@ class Command(BaseCommand):
 
 
 def _service(login: str | None) -> Person:
-    """The account that proposes: a service account, so that nobody at a shell speaks as an administrator."""
     if not login:
         raise CommandError(
             "Say who applies it: --as, with the login of a service account.", returncode=ERRORS
         )
-    person = Person.objects.filter(login=spelled(login)).first()
-    if person is None or person.kind != Person.Kind.SERVICE or not person.is_active:
-        raise CommandError(
-            f"“{login}” is no active service account. Add one, and let an administrator give it the right to manage.",
-            returncode=ERRORS,
-        )
-    return person
+    try:
+        return service_named(login)
+    except Invalid as refusal:
+        raise CommandError(refusal.sentence, returncode=ERRORS) from refusal
