@@ -11,6 +11,7 @@ from django.contrib.auth.models import Group
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
+from portal.doors import SignOut
 from portal.models import (
     Bundle,
     Change,
@@ -230,6 +231,8 @@ def _no_password_here(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpRe
     raise Http404
 
 
+# Whoever leaves leaves by the door where it is written down.
+admin.site.logout = SignOut.as_view()  # type: ignore[method-assign,assignment]
 admin.site.login = _sign_in  # type: ignore[method-assign]
 admin.site.password_change = _no_password_here  # type: ignore[method-assign,assignment]
 admin.site.password_change_done = _no_password_here  # type: ignore[method-assign,assignment]
