@@ -63,9 +63,9 @@ WHAT = {
         *((right, "") for right in (Right.VIEW, Right.REQUEST, Right.PROMOTE, Right.MANAGE, Right.AUDIT)),
         (Right.SIGN, "fairness"),
         (Right.SIGN, "model-risk"),
-        (Right.PROVISION, ""),
     )
 }
+GIVEN = {**WHAT, "provision": (Right.PROVISION, "")}
 
 
 # Whoever else answers "what may this person do on this lane": a function of both that returns codenames. Each is asked
@@ -89,7 +89,7 @@ def at(moment: datetime) -> Iterator[None]:
 
 
 def any_grant(chance: random.Random, began: datetime) -> Given:
-    found = Given(
+    return Given(
         holder=chance.choice(
             [*(one.name for one in PEOPLE), "ann", "bob", "cyd", "dee", "bot", *TEAMS, *TEAMS]
         ),
@@ -99,8 +99,6 @@ def any_grant(chance: random.Random, began: datetime) -> Given:
         until=chance.choice([None, None, began - HOUR, began + HOUR, began + 3 * HOUR]),
         revoked=chance.random() < 0.2,
     )
-    # Of a service account, on the estate: it is given nowhere else.
-    return replace(found, holder="bot", place="", stage="") if found.what == "provision" else found
 
 
 def any_loan(chance: random.Random, began: datetime) -> Loan:
@@ -120,6 +118,8 @@ def any_world(chance: random.Random, began: datetime) -> World:
         (project, portfolio) for project in PROJECTS for portfolio in PORTFOLIOS if chance.random() < 0.4
     }
     world.grants = once([any_grant(chance, began) for _ in range(chance.choice([2, 10, 20, 40, 60]))])
+    if len(world.grants) % 2:  # of a service account, on the estate: it is given nowhere else
+        world.grants.append(Given("bot", "provision", "", "", None))
     world.loans = [any_loan(chance, began) for _ in range(chance.choice([0, 3, 5, 8]))]
     return world
 
@@ -263,8 +263,8 @@ def write(ground: Ground, world: World, began: datetime) -> None:
         Grant(
             person=ground.people.get(one.holder),
             team=ground.teams.get(one.holder),
-            right=WHAT[one.what][0],
-            role=WHAT[one.what][1],
+            right=GIVEN[one.what][0],
+            role=GIVEN[one.what][1],
             project=ground.projects.get(one.place),
             portfolio=ground.portfolios.get(one.place),
             stage=one.stage,
