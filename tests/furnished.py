@@ -301,6 +301,8 @@ def furnished(cast: Cast) -> Furnished:
         "grants": on_churn.pk,
         "ledger": Event.objects.filter(project=cast.churn.key).latest("seq").seq,
         "organization_slug": "saml",
+        "app_label": "portal",
+        "object_id": cast.dev.pk,
     }
     at = {
         "/rights/<pk>/revoke/": {"rights": on_estate.pk},
