@@ -2,12 +2,16 @@
 
 from typing import TYPE_CHECKING, Any
 
-import django.contrib.auth.admin  # noqa: F401 - registers Group before it is taken back below
+# These register models that are taken back below.
+import allauth.account.admin
+import allauth.socialaccount.admin  # noqa: F401
+import django.contrib.auth.admin  # noqa: F401
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
+from portal.doors import SignOut
 from portal.models import (
     Bundle,
     Change,
@@ -227,6 +231,8 @@ def _no_password_here(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpRe
     raise Http404
 
 
+# Whoever leaves leaves by the door where it is written down.
+admin.site.logout = SignOut.as_view()  # type: ignore[method-assign,assignment]
 admin.site.login = _sign_in  # type: ignore[method-assign]
 admin.site.password_change = _no_password_here  # type: ignore[method-assign,assignment]
 admin.site.password_change_done = _no_password_here  # type: ignore[method-assign,assignment]

@@ -89,6 +89,7 @@ def enter(request: HttpRequest, person: Person, method: str, *, factor: str = ""
 class SignIn(LoginView):
     """Signs in with login and password."""
 
+    http_method_names = ["get", "head", "post", "options"]  # noqa: RUF012 - as Django declares it
     authentication_form = SignInForm
     template_name = "registration/login.html"
 

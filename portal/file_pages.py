@@ -62,7 +62,7 @@ def check_here(here: About, text: str, form: Format) -> None:
 def _download(here: About, form: Format) -> HttpResponse:
     name = f"{here.place.key.replace(':', '-')}.{form}"
     media = "text/csv; charset=utf-8" if form == "csv" else "application/yaml; charset=utf-8"
-    answer = HttpResponse(written(here.place, form), content_type=media)
+    answer = HttpResponse(written(here.place, form, estate=here.estate), content_type=media)
     answer["Content-Disposition"] = str(content_disposition_header(True, name))
     answer["Cache-Control"] = "private, no-store"
     return answer

@@ -13,7 +13,7 @@ from django.db.models import prefetch_related_objects
 from django.utils import timezone
 
 from portal.models import Lane, Person, Right
-from portal.models.grant import DELEGABLE, SIGN_PREFIX
+from portal.models.grant import DELEGABLE, ESTATE_ONLY, SIGN_PREFIX
 from portal.reach import Row, rows_of
 
 
@@ -53,7 +53,7 @@ def held_by_each(people: Collection[Person], lanes: Sequence[Lane]) -> dict[tupl
         prefetch_related_objects(lanes, "stage")
     found = {(person.pk, lane.pk): Held() for person in people for lane in lanes}
     for person in acting:
-        estate = rows[person.pk, None]
+        estate = [row for row in rows[person.pk, None] if row.name not in ESTATE_ONLY]
         for lane in lanes:
             reaching = [row for row in estate if not row.stage or row.stage == lane.stage.slug]
             reaching += rows[person.pk, lane.pk]

@@ -100,8 +100,11 @@ class Wanted:
 # --- writing ----------------------------------------------------------------------------------------------------------
 
 
-def written(place: Place, form: Format = "yaml") -> str:
-    """The rights given at a place, as a file: sorted, and equal for equal rights."""
+def written(place: Place, form: Format = "yaml", *, estate: bool = False) -> str:
+    """The rights given at a place, as a file: sorted, and equal for equal rights.
+
+    `estate`: for whoever looks over it. Nobody else is told which projects a portfolio holds, nor changes that.
+    """
     found = (
         Grant.objects.in_force(timezone.now())
         .filter(place.own)
@@ -115,7 +118,7 @@ def written(place: Place, form: Format = "yaml") -> str:
         table.writerows({"scope": scope_of(place), **row} for row in rows or [{}])
         return text.getvalue()
     said: dict[str, Any] = {"scope": scope_of(place)}
-    if place.portfolio is not None:
+    if place.portfolio is not None and estate:
         said["projects"] = sorted(place.portfolio.projects.values_list("key", flat=True))
     said["grants"] = rows
     head = _(

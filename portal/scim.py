@@ -526,9 +526,9 @@ class ResourceTypes(Scim):
 class Nowhere(Scim):
     """What leads nowhere, for whoever may ask."""
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Not found, in SCIM."""
-        return _error(Error(status=404, detail="There is no such endpoint."))
+    def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Not found, in SCIM, whatever the method."""
+        raise _Refusal(404, "There is no such endpoint.")
 
 
 def _described(request: HttpRequest, found: Any, where: str) -> Any:

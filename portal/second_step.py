@@ -127,7 +127,8 @@ def prove(request: HttpRequest) -> HttpResponse:
         else:
             form = ProveForm(request.POST, way=form.way)
         asked = passkey if by_passkey else form
-        if asked.is_valid():
+        # Whoever has neither password nor app has no form to send; the page says what they can do.
+        if (by_passkey or form.way) and asked.is_valid():
             with told_by(asked):
                 try:
                     how = (

@@ -1,7 +1,8 @@
 """Which projects and lanes somebody reaches: the lists of portal/rights.py, whole or a window at a time.
 
 A project is seen by whoever holds anything on one of its lanes, or is lent something there; an estate right is one on
-every project that has its stage. Whether what is held counts at a lane is portal/held.py's.
+every project that has its stage, unless it is about the estate alone. Whether what is held counts at a lane is
+portal/held.py's.
 """
 
 from collections.abc import Collection
@@ -24,7 +25,7 @@ from portal.models import (
     Project,
     Right,
 )
-from portal.models.grant import DELEGABLE, SIGN_PREFIX, codename, in_force
+from portal.models.grant import DELEGABLE, ESTATE_ONLY, SIGN_PREFIX, codename, in_force
 from portal.reach import Listing, Party, Window, keys_at_once, keys_in, parties
 
 
@@ -64,7 +65,7 @@ def keys_in_window(person: Person, window: Window) -> list[str] | None:
     listing = Listing(window, signs, _only(person), timezone.now())
     if connection.vendor == "postgresql":
         estate, lent, keys = keys_at_once(person, listing)
-        own = {stage for right, stage in estate if signs or right != Right.SIGN}
+        own = {stage for right, stage in estate if _reaches(right, signs=signs)}
         if "" in own:
             return None
         if not own and not lent:
@@ -134,11 +135,16 @@ class _Reach:
         return {
             stage
             for right, _role, stage in self.own.estate
-            if (wanted is None or right in wanted) and (self.signs or right != Right.SIGN)
+            if (wanted is None or right in wanted) and _reaches(right, signs=self.signs)
         }
 
     def lent_stages(self, wanted: Collection[Right]) -> set[str]:
         return {stage for right, _role, stage in self.lent.estate if right in wanted}
+
+
+def _reaches(right: str, *, signs: bool) -> bool:
+    """Whether an estate right is one on projects, for who signs or does not."""
+    return right not in ESTATE_ONLY and (signs or right != Right.SIGN)
 
 
 def _reach(person: Person) -> _Reach:

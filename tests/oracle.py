@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 LENDABLE = ("request", "promote")  # and every right to sign
+ESTATE_ONLY = ("provision",)  # counts on no project
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,8 @@ def given(world: World, who: str, spot: Spot, now: datetime) -> dict[str, list[G
     for one in world.grants:
         theirs = one.holder == who or (who, one.holder) in world.members
         there = one.place in ("", spot.project) or (spot.project, one.place) in world.inside
+        if one.what in ESTATE_ONLY and spot.project:
+            continue
         if theirs and there and one.stage in ("", spot.stage) and in_force(one, now):
             found.setdefault(one.what, []).append(one)
     return found

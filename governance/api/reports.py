@@ -93,7 +93,8 @@ class ReportPdf(Download):
 
 
 def _report(person: Person, number: int) -> Report:
-    found = Report.objects.select_related("project", "asked_by").filter(pk=number).first()
+    seen = rights.visible_projects(person)
+    found = Report.objects.select_related("project", "asked_by").filter(pk=number, project__in=seen).first()
     if found is None:
         raise rights.absent()
     check_audit(person, found.project)

@@ -42,12 +42,13 @@ class TeamRuleSerializer(TeamNameSerializer):
 
 
 class Factors(Listing):
-    """One's own second factors."""
+    """One's own second factors; nothing for a token."""
 
     serializer_class = FactorSerializer
 
     def get_queryset(self) -> QuerySet[Any]:
-        return Factor.objects.filter(person=self.person)
+        found = Factor.objects.filter(person=self.person)
+        return found if self.person.scope is None else found.none()
 
 
 class RemoveFactor(APIView):

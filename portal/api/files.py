@@ -48,8 +48,9 @@ class RightsFile(Download):
     def get(self, request: Request) -> HttpResponse:
         """What is in force there, sorted and stable: applied again it changes nothing."""
         form = one_of(request, "as", ["yaml", "csv"]) or "yaml"
-        place = _place(acting(request), request.query_params.get("scope", ""))
-        text = written(place, "csv" if form == "csv" else "yaml")
+        by = acting(request)
+        place = _place(by, request.query_params.get("scope", ""))
+        text = written(place, "csv" if form == "csv" else "yaml", estate=looks_over_estate(by))
         media = "text/csv" if form == "csv" else "application/yaml"
         return sent(text.encode(), media, f"{place.key.replace(':', '-')}.{form}")
 

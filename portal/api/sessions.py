@@ -72,12 +72,13 @@ def _here(request: Request) -> str:
 
 
 class Sessions(Listing):
-    """Where one is signed in."""
+    """Where one is signed in; nothing for a token, which is no way to look over somebody's shoulder."""
 
     serializer_class = SessionSerializer
 
     def get_queryset(self) -> QuerySet[Any]:
-        return accounts.live_sessions(self.person)
+        found = accounts.live_sessions(self.person)
+        return found if self.person.scope is None else found.none()
 
     def get_serializer_context(self) -> dict[str, Any]:
         return {**super().get_serializer_context(), "here": _here(self.request)}

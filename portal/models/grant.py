@@ -21,6 +21,9 @@ IN_USE = frozenset(
     {Right.VIEW, Right.REQUEST, Right.PROMOTE, Right.SIGN, Right.MANAGE, Right.AUDIT, Right.PROVISION}
 )
 
+# Rights that are about the estate and no project on it: they count on no lane, so nobody sees a project by them.
+ESTATE_ONLY = frozenset({Right.PROVISION})
+
 # What a token may carry besides seeing: never signing, which is a person's own.
 CARRIED = frozenset(right.value for right in IN_USE - {Right.VIEW, Right.SIGN})
 

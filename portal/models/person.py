@@ -120,6 +120,14 @@ class Person(AbstractBaseUser, PermissionsMixin):
     def get_full_name(self) -> str:
         return self.name
 
+    def has_perm(self, perm: str, obj: Any = None) -> bool:
+        """Nothing is permitted Django's way, to a superuser neither: what somebody may is portal.rights' to say."""
+        return False
+
+    def has_module_perms(self, app_label: str) -> bool:
+        """As `has_perm`."""
+        return False
+
 
 class Team(models.Model):
     """A team, one-to-one with a Django group so that guardian's group rows serve it."""

@@ -7,22 +7,18 @@ import re
 from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
-from unittest.mock import patch
-from urllib.parse import quote
 from zlib import crc32
 
 import pytest
 from django.db import connections
 from django.test import Client
-from django.urls import URLPattern, URLResolver, get_resolver
-from django.utils.datastructures import MultiValueDict
 from pytest_django.plugin import DjangoDbBlocker
 
 from governance.models import Collection, Report, SignOff
 from portal.actions import grants, people
 from portal.models import Grant, Right
 from tests import factories
+from tests.addresses import PLACE, Things, names_read, routes, written
 from tests.cast import Cast, make_cast
 from tests.databases import copied, pointed_at
 from tests.factories import (
@@ -49,7 +45,6 @@ SAMPLE = 2  # how many of them are tried in each place in the normal run; over a
 ADMIN_TRIED = "/admin/portal/person/"
 ADMIN_ALIKE = re.compile(r"/admin/\w+/\w+/.*")
 SLOW = {"/api/v1/schema/"}  # written anew for each who asks, and looks nothing up
-PLACE = re.compile(r"<(?:\w+:)?(\w+)>")
 
 
 def cursor(place: str) -> str:
@@ -57,23 +52,13 @@ def cursor(place: str) -> str:
     return b64encode(f"p={written(place)}".encode()).decode()
 
 
-def written(text: str) -> str:
-    """A text as it stands in an address."""
-    return quote(text, safe="", errors="surrogateescape")
-
-
 def addresses() -> list[str]:
     """Every address as the map has it. Of admin, whose models are all alike, those of one."""
-
-    def walk(patterns: list[URLPattern | URLResolver], before: str) -> Iterator[str]:
-        for entry in patterns:
-            path = before + str(entry.pattern)
-            if isinstance(entry, URLResolver):
-                yield from walk(entry.url_patterns, path)
-            elif "(?P" not in path and (path.startswith(ADMIN_TRIED) or not ADMIN_ALIKE.fullmatch(path)):
-                yield path
-
-    return sorted(set(walk(get_resolver().url_patterns, "/")) - SLOW)
+    return [
+        path
+        for path in dict.fromkeys(route.path for route in routes())
+        if path not in SLOW and (path.startswith(ADMIN_TRIED) or not ADMIN_ALIKE.fullmatch(path))
+    ]
 
 
 ADDRESSES = addresses()
@@ -81,22 +66,14 @@ ADDRESSES = addresses()
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A person who may do everything, and what the places of addresses stand for, by the word before and the name."""
+    """A person who may do everything, and what the places of addresses stand for."""
 
     client: Client
-    things: dict[str, str]
+    things: Things
 
     def fill(self, address: str, odd: tuple[str, str] | None = None) -> str:
         """The address with every place filled in, one of them oddly."""
-
-        def value(found: re.Match[str]) -> str:
-            name = found[1]
-            if odd and odd[0] == name:
-                return written(odd[1])
-            before = address[: found.start()].strip("/").rpartition("/")[2]
-            return written(self.things.get(before) or self.things.get(name) or "1")
-
-        return PLACE.sub(value, address)
+        return self.things.fill(address, dict([odd]) if odd else None)
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +118,7 @@ def furnished(cast: Cast) -> Stage:
         "rights": Grant.objects.latest("pk").pk,
         "grants": Grant.objects.latest("pk").pk,
     }
-    return Stage(signed_in(cast.nora), {name: str(thing) for name, thing in things.items()})
+    return Stage(signed_in(cast.nora), Things(things))
 
 
 def tried(place: str, whole: bool) -> tuple[str, ...]:
@@ -160,29 +137,11 @@ def tell(client: Client, path: str) -> int:
     return answer.status_code
 
 
-def names_read(client: Client, path: str) -> set[str]:
-    """Which names of the query a view looks for."""
-    read: set[str] = set()
-    get, every = MultiValueDict.__getitem__, MultiValueDict.getlist
-
-    def spying(self: Any, key: str) -> Any:
-        read.add(key)
-        return get(self, key)
-
-    def spying_list(self: Any, key: str, default: Any = None) -> Any:
-        read.add(key)
-        return every(self, key, default)
-
-    with patch.multiple(MultiValueDict, __getitem__=spying, getlist=spying_list):
-        client.get(path, {"odd": "1"})
-    return read
-
-
 @pytest.mark.parametrize("address", ADDRESSES)
 def test_odd_values_are_answered_in_words(stage: Stage, address: str, full_size: bool) -> None:
     path = stage.fill(address)
     tell(stage.client, f"{path}?odd=%00")
-    for name in names_read(stage.client, path) - {"odd"}:
+    for name in names_read(stage.client.get, path) - {"odd"}:
         odd = tried(f"{address} {name}", full_size)
         sent = [written(value) for value in odd]
         if name == "cursor":
@@ -203,4 +162,4 @@ def test_the_names_a_view_reads_are_found(stage: Stage) -> None:
         ("/projects/", {"q", "page"}),
         ("/projects/CHURN/bundles/v1/", {"against"}),
     ):
-        assert names <= names_read(stage.client, path)
+        assert names <= names_read(stage.client.get, path)

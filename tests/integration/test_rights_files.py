@@ -59,12 +59,23 @@ def test_what_is_exported_and_applied_changes_nothing(cast: Cast, form: Format) 
             why=hard,
             **place.address,
         )
-        text = written(place, form)
+        text = written(place, form, estate=True)
         (found,) = wanted(text, form)
         assert (found.place.key, found.ops) == (place.key, [])
-        assert written(place, form) == text
+        assert written(place, form, estate=True) == text
     (nothing,) = wanted(written(Place(project=cast.maint), form), form)
     assert nothing.ops == []
+
+
+def test_only_who_looks_over_the_estate_is_told_what_a_portfolio_holds(cast: Cast) -> None:
+    credit = portfolios.add_portfolio(by=cast.ada, name="Credit")
+    for project in (cast.churn, cast.maint):
+        portfolios.put_project(by=cast.ada, portfolio=credit, project=project)
+    page, address = "/portfolios/credit/rights/file/?as=yaml", "rights/file/?scope=portfolio+credit"
+    for person, told in ((cast.ada, True), (cast.nora, True), (cast.dev, False)):
+        for text in (signed_in(person).get(page), session(person).send("get", address)):
+            assert text.status_code == 200
+            assert (b"MAINT" in text.content, b"projects:" in text.content) == (told, told)
 
 
 def test_it_is_sorted_whatever_came_first(cast: Cast) -> None:

@@ -65,6 +65,7 @@ WHAT = {
         (Right.SIGN, "model-risk"),
     )
 }
+GIVEN = {**WHAT, "provision": (Right.PROVISION, "")}
 
 
 # Whoever else answers "what may this person do on this lane": a function of both that returns codenames. Each is asked
@@ -117,6 +118,8 @@ def any_world(chance: random.Random, began: datetime) -> World:
         (project, portfolio) for project in PROJECTS for portfolio in PORTFOLIOS if chance.random() < 0.4
     }
     world.grants = once([any_grant(chance, began) for _ in range(chance.choice([2, 10, 20, 40, 60]))])
+    if len(world.grants) % 2:  # of a service account, on the estate: it is given nowhere else
+        world.grants.append(Given("bot", "provision", "", "", None))
     world.loans = [any_loan(chance, began) for _ in range(chance.choice([0, 3, 5, 8]))]
     return world
 
@@ -260,8 +263,8 @@ def write(ground: Ground, world: World, began: datetime) -> None:
         Grant(
             person=ground.people.get(one.holder),
             team=ground.teams.get(one.holder),
-            right=WHAT[one.what][0],
-            role=WHAT[one.what][1],
+            right=GIVEN[one.what][0],
+            role=GIVEN[one.what][1],
             project=ground.projects.get(one.place),
             portfolio=ground.portfolios.get(one.place),
             stage=one.stage,

@@ -103,6 +103,22 @@ def test_the_right_is_of_service_accounts_on_the_estate(cast: Cast) -> None:
         assert refused.value.field == field
 
 
+def test_who_brings_people_sees_no_project(cast: Cast, directory: Directory) -> None:
+    robot = Person.objects.get(login="directory")
+    assert rights.on_estate(robot) == {"provision"}
+    assert not rights.visible_projects(robot).exists()
+    assert rights.held_on(robot, [cast.qa]) == {cast.qa.pk: frozenset()}
+    there = Client().get("/api/v1/projects/CHURN/", headers={"Authorization": f"Bearer {directory.secret}"})
+    listed = Client().get("/api/v1/projects/", headers={"Authorization": f"Bearer {directory.secret}"})
+    assert (there.status_code, listed.json()["results"]) == (404, [])
+
+
+def test_an_endpoint_that_is_none_says_so_in_scim(directory: Directory) -> None:
+    for method in ("get", "post", "delete"):
+        assert directory.refused(404, method, "Bulk")["detail"] == "There is no such endpoint."
+    assert Client().get("/scim/v2/Bulk").status_code == 401
+
+
 # --- people -----------------------------------------------------------------------------------------------------------
 
 

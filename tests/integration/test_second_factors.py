@@ -258,6 +258,17 @@ def test_an_open_screen_is_no_way_to_add_a_factor(cast: Cast) -> None:
     assert elsewhere.headers["Location"] == "/inbox/"
 
 
+def test_whoever_has_no_way_to_show_it_is_told_what_to_do(cast: Cast) -> None:
+    cast.dev.set_unusable_password()
+    cast.dev.save()
+    for answer in (
+        signed_in(cast.dev).get("/account/prove/"),
+        signed_in(cast.dev).post("/account/prove/", {"password": PASSWORD}),
+    ):
+        assert answer.status_code == 200
+        assert "no password, passkey or app here" in words(answer)
+
+
 def test_nobody_removes_the_factor_of_another(cast: Cast) -> None:
     with_app(cast.dev)
     factor = Factor.objects.get()

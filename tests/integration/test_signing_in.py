@@ -15,7 +15,7 @@ from portal.actions import accounts, people
 from portal.demo.cast import PASSWORD
 from portal.errors import TooMany
 from portal.event_kinds import EventKind
-from portal.models import Event, PasswordReset, Person, Session, Token, Tries
+from portal.models import Event, Factor, PasswordReset, Person, Session, Token, Tries
 from tests.api import session as api_session
 from tests.api import token as api_token
 from tests.cast import Cast, make_cast
@@ -47,6 +47,13 @@ def later(seconds: float) -> None:
         Session.objects.filter(pk=row.pk).update(
             begun_at=row.begun_at - back, seen_at=row.seen_at - back, expires_at=row.expires_at - back
         )
+
+
+def test_the_page_takes_no_other_method(cast: Cast) -> None:
+    client = Client()
+    for method in ("put", "patch", "delete"):
+        assert getattr(client, method)("/login/").status_code == 405
+    assert not Tries.objects.exists()
 
 
 # --- tries ------------------------------------------------------------------------------------------------------------
@@ -311,6 +318,14 @@ def test_a_token_changes_nothing_about_how_somebody_gets_in(cast: Cast) -> None:
         ("people/dev/sessions/end/", None),
     ):
         assert program.refused(403, "post", path, body)["code"] == "token_changes_no_account"
+
+
+def test_a_token_does_not_tell_how_its_person_gets_in(cast: Cast) -> None:
+    enter("ada")
+    Factor.objects.create(person=cast.ada, kind=Factor.Kind.APP, name="Phone", secret="sealed")
+    program, ada = api_token(cast.ada), api_session(cast.ada)
+    for path, count in (("sessions/", 2), ("factors/", 1)):
+        assert (len(program.rows(path)), len(ada.rows(path))) == (0, count)
 
 
 def test_the_list_of_sessions_costs_the_same_at_any_size(cast: Cast) -> None:

@@ -38,7 +38,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["verb"] == "export":
             try:
-                self.stdout.write(written(place_named(options["what"]), options["format"]), ending="")
+                self.stdout.write(
+                    written(place_named(options["what"]), options["format"], estate=True), ending=""
+                )
             except Invalid as refusal:
                 raise CommandError(refusal.sentence, returncode=ERRORS) from refusal
             return
