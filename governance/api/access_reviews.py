@@ -254,13 +254,13 @@ class ReviewStatement(Download):
     """What was signed."""
 
     @extend_schema(responses={200: OpenApiResponse(OpenApiTypes.BINARY, "the statement, canonical JSON")})
-    def get(self, request: Request, number: int, pk: int) -> HttpResponse:
+    def get(self, request: Request, number: int, signature: int) -> HttpResponse:
         """The bytes that were signed, as they are kept: their digest is the signature's `statement`."""
         by = acting(request)
-        found = reviews.signatures_for(by, reviews.review_for(by, number)).filter(pk=pk).first()
+        found = reviews.signatures_for(by, reviews.review_for(by, number)).filter(pk=signature).first()
         if found is None:
             raise rights.absent()
-        return sent(content.get(found.statement_id), STATEMENT_TYPE, f"review-{number}-{pk}.json")
+        return sent(content.get(found.statement_id), STATEMENT_TYPE, f"review-{number}-{signature}.json")
 
 
 class CallOffReview(APIView):

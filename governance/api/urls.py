@@ -46,7 +46,7 @@ urlpatterns = [
     path("access-reviews/<int:number>/places/", PlacesUnderReview.as_view()),
     path("access-reviews/<int:number>/grants/", GrantsUnderReview.as_view()),
     path("access-reviews/<int:number>/signatures/", AnswersInReview.as_view()),
-    path("access-reviews/<int:number>/signatures/<int:pk>/statement/", ReviewStatement.as_view()),
+    path("access-reviews/<int:number>/signatures/<int:signature>/statement/", ReviewStatement.as_view()),
     path("access-reviews/<int:number>/call-off/", CallOffReview.as_view()),
     path("access-reviews/<int:number>/reports/", ReportOnReview.as_view()),
     path("combinations/", Combinations.as_view()),
