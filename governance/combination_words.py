@@ -53,8 +53,8 @@ def act_in_words(act: str, name: str, stage: str) -> str:
 def ending_in_words(name: str, right: str, stage: str, grants: Sequence[int], teams: Sequence[str]) -> str:
     """What to revoke, in one line."""
     said = ngettext(
-        "Revoke right %(numbers)s, by which %(name)s may %(right)s in %(stage)s.",
-        "Revoke rights %(numbers)s, by which %(name)s may %(right)s in %(stage)s.",
+        "Revoke grant %(numbers)s, by which %(name)s may %(right)s in %(stage)s.",
+        "Revoke grants %(numbers)s, by which %(name)s may %(right)s in %(stage)s.",
         len(grants),
     ) % {"numbers": ", ".join(map(str, grants)), "name": name, "right": right, "stage": stage}
     if teams:

@@ -400,7 +400,7 @@ def _changed(grants: set[int]) -> NoReturn:
 
 def _numbers(grants: set[int]) -> str:
     told = ", ".join(str(one) for one in sorted(grants)[:10])
-    return ngettext("Right %(numbers)s", "Rights %(numbers)s", len(grants)) % {"numbers": told}
+    return ngettext("Grant %(numbers)s", "Grants %(numbers)s", len(grants)) % {"numbers": told}
 
 
 # --- ending -----------------------------------------------------------------------------------------------------------

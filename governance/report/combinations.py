@@ -1,5 +1,6 @@
 """The report of who could take a project through a stage alone or with one colleague, and of risky rights."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,8 +10,8 @@ from django.utils.translation import ngettext
 from governance.combination_words import RULES, ending_in_words
 from governance.combinations import Rule
 from governance.report import words
-from governance.report.collect import Gathered
-from governance.report.rights import Rights, gather
+from governance.report.collect import Gathered, below, contents_of
+from governance.report.rights import IN_FULL, Rights, gather
 from governance.report.values import Block, Fact, Figure, RightsReport, Section, Table
 from portal.event_kinds import EventKind
 from portal.models import Checkpoint
@@ -20,9 +21,22 @@ Value = Mapping[str, Any]
 
 
 def collect(*, about: str, project: str, checkpoint: Checkpoint, asked: str) -> Gathered:
-    """What was found for this report, under the checkpoint."""
+    """What was found for this report, under the checkpoint, and how the grants it names were given."""
+    found = below(checkpoint.size, subject=asked, kinds=[K.COMBINATIONS_FOUND])
+    numbers = {
+        number
+        for held in contents_of([facts["content"] for _row, facts in found]).values()
+        if held.body is not None
+        for one in json.loads(held.body)["found"]
+        for number in one["grants"]
+    }
     return gather(
-        about=about, project=project, checkpoint=checkpoint, subjects=[asked], query={"report": asked}
+        about=about,
+        project=project,
+        checkpoint=checkpoint,
+        subjects=[asked],
+        grants=sorted(f"grant:{number}" for number in numbers) if len(numbers) <= IN_FULL else (),
+        query={"report": asked},
     )
 
 
@@ -45,7 +59,7 @@ class _Combinations(Rights):
             headline=self.headline(),
             lead=self.lead(),
             figures=self.figures(),
-            sections=[section for one in self.value["found"] for section in self.project(one)] + self.rules(),
+            sections=[*map(self.project, self.value["found"]), self.rules()],
         )
 
     def headline(self) -> str:
@@ -80,7 +94,7 @@ class _Combinations(Rights):
             Figure(f"{facts['projects']:,}", _("projects looked at")),
         ]
 
-    def project(self, one: Value) -> list[Section]:
+    def project(self, one: Value) -> Section:
         blocks: list[Block] = []
         tables: list[Table] = []
         for stage in one["stages"]:
@@ -147,16 +161,7 @@ class _Combinations(Rights):
         if not blocks and not tables:
             lead += " " + _("Nothing was found.")
         heading = f"{one['name']} ({one['project']})"
-        return [Section(heading, lead=lead, blocks=tuple(blocks), tables=())] + (
-            [
-                Section(
-                    _("%(name)s: pairs, risky rights and grants") % {"name": one["name"]},
-                    tables=tuple(tables),
-                )
-            ]
-            if tables
-            else []
-        )
+        return Section(heading, lead=lead, blocks=tuple(blocks), tables=tuple(tables))
 
     def people(self, told: Value) -> str:
         return _(" with ").join(self.name(person) for person in told["people"])
@@ -190,24 +195,18 @@ class _Combinations(Rights):
             self.name(ending["person"]), ending["right"], ending["stage"], ending["grants"], teams
         )
 
-    def rules(self) -> list[Section]:
+    def rules(self) -> Section:
         more = self.value["more"]
-        return [
-            Section(
-                _("What counts as risky"),
-                lead=(
-                    ngettext(
-                        "%(n)s more project has findings; it is on the page.",
-                        "%(n)s more projects have findings; they are on the pages.",
-                        more,
-                    )
-                    % {"n": more}
-                    if more
-                    else ""
-                ),
-                facts=tuple(Fact(str(title), str(remedy)) for title, remedy in RULES.values()),
-            )
-        ]
+        lead = ngettext(
+            "%(n)s more project has findings; it is on the page.",
+            "%(n)s more projects have findings; they are on the pages.",
+            more,
+        ) % {"n": more}
+        return Section(
+            _("What counts as risky"),
+            lead=lead if more else "",
+            facts=tuple(Fact(str(title), str(remedy)) for title, remedy in RULES.values()),
+        )
 
 
 def _more(count: int) -> str:

@@ -11,16 +11,13 @@ from django.utils.translation import ngettext
 
 from governance.report import words
 from governance.report.collect import Gathered, below, contents_of
-from governance.report.rights import Rights, gather
+from governance.report.rights import IN_FULL, Rights, gather
 from governance.report.values import Block, Fact, Figure, RightsReport, Section, Table
 from portal.event_kinds import EventKind
 from portal.ledger import Entry
 from portal.models import Checkpoint
 
 K = EventKind
-# Of so many grants at most giving and ending are told with their events; beyond that the lists of them suffice.
-IN_FULL = 2_000
-
 CONFIRMED, REVOKED, LAPSED, SPARED, OTHERWISE, WAITS = range(6)
 
 
@@ -159,7 +156,7 @@ class _Review(Rights):
             found.append(
                 Fact(
                     _("Last administrator"),
-                    _("right %(n)s was not to end unless somebody else manages the estate")
+                    _("grant %(n)s was not to end unless somebody else manages the estate")
                     % {"n": facts["spared"]},
                 )
             )

@@ -23,6 +23,8 @@ from portal.models import Checkpoint, Event
 
 K = EventKind
 LANGUAGE = "en"
+# Of so many grants at most giving and ending are told with their events; beyond that the lists of them suffice.
+IN_FULL = 2_000
 NAMED = {
     K.REVIEW_STARTED: ("population",),
     K.REVIEW_ANSWERED: ("statement", "envelope"),
@@ -96,6 +98,7 @@ class Rights:
             for entry in gathered.of(K.GRANT_GIVEN, K.GRANT_REVOKED, K.GRANT_CONFIRMED)
             if entry.facts["holder_kind"] == "team" and entry.facts["holder"]
         }
+        self._why = {str(entry.facts["grant"]): entry.facts["why"] for entry in gathered.of(K.GRANT_GIVEN)}
 
     def name(self, person: str) -> str:
         """A printed name by uuid; the system's, or what stands for an erased one."""
@@ -125,12 +128,14 @@ class Rights:
         )
 
     def since(self, grant: Mapping[str, Any]) -> str:
-        """When and by whom it was given, and until when."""
+        """When and by whom it was given, why, and until when."""
         until = grant["until"]
         ends = _("until %(day)s") % {"day": words.day(words.moment(until))} if until else _("no end")
-        return _("%(day)s by %(who)s; %(ends)s") % {
+        why = self._why.get(str(grant["grant"]))
+        return _("%(day)s by %(who)s%(why)s; %(ends)s") % {
             "day": words.day(words.moment(grant["given"]["at"])),
             "who": self.name(grant["given"]["by"]),
+            "why": _(", “%(why)s”") % {"why": why} if why else "",
             "ends": ends,
         }
 

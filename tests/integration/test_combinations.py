@@ -87,7 +87,7 @@ def test_it_says_through_what_and_what_ends_it(cast: Cast) -> None:
     assert "through team Churn team, project Customer churn" in mona.doing[1].through[0]
     promote = Grant.objects.get(person=cast.mona, right="promote")
     assert mona.ending is not None
-    assert mona.ending.sentence == f"Revoke right {promote.pk}, by which Mona Castell may promote in QA."
+    assert mona.ending.sentence == f"Revoke grant {promote.pk}, by which Mona Castell may promote in QA."
     grants.revoke(by=cast.ada, grant=promote, why="As it says.")
     assert told(cast.churn)["qa"] == (set(), set())
 
@@ -202,7 +202,7 @@ def test_a_report_is_rendered_from_what_the_ledger_says(cast: Cast) -> None:
     assert "One person could take a project through a stage alone" in text
     assert "QA: Mona Castell, alone" in text
     promote = Grant.objects.get(person=cast.mona, right="promote")
-    assert f"Revoke right {promote.pk}, by which Mona Castell may promote in QA." in text
+    assert f"Revoke grant {promote.pk}, by which Mona Castell may promote in QA." in text
     assert "Signs in two roles" in text
     assert "How to check this report" in text
     assert re.search(r"combinations\.found", text)
