@@ -14,6 +14,7 @@ from uuid import UUID
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from governance.combination_words import RULES, act_in_words, asks_in_words, ending_in_words, named
 from governance.combinations import (
@@ -72,8 +73,12 @@ class Found:
     def by_stage(self) -> list[str]:
         """For a list, a line for each stage at which somebody could."""
         return [
-            _("%(stage)s: %(alone)s alone, %(pairs)s pairs")
-            % {"stage": self.stages[one.stage], "alone": one.alone_count, "pairs": one.pair_count}
+            _("%(stage)s: %(alone)s alone, %(pairs)s")
+            % {
+                "stage": self.stages[one.stage],
+                "alone": one.alone_count,
+                "pairs": ngettext("%(n)s pair", "%(n)s pairs", one.pair_count) % {"n": one.pair_count},
+            }
             for one in self.reach
             if one.alone_count or one.pair_count
         ]

@@ -209,7 +209,7 @@ def _row(
         "asked": asked,
         "grant": grant,
         "members": facts.members,
-        "through": told(Way(grant), of_team=True),
+        "through": told(Way(grant), of_team=True, as_given=True),
         "used": used.get(grant.pk),
         "digest": facts.digest,
         "state": state,

@@ -75,7 +75,9 @@ def revoke(*, by: Person, review: int, grant: Grant, why: str) -> None:
     """Take a right back that the review asks about; raises Refused for the last administrator's."""
     with ledger.business():
         grants.revoke(by=by, grant=grant, why=why, entrusted=True)
-        Grant.objects.filter(pk=grant.pk, under_review=review).update(under_review=None, until_given=None)
+        Grant.objects.filter(pk=grant.pk, under_review=review).update(
+            under_review=None, until=F("until_given"), until_given=None
+        )
 
 
 def lapse(*, by: Person, review: int, asked: Sequence[Grant], why: str) -> tuple[set[int], set[int]]:
@@ -86,7 +88,7 @@ def lapse(*, by: Person, review: int, asked: Sequence[Grant], why: str) -> tuple
     with ledger.business():
         ids = [grant.pk for grant in asked]
         closed = {one.pk for one in grants.lapse(by=by, grants=Grant.objects.filter(pk__in=ids), why=why)}
-        Grant.objects.filter(pk__in=closed).update(under_review=None)
+        Grant.objects.filter(pk__in=closed).update(under_review=None, until_given=None)
         spared: set[int] = set()
         for grant in asked:
             if grant.pk in closed or grant.revoked_at is not None:

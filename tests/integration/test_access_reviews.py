@@ -374,10 +374,11 @@ def test_signatures_are_never_rewritten(cast: Cast) -> None:
 
 
 def test_closing_writes_down_what_ended(cast: Cast) -> None:
-    soon = timezone.now() + DAYS
+    soon, late = timezone.now() + DAYS, timezone.now() + 90 * DAYS
     short = grants.grant(
         by=cast.ada, person=cast.otto, right=Right.VIEW, project=cast.churn, until=soon, why="A day."
     )
+    Grant.objects.filter(person=cast.mona, right="promote").update(until=late)
     review = started(cast)
     fay, eli = (Grant.objects.get(person=who) for who in (cast.fay, cast.eli))
     answered(cast.olga, review, fay)

@@ -48,8 +48,9 @@ def test_an_owner_answers_on_a_page(cast: Cast) -> None:
     path = path_of(review)
     assert path in inbox.content.decode()
     page = words(olga.get(path))
-    assert "directly, project Customer churn, every stage, until" in page
-    assert f"unless access review {review.pk} confirms it; granted by Ada Novak" in page
+    assert "directly, project Customer churn, every stage, no end; granted by Ada Novak" in page
+    matrix = words(signed_in(cast.ada).get("/projects/CHURN/rights/"))
+    assert f"unless access review {review.pk} confirms it; granted by Ada Novak" in matrix
     assert page.count("You hold it yourself, or your team does") == 2
     assert access_reviews.meaning(review) in page
     sent = form(olga, path, fay="confirm", mona="confirm", eli="revoke")
