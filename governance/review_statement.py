@@ -4,6 +4,7 @@ Each grant is bound by its digest, so that what changes after the page was read 
 uuids and free text as commitments only. Not in charge of keys, of re-authentication, or of who may answer.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +12,7 @@ from typing import Any
 
 from governance.facts import instant
 from governance.statement import STATEMENT_TYPE, zone_of
-from portal.canonical import digest
+from portal.canonical import canonical
 
 REVIEW_TYPE = "urn:countersign:access-review:v1"
 CONFIRM, REVOKE = "confirm", "revoke"
@@ -53,9 +54,14 @@ class GrantFacts:
         }
 
     @property
+    def body(self) -> bytes:
+        """Its canonical bytes."""
+        return canonical(self.value())
+
+    @property
     def digest(self) -> str:
-        """What an answer names it by."""
-        return digest(self.value())
+        """What an answer names it by: the SHA-256 of its bytes."""
+        return hashlib.sha256(self.body).hexdigest()
 
     def _team(self) -> dict[str, Any]:
         if self.holder_kind != "team":

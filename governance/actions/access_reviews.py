@@ -42,8 +42,9 @@ LEAST = timedelta(days=1)
 MOST = timedelta(days=366)
 # Answers under one signature: as many as a person can have read.
 AT_MOST = 200
-# Grants written down, and closed, in one go.
+# Grants written down in one go, and closed in one: nobody else writes into the ledger as long as that takes.
 AT_A_TIME = 2_000
+CLOSED_AT_A_TIME = 500
 ANSWERS = {CONFIRM: ReviewedGrant.Answer.CONFIRMED, REVOKE: ReviewedGrant.Answer.REVOKED}
 
 
@@ -161,8 +162,9 @@ def _ask(review: AccessReview, found: QuerySet[Grant]) -> tuple[list[str], int]:
             ReviewedGrant(review=review, place=places[one.project_id, one.portfolio_id], grant=one)
             for one in grants
         )
-        listed = [{**facts[one.pk].value(), "digest": facts[one.pk].digest} for one in grants]
-        population.append(content.put_json(listed, POPULATION_TYPE).digest)
+        # The canonical form of a list is its items' one after another, each of which an answer names by its digest.
+        listed = b"[" + b",".join(facts[one.pk].body for one in grants) + b"]"
+        population.append(content.put(listed, POPULATION_TYPE).digest)
         count += len(grants)
     return population, count
 
@@ -445,7 +447,7 @@ def close(*, by: Person, review: AccessReview) -> bool:
             held = AccessReview.objects.select_for_update(of=("self",)).get(pk=review.pk)
             if held.status != AccessReview.Status.OPEN or held.due > timezone.now():
                 return False
-            lot = list(reviews.whole(held.asked.filter(answer="")).order_by("pk")[:AT_A_TIME])
+            lot = list(reviews.whole(held.asked.filter(answer="")).order_by("pk")[:CLOSED_AT_A_TIME])
             if not lot:
                 lapsed = held.asked.filter(answer=ReviewedGrant.Answer.LAPSED).exists()
                 _end(by, held, "expire" if lapsed else "complete")
