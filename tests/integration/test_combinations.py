@@ -133,7 +133,7 @@ def test_the_number_of_queries_is_the_same_for_few_and_for_many(cast: Cast) -> N
 
     client = signed_in(cast.ada)
     few = queries(), queries_of(client, PATH), queries_of(client, "/combinations/")
-    many(cast, 20, 60)
+    many(cast, 8, 60)
     assert (queries(), queries_of(client, PATH), queries_of(client, "/combinations/")) == few
     assert few[0] <= 14
     (found,) = found_in([cast.churn])

@@ -222,7 +222,7 @@ def test_grouping_and_shortcuts_change_nothing() -> None:
     chance = random.Random(7)
     reckoner = Reckoner()
     some = 0
-    for _ in range(300):
+    for _ in range(150):
         wanted = chance.choice(KINDS)
         qa = chance.choice([(), (), (sign("fairness"),)])
         at = line(qa=qa, prod=wanted)
@@ -243,7 +243,7 @@ def test_grouping_and_shortcuts_change_nothing() -> None:
             some += bool(told[0] or told[1])
             for one in found.alone:
                 assert one.plan
-    assert some > 100
+    assert some > 60
 
 
 def test_a_thousand_people_are_weighed_by_their_rights() -> None:
