@@ -22,6 +22,7 @@ from governance.review_statement import GrantFacts
 from governance.views import sent
 from portal import content, rights, typed
 from portal.errors import Invalid, Stale
+from portal.granted import in_force
 from portal.models import Grant, Person, Portfolio, Project, Right
 from portal.pages import (
     is_shown,
@@ -34,8 +35,12 @@ from portal.pages import (
     told_by,
     way_of,
 )
+from portal.places import EVERYWHERE, Place
 from portal.refusals import audited
 from portal.ways import Way, told
+
+# Rights from further up that are named beside those of a project.
+HANDED_DOWN = 50
 
 
 @require_GET
@@ -191,7 +196,20 @@ def _shown(
         "shown": is_shown(request),
         "meaning": access_reviews.meaning(here.review),
         "owners": list(here.project.owners.filter(is_active=True)) if here.project else [],
+        "handed_down": _handed_down(request, here),
     }
+
+
+def _handed_down(request: HttpRequest, here: ReviewPlace) -> list[tuple[Grant, str]]:
+    """What reaches a project from further up, and is answered for there; of the estate's for who looks over it."""
+    if here.project is None:
+        return []
+    held, _somewhere = oversight(request)
+    above = Place(project=here.project).inherited
+    if {Right.MANAGE.value, Right.AUDIT.value} & held:
+        above |= EVERYWHERE
+    found = in_force().filter(above).order_by("right", "role", "pk")[:HANDED_DOWN]
+    return [(grant, told(Way(grant), of_team=True)) for grant in found]
 
 
 def _row(

@@ -43,8 +43,6 @@ PAGES: dict[str, tuple[Player | None, str]] = {
     "rights on the estate": (ADA, "/rights/"),
     "who could act alone": (ADA, "/projects/MAINT/combinations/"),
     "who could act alone anywhere": (NORA, "/combinations/"),
-    "access reviews": (ADA, "/access-reviews/"),
-    "starting an access review": (ADA, "/access-reviews/start/"),
     "access review": (ADA, "/access-reviews/1/"),
     "answering in an access review": (ADA, "/access-reviews/1/places/1/"),
     "ledger": (NORA, "/ledger/"),

@@ -75,6 +75,9 @@ def test_an_owner_answers_on_a_page(cast: Cast) -> None:
     # Last used, as the ledger tells: Dev, of the team, asked.
     ada = words(signed_in(cast.ada).get(path))
     assert ada.count("not known") == 5
+    # What reaches the project from further up is told to who may know of it.
+    assert "Nora Feld Read the ledger and make reports directly, the whole estate" in ada
+    assert "Nora Feld" not in words(olga.get(path))
 
 
 def test_who_sees_what(cast: Cast) -> None:
