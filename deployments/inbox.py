@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from deployments.judging import Judged, judge_many, why_not_promoter
 from deployments.lanes import latest_promotions
 from deployments.models import DeploymentRequest, Promotion
+from governance import reviews
 from portal import rights
 from portal.errors import Refused
 from portal.held import Held
@@ -174,8 +175,15 @@ def _starts(person: Person, request: DeploymentRequest, judged: Judged, held: He
 
 
 def count(person: Person) -> str:
-    """How many requests wait for the person, as the navigation shows it."""
-    return waits_for(person).count
+    """How many requests, and access reviews to answer in, wait for the person, as the navigation shows it."""
+    return with_reviews(waits_for(person), reviews.waits_for(person))
+
+
+def with_reviews(waits: Waits, asked: Sequence[reviews.Waiting]) -> str:
+    """The count of both."""
+    if not asked:
+        return waits.count
+    return f"{len(waits.found) + len(asked)}{'+' if waits.next is not None else ''}"
 
 
 def asked_by(person: Person) -> list[Mine]:

@@ -4,10 +4,11 @@ Not in charge of judging: `governance.gate.judge` is. What runs where is told by
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -32,7 +33,8 @@ from portal import rights
 from portal.errors import Refused
 from portal.holders import holders_on
 from portal.models import Bundle, Lane, Person, Project, Right
-from portal.queries import looks_over_estate
+from portal.queries import check_audit, check_looks_over_estate, looks_over_estate
+from portal.simulator import check_may_simulate
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,17 @@ def _rules(lane: Lane, versions: Mapping[str, PolicyVersion]) -> Rules:
             code="policy_silent",
         )
     return Rules(version, document, stage)
+
+
+def rules_of_lanes(lanes: Iterable[Lane]) -> dict[int, Rules]:
+    """The rules of each of these lanes (with project and stage), by id; one query. None where the policy is silent."""
+    lanes = list(lanes)
+    versions = _versions(lane.project.policy for lane in lanes)
+    found: dict[int, Rules] = {}
+    for lane in lanes:
+        with suppress(Refused):
+            found[lane.pk] = _rules(lane, versions)
+    return found
 
 
 def rules_of_tier(project: Project) -> dict[str, StageRules]:
@@ -301,9 +314,33 @@ def signoffs_for(person: Person) -> QuerySet[SignOff]:
 
 
 def reports_for(person: Person) -> QuerySet[Report]:
-    """The reports of the projects the person may audit, without their bytes."""
+    """The reports somebody may read (see `check_report`), without their bytes."""
     audited = rights.lanes_with(person, [Right.AUDIT]).values("project")
-    return Report.objects.filter(project__in=audited).select_related("project", "asked_by")
+    over = rights.lanes_with(person, [Right.AUDIT, Right.MANAGE]).values("project")
+    requests = Q(about__startswith="request:")
+    shown = Q(project__in=audited) | (Q(project__in=over) & ~requests)
+    if looks_over_estate(person):
+        shown |= Q(project__isnull=True)
+    return Report.objects.filter(shown).select_related("project", "asked_by")
+
+
+def reports_about(person: Person, about: str) -> QuerySet[Report]:
+    """The reports on one subject that somebody may read."""
+    return reports_for(person).filter(about=about)
+
+
+def check_report(person: Person, report: Report) -> None:
+    """Raise Absent or Forbidden unless somebody may read a report, or ask for one like it.
+
+    On a request: who audits the project. On rights, which those who manage can see anyway: who manages or audits the
+    project, or else the estate.
+    """
+    if report.about.startswith("request:"):
+        check_audit(person, report.project)
+    elif report.project is None:
+        check_looks_over_estate(person)
+    else:
+        check_may_simulate(person, report.project)
 
 
 def _codenames(rules: Rules) -> dict[str, str]:

@@ -10,7 +10,7 @@ import binascii
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -124,7 +124,7 @@ def sign_off_statement(word: Word) -> dict[str, Any]:
             "at": {
                 "utc": instant(word.at),
                 "zone": word.zone,
-                "local": word.at.astimezone(_zone(word.zone)).isoformat(timespec="microseconds"),
+                "local": word.at.astimezone(zone_of(word.zone)).isoformat(timespec="microseconds"),
             },
             "comment": word.comment,
             "conditions": word.conditions,
@@ -256,7 +256,8 @@ def _ordered(pieces: tuple[Shown, ...]) -> list[Shown]:
     return sorted(pieces, key=lambda piece: (piece.kind, piece.digest))
 
 
-def _zone(name: str) -> Any:
+def zone_of(name: str) -> tzinfo:
+    """The time zone of an IANA name; raises ValueError for none."""
     if name == "UTC":
         return UTC
     try:

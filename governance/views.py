@@ -17,6 +17,7 @@ from governance.exhibits import junit_run
 from governance.forms import TierForm, WithdrawForm
 from governance.models import Document, Evidence, Report, SignOff
 from governance.sentences import title
+from governance.queries import check_report
 from governance.written import blocks
 from portal import content, rights, typed
 from portal.change_pages import asked_for, cooling_off
@@ -24,7 +25,6 @@ from portal.errors import Refused
 from portal.lookups import project_for
 from portal.models import Event, Person, Project, Right
 from portal.pages import is_fragment, person_of, renewed, status_of, told_by
-from portal.queries import check_audit
 
 # What a browser may show in place; everything else is saved.
 SHOWN = {"text/markdown; charset=utf-8", "text/plain; charset=utf-8"}
@@ -92,7 +92,7 @@ def tier(request: HttpRequest, key: str) -> HttpResponse:
 def statement(request: HttpRequest, pk: int) -> HttpResponse:
     """The bytes that were signed, as they are kept: their digest is the one the signature's page shows."""
     found = _signoff(person_of(request), pk)
-    return _file(content.get(found.statement_id), signoffs.STATEMENT_TYPE, f"countersign-statement-{pk}.json")
+    return sent(content.get(found.statement_id), signoffs.STATEMENT_TYPE, f"countersign-statement-{pk}.json")
 
 
 @require_http_methods(["GET", "POST"])
@@ -152,7 +152,7 @@ def document(request: HttpRequest, pk: int) -> HttpResponse:
         if "wordprocessingml" in found.content.media_type
         else "bin"
     )
-    return _file(
+    return sent(
         body, found.content.media_type, f"{found.project.key}-{found.bundle.bundle_id}-{found.kind}.{ending}"
     )
 
@@ -169,7 +169,7 @@ def junit_report(request: HttpRequest, pk: int) -> HttpResponse:
         raise rights.absent()
     name = f"{found.project.key}-{found.bundle.bundle_id}-{found.stage}"
     runs = [junit_run(run) for run in json.loads(content.get(found.result_id))["runs"]]
-    return _file(junit.compose(runs, suite=name), "application/xml", f"{name}.xml")
+    return sent(junit.compose(runs, suite=name), "application/xml", f"{name}.xml")
 
 
 def _report(request: HttpRequest, pk: int) -> Report:
@@ -183,7 +183,7 @@ def _report(request: HttpRequest, pk: int) -> Report:
     )
     if found is None:
         raise rights.absent()
-    check_audit(person, found.project)
+    check_report(person, found)
     return found
 
 
@@ -198,11 +198,7 @@ def report(request: HttpRequest, pk: int) -> HttpResponse:
             else renewed()
         )
     kind, _colon, number = found.about.partition(":")
-    return render(
-        request,
-        "governance/report.html",
-        {"report": found, "request_number": number if kind == "request" else ""},
-    )
+    return render(request, "governance/report.html", {"report": found, "kind": kind, "number": number})
 
 
 @require_GET
@@ -211,14 +207,15 @@ def report_pdf(request: HttpRequest, pk: int) -> HttpResponse:
     found = _report(request, pk)
     if found.content_id is None:
         raise rights.absent()
-    return _file(
+    return sent(
         content.get(found.content_id),
         "application/pdf",
-        f"countersign-{found.project.key}-{found.about.replace(':', '-')}.pdf",
+        f"countersign-{found.project_key or 'estate'}-{found.about.replace(':', '-')}.pdf",
     )
 
 
-def _file(body: bytes, media_type: str, name: str) -> HttpResponse:
+def sent(body: bytes, media_type: str, name: str) -> HttpResponse:
+    """A file to be saved."""
     return HttpResponse(
         body,
         content_type=media_type,

@@ -61,6 +61,14 @@ class EventKind(models.TextChoices):
     COUNTERPART_SET = "counterpart.set", _("Counterpart set")
     GRANT_GIVEN = "grant.given", _("Right granted")
     GRANT_REVOKED = "grant.revoked", _("Right revoked")
+    GRANT_CONFIRMED = "grant.confirmed", _("Right confirmed")
+    REVIEW_STARTED = "review.started", _("Access review started")
+    REVIEW_ANSWERED = "review.answered", _("Rights answered for")
+    REVIEW_LAPSED = "review.lapsed", _("Rights not confirmed")
+    REVIEW_COMPLETED = "review.completed", _("Access review completed")
+    REVIEW_EXPIRED = "review.expired", _("Access review expired")
+    REVIEW_CALLED_OFF = "review.called_off", _("Access review called off")
+    COMBINATIONS_FOUND = "combinations.found", _("Combinations found")
     CHANGE_ASKED = "change.asked", _("Change proposed")
     CHANGE_APPLIED = "change.applied", _("Change applied")
     CHANGE_REFUSED = "change.refused", _("Change refused")
@@ -275,6 +283,69 @@ SHAPES: dict[EventKind, Shape] = {
         "where",
         "stage",
         "why*",
+    ),
+    K.GRANT_CONFIRMED: _shape(
+        "{actor} confirmed the right of {holder} to {right} on {where}{until}",
+        "grant",
+        "review",
+        "holder_kind",
+        "holder_id",
+        "holder*",
+        "right",
+        "role",
+        "where",
+        "stage",
+        "until",
+    ),
+    K.REVIEW_STARTED: _shape(
+        "{actor} started access review {review} of {scope}: {grants} rights, due {due}",
+        "review",
+        "scope",
+        "due",
+        "grants",
+        "places",
+        "population",
+        "spared",
+        "why*",
+    ),
+    K.REVIEW_ANSWERED: _shape(
+        "{actor} answered in access review {review}: {confirms} confirmed, {revokes} revoked",
+        "review",
+        "confirms",
+        "revokes",
+        "confirmed",
+        "revoked",
+        "meaning",
+        "statement",
+        "envelope",
+        "key_id",
+        "proved_by",
+        "name*",
+        "why*",
+    ),
+    K.REVIEW_LAPSED: _shape(
+        "{count} rights were revoked because nobody confirmed them in access review {review}",
+        "review",
+        "count",
+        "lapsed",
+        "spared",
+    ),
+    K.REVIEW_COMPLETED: _shape(
+        "Access review {review} is complete: {outcome}", "review", "outcome", "counts"
+    ),
+    K.REVIEW_EXPIRED: _shape(
+        "Access review {review} ended at its due date: {outcome}", "review", "outcome", "counts"
+    ),
+    K.REVIEW_CALLED_OFF: _shape("{actor} called access review {review} off", "review", "why*"),
+    K.COMBINATIONS_FOUND: _shape(
+        "Who could act alone on {scope} was worked out: {alone} alone, {pairs} pairs, {risks} risky rights",
+        "scope",
+        "report",
+        "projects",
+        "alone",
+        "pairs",
+        "risks",
+        "content",
     ),
     K.CHANGE_ASKED: _shape(
         "{actor} proposed change {change} of {kind}: {does}",

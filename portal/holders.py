@@ -67,9 +67,13 @@ def holders_on(wanted: Mapping[int, Collection[str]]) -> dict[tuple[int, str], l
         in_force(now), there
     ).values_list("group_id", "content_object_id", "permission__codename", "until"):
         later(teams.get((lane, name), {}), group, until)
+    named: dict[str, list[int]] = defaultdict(list)
+    for lane, name in people:
+        named[name].append(lane)
     for grant in Grant.objects.in_force(now).on_estate().select_related("team"):
-        for lane, name in people:
-            if name == grant.codename and grant.stage in ("", slugs.get(lane)):
+        name = grant.codename
+        for lane in named[name]:
+            if grant.stage in ("", slugs.get(lane)):
                 if grant.person_id is not None:
                     later(people[lane, name], grant.person_id, grant.until)
                 elif grant.team is not None:
@@ -86,12 +90,12 @@ def holders_on(wanted: Mapping[int, Collection[str]]) -> dict[tuple[int, str], l
                 later(people[key], person_id, until)
     lenders = _stand_ins(people, now)
     ids = {person_id for held in people.values() for person_id in held}
-    able = list(Person.objects.filter(pk__in=ids, is_active=True, kind=Person.Kind.PERSON).order_by("name"))
+    able = Person.objects.filter(pk__in=ids, is_active=True, kind=Person.Kind.PERSON).order_by("name")
+    placed = {person.pk: (number, person) for number, person in enumerate(able)}
     return {
         key: [
             Holding(person, held[person.pk], lenders.get((*key, person.pk)))
-            for person in able
-            if person.pk in held
+            for _number, person in sorted(placed[one] for one in held if one in placed)
         ]
         for key, held in people.items()
     }

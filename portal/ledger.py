@@ -275,8 +275,8 @@ def sentence(entry: Entry, names: Callable[[str], str]) -> str:
         shown["about"] = shown["about"].replace(":", " ")
     if "until" in shown:
         shown["until"] = _until(entry.facts["until"])
-    if "starts_at" in shown:
-        shown["starts_at"] = _minute(entry.facts["starts_at"])
+    for name in {"starts_at", "due"} & shown.keys():
+        shown[name] = _minute(entry.facts[name])
     template = SHAPES[entry.kind].sentence
     said = template.format_map({"actor": _actor(entry, names), **shown})
     return said[:1].upper() + said[1:] if template.startswith(_SLUG_FIRST) else said

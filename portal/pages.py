@@ -4,7 +4,7 @@ Not in charge of the API's answers: portal/api is.
 """
 
 import zoneinfo
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,7 +34,7 @@ from portal.dss.errors import DssError
 from portal.errors import Refused, Stale, Unavailable
 from portal.forms import SignInForm
 from portal.models import Person, Project, Right
-from portal.reauthentication import FRESH, Shown
+from portal.reauthentication import FRESH, Code, Password, Proof, Shown, ways
 
 PAGE = 50
 DIGITS = 18  # as many as always fit a column
@@ -60,6 +60,21 @@ def is_shown(request: HttpRequest) -> bool:
     """Whether `take_shown` would do."""
     told = request.session.get(SHOWN)
     return told is not None and timezone.now() - datetime.fromisoformat(told["at"]) <= FRESH
+
+
+def way_of(request: HttpRequest) -> str:
+    """By what a form asks who signs: "password", "code", or empty where that was shown, or is to be shown elsewhere."""
+    known = [] if is_shown(request) else ways(person_of(request))
+    return next((way for way in known if way in ("password", "code")), "")
+
+
+def proof_of(request: HttpRequest, said: Mapping[str, Any]) -> Proof:
+    """What shows that it is still the same person, of a form that asks by `way_of`."""
+    if "password" in said:
+        return Password(said["password"])
+    if "code" in said:
+        return Code(said["code"])
+    return take_shown(request) or Password("")
 
 
 def person_of(request: HttpRequest) -> Person:

@@ -38,6 +38,10 @@ class Place:
         return _("the whole estate")
 
     @property
+    def is_estate(self) -> bool:
+        return self.project is None and self.portfolio is None
+
+    @property
     def own(self) -> Q:
         """The grants given right here."""
         return Q(project=self.project, portfolio=self.portfolio)

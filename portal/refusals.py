@@ -15,7 +15,7 @@ AUDITED: Final = frozenset({"right_missing", "password_wrong"})  # of too many, 
 
 
 @contextmanager
-def audited(person: Person, project: Project, subject: str, action: str) -> Iterator[None]:
+def audited(person: Person, project: Project | None, subject: str, action: str) -> Iterator[None]:
     """Record that `person` was refused this action on this subject, if they were, and let the refusal go on.
 
     To be put around the action, not inside it: a refusal undoes the action's own transaction, events included.
@@ -28,7 +28,7 @@ def audited(person: Person, project: Project, subject: str, action: str) -> Iter
                 ledger.record(
                     EventKind.ACCESS_REFUSED,
                     by=person,
-                    project=project.key,
+                    project=project.key if project else "",
                     subject=subject,
                     action=action,
                     code=refusal.code,

@@ -139,7 +139,7 @@ def _row(grant: Grant) -> dict[str, str]:
         "right": grant.right,
         "role": grant.role,
         "stage": grant.stage,
-        "until": grant.until.astimezone(UTC).isoformat() if grant.until else "",
+        "until": grant.end.astimezone(UTC).isoformat() if grant.end else "",
         "why": grant.why,
     }
     return {key: value for key, value in said.items() if value}
@@ -395,7 +395,7 @@ def _wanted(stated: Stated, problems: list[Problem]) -> Wanted:
             continue
         seen[cell] = entry.at("")[0]
         there = standing.pop(cell, None)
-        if there is None or there.until != until or there.why != wish["why"].strip():
+        if there is None or there.end != until or there.why != wish["why"].strip():
             ops.append(edits.give(**wish))
     away = [edits.take(grant=grant, why="") for grant in standing.values()]
     return Wanted(place, [*_membership(stated, place, problems), *away, *ops])

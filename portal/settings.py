@@ -287,6 +287,7 @@ SPECTACULAR_SETTINGS = {
         "BundleStatus": "portal.models.bundle.Bundle.Status",
         "CollectionStatus": "governance.models.evidence.Collection.Status",
         "ReportStatus": "governance.models.report.Report.Status",
+        "AccessReviewStatus": "governance.models.access_review.AccessReview.Status",
         "RequestStatus": "deployments.models.request.DeploymentRequest.Status",
         "PromotionStatus": "deployments.models.promotion.Promotion.Status",
         "StepStatus": "deployments.models.promotion.Step.Status",
@@ -330,6 +331,8 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-bundles": {"task": "portal.tasks.sweep_bundles", "schedule": SWEEP_SECONDS},
     "sweep-collections": {"task": "governance.tasks.sweep_collections", "schedule": SWEEP_SECONDS},
     "sweep-reports": {"task": "governance.tasks.sweep_reports", "schedule": SWEEP_SECONDS},
+    "close-reviews": {"task": "governance.tasks.close_access_reviews", "schedule": 60.0},
+    "start-review": {"task": "governance.tasks.start_access_review", "schedule": 3600.0},
     "checkpoint": {"task": "portal.tasks.cut_checkpoint", "schedule": CHECKPOINT_SECONDS},
     "forget-ended": {"task": "portal.tasks.forget_ended", "schedule": 3600.0},
 }
@@ -349,6 +352,9 @@ REPOSITORY_REVIEWED: bool = env.bool("REPOSITORY_REVIEWED", default=False)
 # Who changed the rights or the policy that a request depends on within this time does not sign for it; 0: nobody is
 # kept from it.
 COOLING_OFF_SECONDS: float = env.float("COOLING_OFF_SECONDS", default=7 * 86400.0)
+# Every how many days an access review of the whole estate starts by itself (0: never), and how long it may be answered.
+ACCESS_REVIEW_DAYS: int = env.int("ACCESS_REVIEW_DAYS", default=0)
+ACCESS_REVIEW_DUE_DAYS: int = env.int("ACCESS_REVIEW_DUE_DAYS", default=21)
 # Who knows what a kind of change does: instances of portal.actions.changes.Kind, named because nobody imports upward.
 CHANGES: dict[str, str] = {
     "rights": "portal.actions.edits.RIGHTS",

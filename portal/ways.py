@@ -126,10 +126,11 @@ def last(held: Iterable[Way]) -> datetime | None:
     return None if None in ends else max((end for end in ends if end is not None), default=None)
 
 
-def told(way: Way, *, of_team: bool = False) -> str:
+def told(way: Way, *, of_team: bool = False, as_given: bool = False) -> str:
     """A way in one line: through whom, where, until when, by whose word and why.
 
-    `of_team`: it is told about the team itself, so the team is not named again.
+    `of_team`: it is told about the team itself, so the team is not named again. `as_given`: with the end it was given,
+    whatever a review makes of it.
     """
     grant = way.grant
     parts = []
@@ -149,7 +150,12 @@ def told(way: Way, *, of_team: bool = False) -> str:
     else:
         parts.append(_("the whole estate"))
     parts.append(_("stage %(stage)s only") % {"stage": grant.stage} if grant.stage else _("every stage"))
-    parts.append(_("until %(until)s") % {"until": day(grant.until)} if grant.until else _("no end"))
+    until = grant.end if as_given else grant.until
+    if until is not None and grant.under_review is not None and until != grant.end:
+        asked = {"until": day(until), "number": grant.under_review}
+        parts.append(_("until %(until)s unless access review %(number)s confirms it") % asked)
+    else:
+        parts.append(_("until %(until)s") % {"until": day(until)} if until else _("no end"))
     said = _("granted by %(name)s on %(day)s because “%(why)s”") % {
         "name": grant.given_by,
         "day": day(grant.given_at),

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -21,10 +20,9 @@ from portal.api.auth import acting, by_token
 from portal.api.fields import Digests, Facts
 from portal.api.inputs import Input, checked
 from portal.api.people import PersonSerializer
+from portal.api.proofs import proof_in
 from portal.errors import Invalid
 from portal.models import Person
-from portal.pages import take_shown
-from portal.reauthentication import Code, Password, Proof
 from portal.refusals import audited
 
 
@@ -112,27 +110,10 @@ class SignOffsOfRequest(APIView):
         if by_token(request):
             signing.reauthenticate(by, "", how="token")
         word = checked(NewSignOff, request)
-        proof = _proof(request, word)
+        proof = proof_in(request, word)
         with audited(by, wish.lane.project, wish.subject, "sign"):
             given = action.sign(by=by, request=wish, proof=proof, **word)
         return Response(signed(signoff_for(by, given.pk)), status=201)
-
-
-def _proof(request: Request, word: dict[str, Any]) -> Proof:
-    """What shows who signs, taken out of the word."""
-    password, code = word.pop("password", None), word.pop("code", None)
-    if password is not None:
-        return Password(password)
-    if code is not None:
-        return Code(code)
-    shown = take_shown(request._request)
-    if shown is None:
-        raise Invalid(
-            _("Send your password once more, or show on your account page who you are, then sign."),
-            code="proof_missing",
-            field="password",
-        )
-    return shown
 
 
 def _said(by: Person, wish: DeploymentRequest, draft: Draft) -> dict[str, Any]:

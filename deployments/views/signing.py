@@ -23,9 +23,7 @@ from governance.sentences import meaning
 from governance.written import Block, blocks
 from portal import content, typed
 from portal.errors import Stale
-from portal.pages import is_shown, person_of, status_of, take_shown, told_by
-from portal.reauthentication import Code, Password, Proof
-from portal.reauthentication import ways as ways_of
+from portal.pages import is_shown, person_of, proof_of, status_of, told_by, way_of
 from portal.refusals import audited
 
 
@@ -43,12 +41,7 @@ def page(request: HttpRequest, key: str, number: int, requirement: str) -> HttpR
     ):
         draft = signing.draft(by=person, request=wish, requirement=requirement)
     barred = why_barred(person, signing.barred(wish), draft)
-    ways = [] if is_shown(request) else ways_of(person)
-    form = SignForm(
-        request.POST or None,
-        initial={"bound": draft.bound},
-        way=next((way for way in ways if way in ("password", "code")), ""),
-    )
+    form = SignForm(request.POST or None, initial={"bound": draft.bound}, way=way_of(request))
     stale = ""
     if request.method == "POST" and form.is_valid():
         said = form.cleaned_data
@@ -56,7 +49,7 @@ def page(request: HttpRequest, key: str, number: int, requirement: str) -> HttpR
             with told_by(form), audited(person, wish.lane.project, wish.subject, "sign"):
                 signoff = signing.sign(
                     by=person,
-                    proof=_proof(request, said),
+                    proof=proof_of(request, said),
                     request=wish,
                     requirement=requirement,
                     decision=said["decision"],
@@ -76,15 +69,6 @@ def page(request: HttpRequest, key: str, number: int, requirement: str) -> HttpR
     typed.give_back(request, form)
     status = 409 if stale else status_of(form)
     return _page(request, wish, draft, form, barred, stale, status)
-
-
-def _proof(request: HttpRequest, said: dict[str, str]) -> Proof:
-    """What shows that it is still the same person."""
-    if "password" in said:
-        return Password(said["password"])
-    if "code" in said:
-        return Code(said["code"])
-    return take_shown(request) or Password("")
 
 
 def _page(

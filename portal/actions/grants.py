@@ -92,7 +92,7 @@ def grant(
                 code="grant_duplicate",
                 field="holder",
             ) from error
-        project_grants(_projects(project, portfolio), stage=stage)
+        project_grants(reached(project, portfolio), stage=stage)
         ledger.record(
             EventKind.GRANT_GIVEN,
             by=by,
@@ -101,7 +101,7 @@ def grant(
             until=until.isoformat() if until else None,
             why=given.why,
             change=change and change.pk,
-            **_facts(given),
+            **facts_of(given),
         )
         return given
 
@@ -155,7 +155,7 @@ def check_gift(
             _("There is no stage “%(stage)s” there.") % {"stage": stage}, code="stage_unknown", field="stage"
         )
     if team is not None and right in ACTING:
-        check_pipeline_team(team, _projects(project, portfolio))
+        check_pipeline_team(team, reached(project, portfolio))
     if until is not None and until <= timezone.now():
         raise Invalid(
             _("“Until” lies in the past; choose a later time or leave it empty."),
@@ -199,17 +199,21 @@ def first_grant(*, by: Person, person: Person) -> Grant:
             until=None,
             why=given.why,
             change=None,
-            **_facts(given),
+            **facts_of(given),
         )
         return given
 
 
-def revoke(*, by: Person, grant: Grant, why: str, change: Change | None = None) -> None:
+def revoke(
+    *, by: Person, grant: Grant, why: str, change: Change | None = None, entrusted: bool = False
+) -> None:
     """Take a right back; it is gone at once, also for what is already under way.
 
-    Raises Refused for the grant of the last administrator.
+    `entrusted`: an access review asks `by` about this grant, so that they need not manage there. Raises Refused for the
+    grant of the last administrator.
     """
-    check_grantor(by, grant.project, grant.portfolio)
+    if not entrusted:
+        check_grantor(by, grant.project, grant.portfolio)
     _check_why(why)
     administers = grant.right == Right.MANAGE and where(grant) == ESTATE
     with ledger.business():
@@ -222,8 +226,8 @@ def revoke(*, by: Person, grant: Grant, why: str, change: Change | None = None) 
         ):
             raise Invalid(_("This right was revoked already."), code="revoked_already", field="grant")
         if administers:
-            check_admin_left()
-        project_grants(_projects(grant.project, grant.portfolio), stage=grant.stage)
+            check_admin_left(gone=Grant.objects.get(pk=grant.pk))
+        project_grants(reached(grant.project, grant.portfolio), stage=grant.stage)
         ledger.record(
             EventKind.GRANT_REVOKED,
             by=by,
@@ -231,25 +235,47 @@ def revoke(*, by: Person, grant: Grant, why: str, change: Change | None = None) 
             subject=f"grant:{grant.pk}",
             why=why.strip(),
             change=change and change.pk,
-            **_facts(grant),
+            **facts_of(grant),
         )
+
+
+def lapse(*, by: Person, grants: QuerySet[Grant], why: str) -> list[Grant]:
+    """Close grants that ended by themselves, by the system, and give those it closed; nobody held them any more."""
+    with ledger.business():
+        found = _closed(grants.filter(until__lte=timezone.now()))
+        for ended in found:
+            _record_end(ended, why)
+        return found
 
 
 def lock_admins() -> None:
     """Let everything that could leave the estate without an administrator follow one another."""
-    list(_administering().order_by("pk").select_for_update(of=("self",)).values_list("pk", flat=True))
+    list(administering().order_by("pk").select_for_update(of=("self",)).values_list("pk", flat=True))
 
 
-def check_admin_left() -> None:
-    """Raise Refused where nobody is left who manages the estate: called after a change, to undo it."""
-    held = _administering()
-    able = Person.objects.filter(is_active=True, kind=Person.Kind.PERSON).filter(
-        Q(pk__in=held.filter(person__isnull=False).values("person"))
-        | Q(groups__in=held.filter(team__isnull=False).values("team__group"))
+def check_admin_left(*, gone: Grant | None = None) -> None:
+    """Raise Refused where nobody is left who manages the estate: called after a change, to undo it.
+
+    Where somebody managed it for good, somebody has to go on doing so: others may hold it until a day only, or until an
+    access review has run out. `gone` is the grant that was revoked.
+    """
+    held = administering()
+    standing = Grant.objects.on_estate().filter(
+        Q(person__isnull=True) | Q(person__kind=Person.Kind.PERSON),
+        right=Right.MANAGE,
+        stage="",
+        until__isnull=True,
+        revoked_at__isnull=True,
     )
-    if not able.exists():
+    lasting = (gone is not None and gone.until is None) or standing.exists()
+    if not able(held.filter(until__isnull=True) if lasting else held).exists():
         raise Refused(
             _(
+                "This would leave nobody who manages the estate for good, only some until a day."
+                " Give somebody else that right without an end first; then it can be done."
+            )
+            if able(held).exists()
+            else _(
                 "This would leave nobody who manages the estate. Give somebody else that right first;"
                 " then it can be done."
             ),
@@ -257,7 +283,16 @@ def check_admin_left() -> None:
         )
 
 
-def _administering() -> QuerySet[Grant]:
+def able(held: QuerySet[Grant]) -> QuerySet[Person]:
+    """The active people who hold one of these grants, themselves or through a team."""
+    return Person.objects.filter(is_active=True, kind=Person.Kind.PERSON).filter(
+        Q(pk__in=held.filter(person__isnull=False).values("person"))
+        | Q(groups__in=held.filter(team__isnull=False).values("team__group"))
+    )
+
+
+def administering() -> QuerySet[Grant]:
+    """The grants in force by which the estate is managed."""
     return Grant.objects.in_force(timezone.now()).on_estate().filter(right=Right.MANAGE, stage="")
 
 
@@ -360,7 +395,7 @@ def _lock(portfolio: Portfolio | None) -> None:
         Portfolio.objects.select_for_update().get(pk=portfolio.pk)
 
 
-def _projects(project: Project | None, portfolio: Portfolio | None) -> QuerySet[Project]:
+def reached(project: Project | None, portfolio: Portfolio | None) -> QuerySet[Project]:
     """The projects whose lanes show a grant; those of the estate are not projected, but read directly."""
     if project is not None:
         return Project.objects.filter(pk=project.pk)
@@ -401,11 +436,12 @@ def _record_end(ended: Grant, why: str) -> None:
         subject=f"grant:{ended.pk}",
         why=why,
         change=None,
-        **_facts(ended),
+        **facts_of(ended),
     )
 
 
-def _facts(given: Grant) -> dict[str, str]:
+def facts_of(given: Grant) -> dict[str, str]:
+    """What every event of a grant says of it."""
     holder = given.person or given.team
     assert holder is not None  # a constraint says so
     return {

@@ -243,7 +243,7 @@ class _Roles:
                     project=grant.project,
                     portfolio=grant.portfolio,
                     stage=grant.stage,
-                    until=grant.until,
+                    until=grant.end,
                     why=_("Takes it over."),
                 )
             )

@@ -108,6 +108,10 @@ class Grant(models.Model):
         related_name="grants",
         help_text=_("what gave it"),
     )
+    # While an access review asks about it: the review's number, and the end it was given. `until` is then the review's
+    # due date at the latest, so that what nobody confirms is gone without any job running.
+    under_review = models.PositiveBigIntegerField(null=True, blank=True)
+    until_given = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     revoked_by = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     revoked_in = models.ForeignKey(
@@ -127,6 +131,9 @@ class Grant(models.Model):
         indexes = (
             models.Index(fields=("given_at",), name="grant_given_at"),
             models.Index(fields=("revoked_at",), name="grant_revoked_at"),
+            models.Index(
+                fields=("under_review",), condition=Q(under_review__isnull=False), name="grant_under_review"
+            ),
         )
         constraints = (
             models.CheckConstraint(
@@ -150,6 +157,10 @@ class Grant(models.Model):
             models.CheckConstraint(
                 condition=Q(project__isnull=True) | Q(portfolio__isnull=True), name="grant_in_one_place"
             ),
+            models.CheckConstraint(
+                condition=Q(under_review__isnull=False) | Q(until_given__isnull=True),
+                name="grant_end_kept_for_a_review",
+            ),
             *(
                 _once(holder, where)
                 for holder in ("person", "team")
@@ -164,6 +175,11 @@ class Grant(models.Model):
     def codename(self) -> str:
         """The permission's codename: the right, or `sign_<role>`."""
         return codename(Right(self.right), self.role)
+
+    @property
+    def end(self) -> datetime | None:
+        """Until when it was given, whatever a review makes of it meanwhile; None: for good."""
+        return self.until if self.under_review is None else self.until_given
 
 
 def codename(right: Right, role: str = "") -> str:

@@ -110,6 +110,15 @@ STATES: Final[Mapping[str, Look]] = {
     "coming": _look(gettext_lazy("Coming"), "ring", "idle"),
     "ended": _look(gettext_lazy("Ended"), "dash", "idle"),
     "revoked": _look(gettext_lazy("Revoked"), "dash", "idle"),
+    # access reviews
+    "asked": _look(gettext_lazy("Waits"), "ring", "busy"),
+    "completed": _look(gettext_lazy("Completed"), "check", "met"),
+    "called_off": _look(gettext_lazy("Called off"), "dash", "idle"),
+    "confirmed": _look(gettext_lazy("Confirmed"), "check", "met"),
+    "lapsed": _look(gettext_lazy("Revoked, not confirmed"), "square", "doubt"),
+    "spared": _look(gettext_lazy("Kept for the last administrator"), "hexagon", "waived"),
+    "gone": _look(gettext_lazy("Ended otherwise"), "dash", "idle"),
+    "released": _look(gettext_lazy("Not asked any more"), "dash", "idle"),
     # proof
     "sealed": _look(gettext_lazy("Sealed"), "check", "met"),
     "verified": _look(gettext_lazy("Verified"), "check", "met"),

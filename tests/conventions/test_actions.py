@@ -13,6 +13,8 @@ WRITING = RECORDING | {
 }  # fmt: skip
 # What is written without an event, and why that is right.
 NOT_AN_EVENT = {
+    "portal/actions/reviewing.py:begin": "its review records what it asks about, by digest",
+    "portal/actions/reviewing.py:release": "its review records that it was called off",
     "portal/actions/people.py:person_of_token": "notes when a token was last used, nobody's decision",
     "portal/actions/estate.py:keep": "checks and saves a row for the actions, which record what they did",
 }

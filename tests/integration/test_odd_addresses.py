@@ -7,16 +7,23 @@ import re
 from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from zlib import crc32
 
 import pytest
 from django.db import connections
 from django.test import Client
+from django.utils import timezone
 from pytest_django.plugin import DjangoDbBlocker
 
+from governance import reviews
+from governance.actions import access_reviews
+from governance.actions.access_reviews import Answer
 from governance.models import Collection, Report, SignOff
 from portal.actions import grants, people
+from portal.demo.cast import PASSWORD
 from portal.models import Grant, Right
+from portal.reauthentication import Password
 from tests import factories
 from tests.addresses import PLACE, Things, names_read, routes, written
 from tests.cast import Cast, make_cast
@@ -101,6 +108,12 @@ def furnished(cast: Cast) -> Stage:
     intended_use(cast, bundle)
     all_signed(cast, open_wish)
     made, _secret = people.make_token(by=cast.nora, name="t")
+    review = access_reviews.start(
+        by=cast.ada, project=cast.churn, due=timezone.now() + timedelta(days=9), why="For a test."
+    )
+    first = Grant.objects.get(person=cast.mona)
+    said = Answer(first.pk, "confirm", reviews.facts_of([first])[first.pk].digest)
+    answers = access_reviews.answer(by=cast.ada, review=review, proof=Password(PASSWORD), answers=[said])
     things = {
         "key": "CHURN",
         "bundle_id": "v1",
@@ -115,6 +128,9 @@ def furnished(cast: Cast) -> Stage:
         "evidence": factories.tests_passed(cast, bundle).pk,
         "reports": Report.objects.create(project=cast.churn, about=wish.subject, asked_by=cast.nora).pk,
         "tokens": made.pk,
+        "access-reviews": review.pk,
+        "places": review.places.get().pk,
+        "signatures": answers.pk,
         "rights": Grant.objects.latest("pk").pk,
         "grants": Grant.objects.latest("pk").pk,
     }
