@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('governance', '0005_standing_in'),
-        ('portal', '0010_review'),
+        ('portal', '0011_review'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -5,7 +5,7 @@ class Migration(migrations.Migration):
     """A grant knows which access review asks about it, and the end it had before."""
 
     dependencies = [
-        ('portal', '0009_provision'),
+        ('portal', '0010_cooling_off'),
     ]
 
     operations = [
