@@ -34,7 +34,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is long unless asked, and refuse tests that would need the ledger to be emptied."""
+    """Leave out what is long unless asked, and refuse tests that would need the ledger to be emptied.
+
+    What needs a browser goes first: one worker then runs all of it, on one demo, and the others take over the rest.
+    """
+    items.sort(key=lambda item: "browser" not in item.path.parts)
     for item in items:
         if item.get_closest_marker("long") and not config.getoption("--long"):
             item.add_marker(pytest.mark.skip(reason="long: only with --long"))

@@ -1,7 +1,7 @@
 """What an expensive fixture makes, made once by the real actions and laid as rows into each later test's transaction.
 
-Only what was added is kept, and the head of the ledger, which moved on. Sequences never go back, so that the numbers of
-these rows stay free. Objects are handed out as deep copies: no test sees what another did to them.
+Only what was added or changed is kept. Sequences never go back, so that the numbers of these rows stay free. Objects
+are handed out as deep copies: no test sees what another did to them.
 """
 
 import copy
@@ -13,13 +13,12 @@ from django.db import connection
 
 Made = TypeVar("Made")
 
-HEAD = "portal_ledgerhead"
-
 
 @dataclass(frozen=True, slots=True)
 class _Kept(Generic[Made]):
     made: Made
     rows: dict[str, list[bytes]]  # table -> lines as COPY writes them
+    changed: dict[str, list[str]]  # table -> keys of rows that were there before and became others
 
 
 class Remembered(Generic[Made]):
@@ -38,17 +37,22 @@ class Remembered(Generic[Made]):
         if self._kept is None:
             before = _rows()
             made = make()
-            added = {
-                table: [line for line in lines if line not in before[table]]
-                for table, lines in _rows().items()
-            }
+            after = _rows()
             self._kept = _Kept(
-                _copied(made, shared), {table: lines for table, lines in added.items() if lines}
+                _copied(made, shared),
+                {table: lines for table, all in after.items() if (lines := _without(all, before[table]))},
+                {
+                    table: [line.split(b"\t", 1)[0].decode() for line in gone]
+                    for table, all in before.items()
+                    if (gone := _without(all, after[table]))
+                },
             )
             return made
         with connection.cursor() as cursor:
-            if HEAD in self._kept.rows:
-                cursor.execute(f"DELETE FROM {HEAD}")
+            for table, keys in self._kept.changed.items():
+                # The first column of each table is its key.
+                key = connection.introspection.get_table_description(cursor, table)[0].name
+                cursor.execute(f'DELETE FROM "{table}" WHERE "{key}"::text = ANY(%s)', [keys])
             for table, lines in self._kept.rows.items():
                 with cursor.copy(f'COPY "{table}" FROM STDIN') as into:
                     into.write(b"".join(lines))
@@ -58,6 +62,11 @@ class Remembered(Generic[Made]):
 def _copied(made: Made, shared: tuple[object, ...]) -> Made:
     memo: dict[int, Any] = {id(one): one for one in shared}
     return copy.deepcopy(made, memo)
+
+
+def _without(lines: list[bytes], others: list[bytes]) -> list[bytes]:
+    known = set(others)
+    return [line for line in lines if line not in known]
 
 
 def _rows() -> dict[str, list[bytes]]:

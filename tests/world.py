@@ -90,6 +90,9 @@ class World:
     people: dict[str, Person] = field(default_factory=dict)
     nodes: dict[str, Node] = field(default_factory=dict)
     numbers: Iterator[int] = field(default_factory=lambda: iter(range(1, 1_000_000)))
+    first: dict[tuple[str, str], "Remembered[Promotion]"] | None = (
+        None  # first promotions, where they are remembered
+    )
 
     def __post_init__(self) -> None:
         system = Person.objects.system()
@@ -194,6 +197,25 @@ class World:
         """A promotion that went well to its end."""
         done = self.run(self.promote(self.bundle(revision), stage))
         assert done.status == Promotion.Status.SUCCEEDED, done.reason
+        return done
+
+    def began(self, revision: str = "v2", stage: str = "prod") -> Promotion:
+        """As `promoted`, in a world where nothing else happened yet: played once, then laid down in books and DSS."""
+        if self.first is None:
+            return self.promoted(revision, stage)
+        name, played = f"{revision}-{stage}", False
+
+        def play() -> Promotion:
+            nonlocal played
+            played = True
+            done = self.promoted(revision, stage)
+            self.control.keep(name)
+            return done
+
+        done = self.first.setdefault((revision, stage), Remembered()).again(play)
+        if not played:
+            next(self.numbers)
+            self.control.back_to(name)
         return done
 
     def sign(self, request: DeploymentRequest, role: str = "fairness") -> None:
@@ -333,12 +355,15 @@ def fresh_sandbox(
 
 
 _WORLD: Remembered[World] = Remembered()
+_FIRST: dict[tuple[str, str], Remembered[Promotion]] = {}
 
 
 @pytest.fixture
 def world(db: None, fresh_sandbox: Sandbox) -> World:
     """The estate inside the test's transaction."""
-    return _WORLD.again(lambda: World(fresh_sandbox), fresh_sandbox)
+    made = _WORLD.again(lambda: World(fresh_sandbox), fresh_sandbox)
+    made.first = _FIRST
+    return made
 
 
 @pytest.fixture

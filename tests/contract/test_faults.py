@@ -224,3 +224,18 @@ def test_a_reset_forgets_everything_but_the_keys(fresh: Estate) -> None:
     assert fresh.control.counters() == {}
     assert _bundles(fresh) == []
     assert fresh.client("prod").list_projects() == []
+
+
+def test_an_estate_that_was_kept_comes_back_whole(fresh: Estate) -> None:
+    fresh.publish("b1", "v2")
+    fresh.control.fault("status", times=None, node="prod")
+    before = fresh.control.counters()
+    archive = fresh.design().get_exported_bundle_archive_stream("b1").content
+    fresh.control.keep("published")
+    fresh.fresh()
+    fresh.control.back_to("published")
+    assert (_bundles(fresh), fresh.control.counters()) == (["b1"], before)
+    assert [fault["kind"] for fault in fresh.control.faults()] == ["status"]
+    assert fresh.design().get_exported_bundle_archive_stream("b1").content == archive
+    with pytest.raises(Exception, match="never-kept"):
+        fresh.control.back_to("never-kept")

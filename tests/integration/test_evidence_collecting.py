@@ -29,7 +29,7 @@ class Killed(BaseException):
 @pytest.fixture
 def there(world: World) -> World:
     """v2 runs in QA, under the demo's policy."""
-    world.promoted("v2", "qa")
+    world.began("v2", "qa")
     world.publish(cast.POLICY.read_text())
     type(world.project).objects.filter(pk=world.project.pk).update(policy="demo-policy", tier="critical")
     return world

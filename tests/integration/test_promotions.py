@@ -191,7 +191,7 @@ def test_a_signature_under_another_clause_keeps_nobody_from_starting(world: Worl
 
 
 def test_each_judgement_is_recorded_once(world: World) -> None:
-    done = world.promoted()
+    done = world.began()
     assert moments(world, done.request.subject) == [
         ("promote", "met"),
         ("start", "met"),
@@ -241,7 +241,7 @@ def test_who_holds_the_lane_is_told_with_what_to_do(world: World) -> None:
 
 
 def test_a_request_is_tried_again_while_its_rollback_is_watched(world: World) -> None:
-    world.promoted("v2")
+    world.began("v2")
     world.publish(policy(watch="60s"))
     bad = world.run(world.promote(world.bundle("v3")), until=lambda p: p.is_over)
     rollback = world.rollback_of(bad)
@@ -267,7 +267,7 @@ def test_a_request_is_tried_again_while_its_rollback_is_watched(world: World) ->
 
 
 def test_a_promotion_is_not_started_twice(world: World) -> None:
-    done = world.promoted()
+    done = world.began()
     with pytest.raises(Stale):
         promotions.promote(by=world.mona, request=done.request)
 
@@ -331,7 +331,7 @@ def test_a_stop_before_the_live_change(world: World) -> None:
 
 @pytest.mark.parametrize("step", ["start_update", "await_update", "run_tests", "watch"])
 def test_a_stop_after_the_live_change_rolls_back(world: World, step: str) -> None:
-    good = world.promoted()
+    good = world.began()
     world.publish(policy(watch="60s"))
     promotion = world.run_to(world.promote(), step)
     rollback = promotions.stop(by=world.mona, promotion=promotion, why="customers complain")
@@ -373,7 +373,7 @@ def test_a_stop_locks_the_promotion_alone(committed_world: World) -> None:
 
 
 def test_a_stop_while_dss_works_waits_for_its_end_and_rolls_back(world: World) -> None:
-    good = world.promoted()
+    good = world.began()
     world.control.set_durations(update=150)
     promotion = world.run_to(world.promote(), "await_update")
     rollback = promotions.stop(by=world.mona, promotion=promotion, why="no")
@@ -383,7 +383,7 @@ def test_a_stop_while_dss_works_waits_for_its_end_and_rolls_back(world: World) -
 
 
 def test_a_stop_may_keep_what_runs(world: World) -> None:
-    world.promoted()
+    world.began()
     promotion = world.run_to(world.promote(), "smoke_test")
     assert promotions.stop(by=world.mona, promotion=promotion, why="it is fine", keep=True) is None
     assert world.lane_holder() == promotion
@@ -398,7 +398,7 @@ def test_a_stop_may_keep_what_runs(world: World) -> None:
 
 @pytest.mark.parametrize("keep", [False, True])
 def test_a_stop_in_the_watch_takes_the_lane_back(world: World, keep: bool) -> None:
-    world.promoted()
+    world.began()
     world.publish(policy(watch="60s"))
     watching = world.run_to(world.promote(), "watch")
     world.look(watching)
@@ -421,7 +421,7 @@ def test_what_was_replaced_is_not_stopped(world: World) -> None:
 
 
 def test_a_rollback_is_not_stopped_and_a_lane_not_released_while_it_runs(world: World) -> None:
-    world.promoted()
+    world.began()
     promotion = world.run_to(world.promote(), "start_update")
     with pytest.raises(Stale):
         promotions.release_lane(by=world.mona, promotion=promotion, why="let go")

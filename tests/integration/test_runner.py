@@ -249,7 +249,7 @@ def test_a_dss_that_stays_away_fails_in_words_before_anything_is_live(world: Wor
 
 
 def test_after_the_live_change_more_patience_is_had(world: World) -> None:
-    world.promoted()
+    world.began()
     promotion = world.run_to(world.promote(), "check_health")
     world.sandbox.kill()
     for _ in range(runner.PASSING_ERRORS + 2):
@@ -315,7 +315,7 @@ TROUBLES: dict[str, dict[str, Any]] = {
 
 def test_calls_are_those_of_a_promotion(world: World) -> None:
     """The table above names every call a promotion makes, so that a new one is not forgotten."""
-    world.promoted()
+    world.began()
     world.control.clear_requests()
     world.promoted()
     exporting = re.compile(r"/bundles/exported(/[^/]+)?$")
@@ -333,7 +333,7 @@ def test_calls_are_those_of_a_promotion(world: World) -> None:
 def test_trouble_at_every_call(world: World, settings: Any, trouble: str) -> None:
     if trouble == "slow":
         settings.DSS_READ_SECONDS = 0.4
-    world.promoted()
+    world.began()
     promotion = world.promote(world.bundle())
     before = world.effects()
     for node, method, path in CALLS:
@@ -369,7 +369,7 @@ def test_trouble_at_one_call(world: World, settings: Any, call: tuple[str, str, 
 
 def test_a_rollback_stays_in_its_own_project(world: World) -> None:
     """A place serves every project of its pipeline: what another project ran there last is nothing to return to."""
-    good = world.promoted("v2")
+    good = world.began("v2")
     neighbour = projects.import_project(
         by=world.ada,
         node=world.nodes["design"],

@@ -41,7 +41,7 @@ def test_a_promotion_that_goes_well(world: World, stage: str) -> None:
 
 
 def test_what_dss_was_asked_to_do_is_done_once(world: World) -> None:
-    world.promoted()
+    world.began()
     effects = world.effects()
     assert effects["uploads"] == effects["updates"] == effects["deployments_created"] == 1
     assert effects["runs TEST_SMOKE"] == effects["runs TEST_SCORING"] == 1
@@ -143,7 +143,7 @@ def test_an_infrastructure_that_is_not_there(world: World) -> None:
     ids=lambda value: "-".join(str(v) for v in value.values()) if isinstance(value, dict) else value,
 )
 def test_an_update_that_went_badly_is_rolled_back(world: World, fault: dict[str, Any], code: str) -> None:
-    good = world.promoted()
+    good = world.began()
     world.control.fault(deployment=PROD, **fault)
     failed = world.run(world.promote())
     assert failed.status == S.FAILED
@@ -161,7 +161,7 @@ def test_an_update_that_went_badly_is_rolled_back(world: World, fault: dict[str,
 
 
 def test_an_update_that_never_ends(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    world.promoted()
+    world.began()
     monkeypatch.setattr(deployer, "UPDATE_SECONDS", 0.2)
     world.control.fault("future_never_ends", deployment=PROD)
     failed = world.run(world.promote(), until=lambda p: p.is_over)
@@ -198,7 +198,7 @@ def test_a_task_that_calls_itself_failed_while_dss_says_it_runs(world: World) ->
 
 
 def test_somebody_elses_update_is_waited_for(world: World) -> None:
-    world.promoted()
+    world.began()
     promotion = world.run_to(world.promote(), "start_update")
     world.control.set_durations(update=120)
     with world.dss("deployer") as dss:
@@ -210,7 +210,7 @@ def test_somebody_elses_update_is_waited_for(world: World) -> None:
 
 
 def test_an_update_whose_answer_was_lost_is_not_started_again_after_a_wait(world: World) -> None:
-    world.promoted()
+    world.began()
     promotion = world.run_to(world.promote(), "start_update")
     world.look(promotion)  # what DSS knew before
     world.control.set_durations(update=600)
@@ -231,15 +231,15 @@ def test_an_update_whose_answer_was_lost_is_not_started_again_after_a_wait(world
 
 @pytest.mark.parametrize(("warning", "status"), [("fails", S.FAILED), ("passes", S.SUCCEEDED)])
 def test_a_warning_passes_only_if_the_policy_says_so(world: World, warning: str, status: str) -> None:
+    world.began()
     world.publish(policy(warning=warning))
-    world.promoted()
     world.control.fault("health", deployment=PROD, health="WARNING")
     assert world.run(world.promote()).status == status
 
 
 def test_odd_characters_in_what_dss_says_harm_nobody(world: World) -> None:
     """NUL has no place in a database, half a surrogate pair no UTF-8: neither may stop a healthy promotion."""
-    world.promoted()
+    world.began()
     world.control.fault("status", path="/status$", status=500, message="odd \x00\ud800 words", times=3)
     world.control.fault("health", deployment=PROD, health="HEALTHY\x00", message="fine \x00\x1b\ud800")
     done = world.run(world.promote())
@@ -267,8 +267,8 @@ def test_an_unknown_health_is_waited_for(world: World, monkeypatch: pytest.Monke
 )
 @pytest.mark.parametrize("scenario", ["TEST_SCORING", "TEST_SMOKE"])
 def test_outcomes(world: World, scenario: str, outcome: str, warning: str, status: str) -> None:
+    world.began()
     world.publish(policy(warning=warning))
-    world.promoted()
     world.control.fault("scenario_outcome", scenario=scenario, outcome=outcome)
     ended = world.run(world.promote())
     assert ended.status == status
@@ -285,13 +285,13 @@ def test_outcomes(world: World, scenario: str, outcome: str, warning: str, statu
 
 
 def test_the_smoke_scenario_is_no_test(world: World) -> None:
-    done = world.promoted()
+    done = world.began()
     listed = world.step(done, "run_tests").output["listed"]
     assert listed == ["TEST_DATA_QUALITY", "TEST_DRIFT", "TEST_SCORING"]
 
 
 def test_a_smoke_scenario_that_is_not_there(world: World) -> None:
-    world.promoted()
+    world.began()
     world.publish(policy(smoke="NO_SUCH"))
     failed = world.run(world.promote(), until=lambda p: p.is_over)
     assert failed.status == S.FAILED
@@ -336,7 +336,7 @@ def test_a_run_of_somebody_else_is_not_taken_for_ours(world: World) -> None:
 
 
 def test_a_failing_smoke_test_rolls_back_in_the_same_transaction(world: World) -> None:
-    good = world.promoted("v2")
+    good = world.began("v2")
     promotion = world.run_to(world.promote(world.bundle("v3")), "smoke_test")
     while not Promotion.objects.get(pk=promotion.pk).is_over:
         assert world.lane_holder() == promotion
@@ -378,7 +378,7 @@ def test_after_a_disabling_the_next_promotion_enables_again(world: World) -> Non
 
 
 def test_a_rollback_that_fails_holds_the_lane(world: World) -> None:
-    world.promoted("v2")
+    world.began("v2")
     world.control.fault("scenario_outcome", scenario="TEST_SMOKE", outcome="FAILED", times=2)
     failed = world.run(world.promote())
     rollback = world.rollback_of(failed)
@@ -390,7 +390,7 @@ def test_a_rollback_that_fails_holds_the_lane(world: World) -> None:
 
 
 def test_a_policy_may_hold_instead_of_rolling_back(world: World) -> None:
-    world.promoted()
+    world.began()
     world.publish(policy(on_failure="hold"))
     world.control.fault("scenario_outcome", scenario="TEST_SMOKE", outcome="FAILED")
     failed = world.run(world.promote())
@@ -401,7 +401,7 @@ def test_a_policy_may_hold_instead_of_rolling_back(world: World) -> None:
 
 
 def test_a_rollback_only_returns_to_what_completed_its_watch(world: World) -> None:
-    first = world.promoted()
+    first = world.began()
     second = world.promoted()
     Deployment.objects.filter(promotion=second).update(watched_at=None)
     world.control.fault("scenario_outcome", scenario="TEST_SMOKE", outcome="FAILED")
@@ -412,7 +412,7 @@ def test_a_rollback_only_returns_to_what_completed_its_watch(world: World) -> No
 
 
 def test_bringing_again_what_runs_goes_back_to_it_and_to_nothing_older(world: World) -> None:
-    world.promoted()
+    world.began()
     good = world.promoted()
     world.publish(policy(watch="60s"))
     worse = world.run_to(world.promote(), "watch")
@@ -458,7 +458,7 @@ def watched(world: World) -> Promotion:
 
 
 def test_a_watch_that_fails_retakes_the_lane(world: World) -> None:
-    good = world.promoted()
+    good = world.began()
     world.publish(policy(watch="60s"))
     watching = watched(world)
     waiting = world.run_to(world.promote(), "pass_gate_again")

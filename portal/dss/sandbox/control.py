@@ -99,6 +99,14 @@ class Control:
         self.call("POST", "reset")
         self.clear_requests()
 
+    def keep(self, name: str) -> None:
+        """Keep the estate as it is now under a name, also beyond the end of the process."""
+        self.call("POST", "keep", name=name)
+
+    def back_to(self, name: str) -> None:
+        """The estate as it was when it was kept, faults, counters and overrides included."""
+        self.call("POST", "back", name=name)
+
     # What happened
 
     def counters(self) -> dict[str, dict[str, int]]:

@@ -106,6 +106,15 @@ def _do(app: "Application", tx: Tx, method: str, verb: str, body: Json) -> Any:
                 for node in app.urls.nodes
                 for key in tx.docs(node, "key")
             ]
+        case "POST", "keep":
+            tx.keep_all(_text(body, "name"))
+            return {}
+        case "POST", "back":
+            try:
+                tx.bring_back(_text(body, "name"))
+            except FileNotFoundError:
+                raise not_found("Kept estate", body["name"], "") from None
+            return {}
         case "POST", "reset":
             pace = tx.get("", "settings", "pace") or {}
             tx.wipe_all()

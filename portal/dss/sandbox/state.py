@@ -10,6 +10,7 @@ import os
 import sqlite3
 import tempfile
 import threading
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +32,7 @@ CREATE TABLE IF NOT EXISTS counter (
 CREATE TABLE IF NOT EXISTS blob (id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
 """
 
+_TABLES = ("doc", "content", "timer", "counter", "blob")
 _CONTENTS_KEPT = 64
 
 
@@ -165,6 +167,28 @@ class Tx:
             raise
         self._db.execute("RELEASE part")
 
+    def keep_all(self, name: str) -> None:
+        """Write everything down under a name, for `bring_back`. Archives stay where they are, whatever happens."""
+        rows = {
+            table: [
+                [{"b64": b64encode(v).decode()} if isinstance(v, bytes) else v for v in row]
+                for row in self._db.execute(f"SELECT * FROM {table}")  # noqa: S608  (our own names)
+            ]
+            for table in _TABLES
+        }
+        self._store.kept(name).write_text(json.dumps(rows))
+
+    def bring_back(self, name: str) -> None:
+        """Everything as it was when it was kept; raises FileNotFoundError for a name that was not."""
+        rows = json.loads(self._store.kept(name).read_text())
+        for table in _TABLES:
+            self._db.execute(f"DELETE FROM {table}")  # noqa: S608
+            for row in rows[table]:
+                values = [b64decode(v["b64"]) if isinstance(v, dict) else v for v in row]
+                places = ",".join("?" * len(values))
+                self._db.execute(f"INSERT INTO {table} VALUES ({places})", values)  # noqa: S608
+        self._store.contents.clear()
+
     def wipe_all(self) -> None:
         """Forget everything except the estate's identity (keys), which outlives a reset."""
         self._db.execute("DELETE FROM doc WHERE kind<>'key'")
@@ -229,6 +253,10 @@ class Store:
     def archive(self, digest: str) -> Path:
         """Where the archive with this SHA-256 lies."""
         return self.archives / f"{digest}.zip"
+
+    def kept(self, name: str) -> Path:
+        """Where everything that was kept under a name lies."""
+        return self.data_dir / f"kept-{name}.json"
 
     def close(self) -> None:
         """Close the database file."""
