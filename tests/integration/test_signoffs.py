@@ -55,7 +55,7 @@ def asked(cast: Cast, bundle: Bundle | None = None) -> DeploymentRequest:
 
 def sign(request: DeploymentRequest, by: Person, **wish: Any) -> SignOff:
     """Sign fairness, approving what is on the page, unless told otherwise."""
-    told = {"password": PASSWORD, "requirement": FAIRNESS, "decision": "approve", **wish}
+    told = {"proof": Password(PASSWORD), "requirement": FAIRNESS, "decision": "approve", **wish}
     if "bound" not in told:
         told["bound"] = request_signing.draft(by=by, request=request, requirement=told["requirement"]).bound
     return request_signing.sign(by=by, request=request, **told)
@@ -89,9 +89,9 @@ def test_an_outsider_learns_nothing_of_missing_rules_either(cast: Cast) -> None:
 def test_signing_needs_the_password_a_decision_and_where_it_is_no_a_reason(cast: Cast) -> None:
     request = asked(cast)
     for wish, error, field in (
-        ({"password": "wrong"}, Forbidden, "password"),
-        ({"password": ""}, Forbidden, "password"),
-        ({"password": PASSWORD.upper()}, Forbidden, "password"),
+        ({"proof": Password("wrong")}, Forbidden, "password"),
+        ({"proof": Password("")}, Forbidden, "password"),
+        ({"proof": Password(PASSWORD.upper())}, Forbidden, "password"),
         ({"decision": "maybe"}, Invalid, "decision"),
         ({"decision": "approve_with_conditions"}, Invalid, "decision"),
         ({"decision": ""}, Invalid, "decision"),
@@ -183,7 +183,7 @@ def test_nobody_approves_what_is_not_there_to_read(cast: Cast) -> None:
         ("the explainability evidence", lambda: collected(cast, bundle, "explainability")),
     ):
         with pytest.raises(Refused) as refused:
-            sign(request, cast.fay, password="not even asked for")
+            sign(request, cast.fay, proof=Password("not even asked for"))
         assert (refused.value.code, refused.value.field) == ("page_incomplete", "decision")
         assert refused.value.sentence.startswith("You cannot approve yet: ")
         assert kind in refused.value.sentence
