@@ -16,14 +16,14 @@ from governance.actions import signoffs, tiers
 from governance.exhibits import junit_run
 from governance.forms import TierForm, WithdrawForm
 from governance.models import Document, Evidence, Report, SignOff
-from governance.sentences import title
 from governance.queries import check_report
+from governance.sentences import title
 from governance.written import blocks
 from portal import content, rights, typed
 from portal.change_pages import asked_for, cooling_off
 from portal.errors import Refused
 from portal.lookups import project_for
-from portal.models import Event, Person, Project, Right
+from portal.models import Event, Person, Right
 from portal.pages import is_fragment, person_of, renewed, status_of, told_by
 
 # What a browser may show in place; everything else is saved.

@@ -83,6 +83,13 @@ def rights_file(f: Furnished, place: str) -> str:
 
 PROJECT, BUNDLE = "/projects/<key>/", "/projects/<key>/bundles/<bundle_id>/"
 REQUEST, PROMOTION = "/projects/<key>/requests/<number>/", "/projects/<key>/promotions/<number>/"
+
+
+def taken_in(place: Callable[[Furnished], str]) -> Callable[[Furnished, Who], Any]:
+    """The same file, sent to the page of a place."""
+    return lambda f, _who: {"text": rights_file(f, place(f)), **WHY}
+
+
 PLACES: dict[str, Callable[[Furnished], str]] = {
     "/rights/": lambda _f: "estate",
     "/projects/<key>/rights/": lambda _f: "project:CHURN",
@@ -131,13 +138,7 @@ PAGES: dict[str, Body] = {
         **WHY,
     },
     **{f"POST {base}each/": give for base in PLACES},
-    **{
-        f"POST {base}file/": lambda f, _who, place=place: {
-            "text": rights_file(f, place(f)),
-            **WHY,
-        }
-        for base, place in PLACES.items()
-    },
+    **{f"POST {base}file/": taken_in(place) for base, place in PLACES.items()},
     **{f"POST {base}<pk>/revoke/": WHY for base in (*PLACES, "/teams/<team>/rights/")},
 }
 

@@ -304,7 +304,7 @@ def furnished(cast: Cast) -> Furnished:
         "app_label": "portal",
         "object_id": cast.dev.pk,
     }
-    at = {
+    at: dict[str, dict[str, Any]] = {
         "/rights/<pk>/revoke/": {"rights": on_estate.pk},
         "/projects/<key>/rights/<pk>/revoke/": {"rights": on_churn.pk},
         "/portfolios/<portfolio>/rights/<pk>/revoke/": {"rights": in_portfolio.pk},

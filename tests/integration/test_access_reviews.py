@@ -494,6 +494,8 @@ def test_a_review_starts_by_itself_every_so_many_days(cast: Cast, settings: Sett
 
 
 def test_a_review_on_the_command_line(cast: Cast, capsys: pytest.CaptureFixture[str]) -> None:
+    robot = people.add_person(by=cast.ada, login="robot", name="The rota", kind="service")
+    grants.grant(by=cast.ada, person=robot, right=Right.MANAGE, why="Starts reviews.")
     day = (timezone.now() + LATER).date()
     call_command(
         "access_review",
@@ -505,7 +507,7 @@ def test_a_review_on_the_command_line(cast: Cast, capsys: pytest.CaptureFixture[
         "--why",
         "It is time.",
         "--as",
-        "ada",
+        "robot",
     )
     assert "6 rights, due" in capsys.readouterr().out
     review = AccessReview.objects.get()
@@ -515,7 +517,11 @@ def test_a_review_on_the_command_line(cast: Cast, capsys: pytest.CaptureFixture[
     with at(review.due + DAYS):
         call_command("access_review", "close")
     assert "is closed" in capsys.readouterr().out
-    for wrong in (["--as", "olga"], ["--as", "ada", "--due", "soon"], ["--as", "ada", "--project", "NONE"]):
+    for wrong in (
+        ["--as", "ada"],
+        ["--as", "robot", "--due", "soon"],
+        ["--as", "robot", "--project", "NONE"],
+    ):
         with pytest.raises(CommandError):
             call_command("access_review", "start", "--why", "x", *wrong)
 

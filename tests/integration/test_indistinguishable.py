@@ -7,6 +7,7 @@ administrator that reaches that project alone. Addresses are those of tests/no_w
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import quote, quote_plus, urlencode
 from uuid import UUID, uuid4
@@ -246,7 +247,7 @@ def test_what_a_search_names_is_as_if_it_were_not_there(portal: Furnished) -> No
             if line.method != "GET" or not takes(asker, line.path):
                 continue
             before = transaction.savepoint()
-            names = names_read(lambda path, who=who: who.send("GET", path), line.path) & values.keys()
+            names = names_read(partial(who.send, "GET"), line.path) & values.keys()
             transaction.savepoint_rollback(before)
             for name in names - {"after"}:
                 tried.add((line.path, name))

@@ -12,7 +12,7 @@ from governance import reviews
 from governance.actions import access_reviews
 from governance.models import AccessReview
 from portal.errors import Refused
-from portal.lookups import person_named
+from portal.lookups import service_named
 from portal.models import Person, Portfolio, Project
 
 
@@ -31,7 +31,12 @@ class Command(BaseCommand):
             "--due", help="a date or a time with a zone, such as 2027-03-31; default: in three weeks"
         )
         start.add_argument("--why", required=True)
-        start.add_argument("--as", dest="login", required=True, help="whose word it is: an administrator")
+        start.add_argument(
+            "--as",
+            dest="login",
+            required=True,
+            help="a service account with manage on the estate",
+        )
         verbs.add_parser("list", help="tell how far each review is")
         verbs.add_parser("close", help="write down which reviews are over, as beat does every minute")
 
@@ -52,7 +57,7 @@ class Command(BaseCommand):
             if portfolio is None:
                 raise CommandError(f"There is no portfolio “{options['portfolio']}”.")
         review = access_reviews.start(
-            by=person_named(options["login"]),
+            by=service_named(options["login"]),
             due=_due(options["due"]),
             why=options["why"],
             project=project,
