@@ -16,7 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from scim2_models import (
     URN,
     AuthenticationScheme,
@@ -72,7 +72,7 @@ class User(Resource[Any]):
     emails: list[Email] | None = None
     """One address."""
 
-    timezone: str | None = None
+    timezone: str | None = Field(None, examples=["UTC", "Europe/Paris", "America/New_York", "Asia/Tokyo"])
     """An IANA time zone."""
 
     active: bool | None = None

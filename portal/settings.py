@@ -194,6 +194,7 @@ SOCIALACCOUNT_PROVIDERS = {
                         "want_attribute_statement": False,
                         "reject_idp_initiated_sso": True,
                         "reject_deprecated_algorithm": True,
+                        "allow_single_label_domains": True,  # inside a network the portal may be https://countersign
                         "name_id_format": "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent",
                     },
                 },
