@@ -331,8 +331,8 @@ def test_groups_are_found_and_have_one_name(cast: Cast, directory: Directory) ->
 
 
 # What it expects and we do otherwise: one address is kept, of work and without a name beside it; a member's name is the
-# person's, whatever a directory calls them; nobody is without name, zone
-# and state, so that what is taken away becomes the usual; queries are asked by GET alone (RFC 7644, section 3.4.3 leaves POST open).
+# person's, whatever a directory calls them; nobody is without name, zone and state, so that what is taken away becomes
+# the usual; queries are asked by GET alone (RFC 7644, section 3.4.3, leaves POST open).
 KNOWN = re.compile(
     r"^PATCH modify\(\) returned unexpected value for '(emails|members)'|^There is no such endpoint\.$"
     r"|^PATCH modify\(\) did not remove attribute '(displayName|timezone|active)'"

@@ -487,20 +487,20 @@ def test_who_came_by_sso_signs_after_signing_in_again(cast: Cast, idp: Oidc) -> 
     path = f"/projects/CHURN/requests/{wish.pk}/sign/sign_off:fairness/"
     page = client.get(path)
     form = {"decision": "approve", "comment": "", "bound": page.context["draft"].bound}
-    assert client.post(path, form).status_code == 400
+    assert client.post(path, form).status_code == 403
     proving = client.get(f"/account/prove/?next={path}")
     assert "Sign in again at single sign-on" in words(proving)
     again = f"/sso/oidc/login/?again=1&next={path}"
     idp.claims["auth_time"] = int(time.time()) - 3600  # the provider did not ask again
     _client, answer = come(idp, client, again)
     assert "did not ask you again who you are" in words(answer)
-    assert client.post(path, form).status_code == 400
+    assert client.post(path, form).status_code == 403
     del idp.claims["auth_time"]
     idp.claims["sub"] = "s-other"
     idp.claims["preferred_username"] = "other"
     _client, answer = come(idp, client, again)
     assert "somebody else than who is signed in here" in words(answer)
-    assert client.post(path, form).status_code == 400
+    assert client.post(path, form).status_code == 403
     idp.claims["sub"] = "s-fay"
     _client, answer = come(idp, client, again)
     assert answer.headers["Location"] == path
