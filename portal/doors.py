@@ -26,7 +26,7 @@ from portal.authentication import address_of
 from portal.errors import Refused
 from portal.forms import PasswordForm, ResetForm, SignInForm, WhyForm
 from portal.models import Person
-from portal.pages import browser_of, person_of, told_by
+from portal.pages import browser_of, person_of, status_of, told_by
 from portal.sessions import SessionStore
 
 PENDING = "pending"  # where in a session stands who came through the first of two steps
@@ -173,7 +173,7 @@ def change_password(request: HttpRequest) -> HttpResponse:
             update_session_auth_hash(request, person)
             messages.success(request, _("Your password is changed. Everywhere else you are signed out."))
             return redirect("account")
-    return render(request, "portal/password.html", {"form": form})
+    return render(request, "portal/password.html", {"form": form}, status=status_of(form))
 
 
 @require_POST
@@ -244,7 +244,7 @@ def disable_account(request: HttpRequest, login: str) -> HttpResponse:
             )
             messages.success(request, done % {"name": person.name})
             return redirect("account-of", person.login)
-    return render(request, "portal/disable.html", {"person": person, "form": form})
+    return render(request, "portal/disable.html", {"person": person, "form": form}, status=status_of(form))
 
 
 def _account(request: HttpRequest, person: Person, **more: Any) -> HttpResponse:

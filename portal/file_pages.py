@@ -10,7 +10,7 @@ from portal import drafts, rights
 from portal.actions import grants
 from portal.errors import Invalid
 from portal.forms import FileForm
-from portal.pages import person_of, told_by
+from portal.pages import person_of, status_of, told_by
 from portal.rights_files import FileError, Format, scope_of, wanted, written
 from portal.rights_pages import About, about
 
@@ -44,6 +44,7 @@ def file(request: HttpRequest, **which: str) -> HttpResponse:
         request,
         "portal/rights_file.html",
         {"here": here, "form": form, "problems": problems[1:], "scope": scope_of(here.place)},
+        status=status_of(form),
     )
 
 

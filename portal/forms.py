@@ -64,11 +64,12 @@ def _new_password(label: Any) -> forms.CharField:
     )
 
 
-class _TwiceForm(forms.Form):
+class _TwiceForm(Form):
     """A new password, typed twice."""
 
     def clean(self) -> dict[str, Any]:
         """Both have to be the same."""
+        super().clean()
         new, again = self.cleaned_data.get("new"), self.cleaned_data.get("again")
         if new and again and new != again:
             self.add_error("again", _("This is not what you typed above. Type the new password twice."))
@@ -122,7 +123,7 @@ def _code() -> forms.CharField:
     )
 
 
-class CodeForm(forms.Form):
+class CodeForm(Form):
     """A code of an authenticator app, or a recovery code."""
 
     code = forms.CharField(
@@ -135,7 +136,7 @@ class CodeForm(forms.Form):
     )
 
 
-class AppForm(forms.Form):
+class AppForm(Form):
     """The code that an authenticator app shows, and what to call it."""
 
     code = _code()
@@ -144,7 +145,7 @@ class AppForm(forms.Form):
     )
 
 
-class PasskeyForm(forms.Form):
+class PasskeyForm(Form):
     """What the browser answers when it is asked for a passkey."""
 
     answer = forms.CharField(widget=forms.HiddenInput, max_length=20_000)
@@ -156,7 +157,7 @@ class PasskeyForm(forms.Form):
             del self.fields["name"]
 
 
-class ProveForm(forms.Form):
+class ProveForm(Form):
     """The password once more, or a code where the account has none; `way` says which, or empty for neither."""
 
     password = forms.CharField(
@@ -384,7 +385,7 @@ class PersonForm(Form):
     )
 
 
-class PersonChangeForm(forms.Form):
+class PersonChangeForm(Form):
     """How somebody is called and reached."""
 
     name = forms.CharField(
@@ -413,7 +414,7 @@ class LoginField(forms.CharField):
         return person
 
 
-class LeaveForm(forms.Form):
+class LeaveForm(Form):
     """Why somebody leaves, and who takes over: one for everything, or one for a thing."""
 
     why = forms.CharField(label=_("Why"), max_length=500)
@@ -442,14 +443,14 @@ class LeaveForm(forms.Form):
         return {key: one for name, key in self._keys.items() if (one := self.cleaned_data[name]) is not None}
 
 
-class OwnerForm(forms.Form):
+class OwnerForm(Form):
     """Who becomes an owner, and why."""
 
     owner = LoginField(label=_("Who becomes an owner"), help_text=_("Their login."))
     why = forms.CharField(label=_("Why"), max_length=500)
 
 
-class HandOverForm(forms.Form):
+class HandOverForm(Form):
     """Who owns a project from now on, and why."""
 
     heir = LoginField(
@@ -460,7 +461,7 @@ class HandOverForm(forms.Form):
     why = forms.CharField(label=_("Why"), max_length=500)
 
 
-class FromDssForm(forms.Form):
+class FromDssForm(Form):
     """Who the users and groups of a DSS project are here. Each has up to three fields, named by its place.
 
     The places are those of `shown`, a hidden list of keys, so that what was shown is what is confirmed.
@@ -531,7 +532,7 @@ class FromDssForm(forms.Form):
         ]
 
 
-class PeopleForm(forms.Form):
+class PeopleForm(Form):
     """Which people to show."""
 
     q = forms.CharField(label=_("Name, login or e-mail"), required=False, max_length=200)
@@ -543,7 +544,7 @@ class PeopleForm(forms.Form):
     )
 
 
-class AwayForm(forms.Form):
+class AwayForm(Form):
     """When somebody is away, and who stands in. `delegate` becomes a person."""
 
     delegate = forms.ModelChoiceField(
@@ -597,7 +598,7 @@ class LedgerForm(Form):
         field.choices = [("", _("All") if estate else _("All I may audit")), *projects]
 
 
-class PortfolioForm(forms.Form):
+class PortfolioForm(Form):
     """A portfolio to be added; its short name is made of the name where it is left empty."""
 
     name = forms.CharField(label=_("Name"), max_length=150)
@@ -606,7 +607,7 @@ class PortfolioForm(forms.Form):
     )
 
 
-class PutForm(forms.Form):
+class PutForm(Form):
     """A project to be put into a portfolio."""
 
     key = forms.ChoiceField(label=_("Project"))
@@ -627,7 +628,7 @@ class PutForm(forms.Form):
         return Project.objects.get(key=self.cleaned_data["key"])
 
 
-class AskForm(forms.Form):
+class AskForm(Form):
     """Somebody and a stage, to see what they can do there."""
 
     person = forms.ChoiceField(label=_("Who"))
@@ -669,7 +670,7 @@ class MemberForm(Form):
         return Person.objects.get(login=self.cleaned_data["login"])
 
 
-class FileForm(forms.Form):
+class FileForm(Form):
     """A file of rights, chosen or pasted, and why."""
 
     upload = forms.FileField(label=_("File"), required=False, help_text=_("YAML or CSV."))

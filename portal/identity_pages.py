@@ -10,7 +10,7 @@ from portal import rights
 from portal.actions import accounts, identities, mappings
 from portal.forms import IdentityForm, MappingForm, WhyForm
 from portal.models import Change, DirectoryGroup, GroupMapping, Identity, Right
-from portal.pages import page_of, person_of, told_by
+from portal.pages import page_of, person_of, status_of, told_by
 
 
 @require_http_methods(["GET", "POST"])
@@ -37,6 +37,7 @@ def groups(request: HttpRequest) -> HttpResponse:
             "form": form,
             "unmapped": DirectoryGroup.objects.exclude(name__in=named).order_by("name")[:50],
         },
+        status=status_of(form),
     )
 
 
@@ -60,7 +61,9 @@ def end_mapping(request: HttpRequest, pk: int) -> HttpResponse:
             mappings.unmap_group(by=by, mapping=mapping, why=form.cleaned_data["why"])
             messages.success(request, _("The group means nothing any more; what came from it has ended."))
             return redirect("groups")
-    return render(request, "portal/end_mapping.html", {"mapping": mapping, "form": form})
+    return render(
+        request, "portal/end_mapping.html", {"mapping": mapping, "form": form}, status=status_of(form)
+    )
 
 
 @require_http_methods(["GET", "POST"])
@@ -74,7 +77,7 @@ def link(request: HttpRequest, login: str) -> HttpResponse:
             identities.link(by=by, person=person, **form.cleaned_data)
             messages.success(request, _("%(name)s is linked.") % {"name": person.name})
             return redirect("account-of", person.login)
-    return render(request, "portal/link.html", {"person": person, "form": form})
+    return render(request, "portal/link.html", {"person": person, "form": form}, status=status_of(form))
 
 
 @require_POST

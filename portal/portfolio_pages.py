@@ -16,7 +16,7 @@ from portal.change_pages import asked_for
 from portal.forms import PortfolioForm, PutForm, WhyForm
 from portal.lookups import portfolio_for
 from portal.models import Change, Person, Portfolio, Right
-from portal.pages import oversight, page_of, person_of, told_by
+from portal.pages import oversight, page_of, person_of, status_of, told_by
 
 
 @require_http_methods(["GET", "POST"])
@@ -34,7 +34,10 @@ def listed(request: HttpRequest) -> HttpResponse:
             return redirect("portfolio", made.slug)
     found = rights.visible_portfolios(person).annotate(count=Count("projects")).order_by("slug")
     return render(
-        request, "portal/portfolios.html", {"page": page_of(request, found), "form": form, "may": may}
+        request,
+        "portal/portfolios.html",
+        {"page": page_of(request, found), "form": form, "may": may},
+        status=status_of(form),
     )
 
 
@@ -76,7 +79,10 @@ def take_out(request: HttpRequest, slug: str, key: str) -> HttpResponse:
             op = edits.take_out(portfolio=portfolio, project=project, why=form.cleaned_data["why"])
             return _done(request, portfolio, _edit(person, portfolio, op))
     return render(
-        request, "portal/portfolio_take_out.html", {"portfolio": portfolio, "project": project, "form": form}
+        request,
+        "portal/portfolio_take_out.html",
+        {"portfolio": portfolio, "project": project, "form": form},
+        status=status_of(form),
     )
 
 
@@ -97,4 +103,5 @@ def _shown(request: HttpRequest, portfolio: Portfolio, projects: Any, form: PutF
         request,
         "portal/portfolio.html",
         {"portfolio": portfolio, "page": page_of(request, projects), "form": form, "may": form is not None},
+        status=status_of(form),
     )

@@ -22,7 +22,7 @@ from portal.granted import granted_at, in_force
 from portal.holders import grantors
 from portal.lookups import portfolio_for, project_for
 from portal.models import Change, Grant, Person, Portfolio, Project, Right, Team
-from portal.pages import counts, oversight, page_of, person_of, told_by
+from portal.pages import counts, oversight, page_of, person_of, status_of, told_by
 from portal.places import EVERYWHERE, Place
 from portal.proposed import lines, refusal_of
 from portal.queries import teams_for, waiting_changes
@@ -207,6 +207,7 @@ def edit(request: HttpRequest, **which: str) -> HttpResponse:
             "newest": newest,
             "choices": _choices(here),
         },
+        status=status_of(form),
     )
 
 
@@ -386,6 +387,7 @@ def each(request: HttpRequest, **which: str) -> HttpResponse:
             "waiting": _waiting(request, here),
             "grantors": grantors(here.place.project, here.place.portfolio),
         },
+        status=status_of(form),
     )
 
 
@@ -408,7 +410,9 @@ def revoke(request: HttpRequest, pk: int, **which: str) -> HttpResponse:
             edits.take_right(by=person_of(request), grant=grant, why=form.cleaned_data["why"])
             messages.success(request, _("The right is revoked; it ended at once."))
             return redirect(here.url("rights-each"))
-    return render(request, "portal/revoke.html", {"grant": grant, "here": here, "form": form})
+    return render(
+        request, "portal/revoke.html", {"grant": grant, "here": here, "form": form}, status=status_of(form)
+    )
 
 
 def _given_here(here: About, grant: Grant) -> bool:

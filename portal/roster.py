@@ -32,7 +32,7 @@ from portal.forms import (
 from portal.granted import own
 from portal.lookups import project_for
 from portal.models import Change, Delegation, Person, Right, Team, Token
-from portal.pages import page_of, person_of, told_by
+from portal.pages import page_of, person_of, status_of, told_by
 from portal.queries import delegations_for, proposed
 
 RECENT = 20
@@ -54,7 +54,10 @@ def everybody(request: HttpRequest) -> HttpResponse:
         found = found.filter(is_active=wanted["state"] == "enabled")
     page = page_of(request, found)
     return render(
-        request, "portal/people.html", {"page": page, "form": form, "filtered": any(wanted.values())}
+        request,
+        "portal/people.html",
+        {"page": page, "form": form, "filtered": any(wanted.values())},
+        status=status_of(form),
     )
 
 
@@ -72,7 +75,7 @@ def add_person(request: HttpRequest) -> HttpResponse:
             )
             messages.success(request, _("%(name)s is added.") % {"name": added.name})
             return redirect("person", added.pk)
-    return render(request, "portal/person_add.html", {"form": form})
+    return render(request, "portal/person_add.html", {"form": form}, status=status_of(form))
 
 
 @never_cache
@@ -105,6 +108,7 @@ def person(request: HttpRequest, pk: UUID) -> HttpResponse:
             "teams": Team.objects.filter(group__in=one.groups.all()),
             "absences": absences(one),
         },
+        status=status_of(form),
     )
 
 
@@ -144,7 +148,12 @@ def away(request: HttpRequest, pk: UUID | None = None) -> HttpResponse:
             )
             return redirect("account") if pk is None else redirect("person", pk)
     told = "" if one.pk == by.pk else then()
-    return render(request, "portal/away.html", {"one": one, "self": pk is None, "form": form, "then": told})
+    return render(
+        request,
+        "portal/away.html",
+        {"one": one, "self": pk is None, "form": form, "then": told},
+        status=status_of(form),
+    )
 
 
 @require_POST
@@ -178,7 +187,7 @@ def change_person(request: HttpRequest, pk: UUID) -> HttpResponse:
             people.change_person(by=by, person=one, **form.cleaned_data)
             messages.success(request, _("%(name)s is changed.") % {"name": one.name})
             return redirect("person", pk)
-    return render(request, "portal/person_change.html", {"one": one, "form": form})
+    return render(request, "portal/person_change.html", {"one": one, "form": form}, status=status_of(form))
 
 
 @require_http_methods(["GET", "POST"])
@@ -209,6 +218,7 @@ def leave(request: HttpRequest, pk: UUID) -> HttpResponse:
         request,
         "portal/person_leave.html",
         {"one": one, "form": form, "duties": duties, "people": _able().exclude(pk=pk)},
+        status=status_of(form),
     )
 
 
@@ -276,6 +286,7 @@ def project_owners(request: HttpRequest, key: str) -> HttpResponse:
             "may_import": Right.MANAGE.value in rights.on_estate(by),
             "form": form if may else None,
         },
+        status=status_of(form),
     )
 
 
@@ -299,7 +310,12 @@ def hand_over(request: HttpRequest, key: str, pk: UUID) -> HttpResponse:
                 projects.hand_over(by=by, project=project, person=one, heir=heir, why=why)
                 messages.success(request, _("%(heir)s owns it now.") % {"heir": heir})
             return redirect("owners", key)
-    return render(request, "portal/hand_over.html", {"project": project, "one": one, "form": form})
+    return render(
+        request,
+        "portal/hand_over.html",
+        {"project": project, "one": one, "form": form},
+        status=status_of(form),
+    )
 
 
 @require_http_methods(["GET", "POST"])
@@ -318,6 +334,7 @@ def owners_from_dss(request: HttpRequest, key: str) -> HttpResponse:
         request,
         "portal/owners_dss.html",
         {"project": project, "form": form, "rows": form.rows(), "people": _able()},
+        status=status_of(form),
     )
 
 

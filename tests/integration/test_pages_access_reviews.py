@@ -17,7 +17,7 @@ from governance.report.page import html
 from portal import checkpoints, content
 from portal.actions import grants
 from portal.demo.cast import PASSWORD
-from portal.models import Grant, Person, Right
+from portal.models import Grant, Person, Project, Right
 from portal.reauthentication import Password
 from tests import factories
 from tests.api import session, token, told
@@ -146,7 +146,11 @@ def test_the_number_of_queries_does_not_grow(cast: Cast) -> None:
         Grant.objects.create(person=person, right="view", project=cast.churn, why="x", given_by=cast.ada)
         imported(by=cast.ada, node=cast.design, pipeline=cast.pipeline, key=f"P{number}", tier="light")
         Grant.objects.create(
-            person=person, right="view", project_id=cast.churn.pk + 2 + number, why="x", given_by=cast.ada
+            person=person,
+            right="view",
+            project=Project.objects.get(key=f"P{number}"),
+            why="x",
+            given_by=cast.ada,
         )
     assert counted() == few
     assert max(few) <= 26

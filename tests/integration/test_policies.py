@@ -51,6 +51,7 @@ def test_the_ledger_keeps_the_policy_as_published(cast: Cast) -> None:
     assert (event.subject, event.actor_id) == (f"policy:{published.pk}", str(cast.abe.pk))
     assert event.facts == {
         "policy": "demo-policy",
+        "change": None,
         "version": 2,
         "digest": published.digest,
         "source": STRICTER,

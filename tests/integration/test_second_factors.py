@@ -23,7 +23,7 @@ from portal.models import Factor, Person, RecoveryCode, Session, Team, Token, Tr
 from tests.api import session as api_session
 from tests.authenticator import Passkey, code_now
 from tests.cast import Cast
-from tests.factories import request_at
+from tests.factories import bundle_registered, request_at, to_read
 from tests.pages import outsider_sees_nothing, queries_of, refused, signed_in, words
 
 
@@ -394,7 +394,9 @@ def passwordless(person: Person) -> Person:
 
 
 def to_sign(cast: Cast) -> tuple[str, str, Client, dict[str, str]]:
-    wish = request_at(cast, lane=cast.prod)
+    bundle = bundle_registered(cast)
+    to_read(cast, bundle)
+    wish = request_at(cast, bundle=bundle, lane=cast.prod)
     client = signed_in(cast.fay)
     path = f"/projects/CHURN/requests/{wish.pk}/sign/sign_off:fairness/"
     page = client.get(path)

@@ -20,7 +20,7 @@ from tests.api import session as api_session
 from tests.api import token as api_token
 from tests.cast import Cast, make_cast
 from tests.conftest import Database
-from tests.factories import request_at
+from tests.factories import bundle_registered, request_at, to_read
 from tests.pages import outsider_sees_nothing, queries_of, refused, signed_in, words
 
 NEW = "a phrase nobody guesses"
@@ -172,7 +172,9 @@ def test_disabled_service_and_system_accounts_get_the_same_no(cast: Cast) -> Non
 
 
 def test_the_password_at_a_signature_is_throttled_apart_from_the_door(cast: Cast, settings: Settings) -> None:
-    wish = request_at(cast, lane=cast.prod)
+    bundle = bundle_registered(cast)
+    to_read(cast, bundle)
+    wish = request_at(cast, bundle=bundle, lane=cast.prod)
     client = signed_in(cast.fay)
     path = f"/projects/CHURN/requests/{wish.pk}/sign/sign_off:fairness/"
     bound = client.get(path).context["draft"].bound

@@ -246,7 +246,7 @@ def test_a_service_account_signs_in_with_no_password(cast: Cast) -> None:
     client = Api().client
     answer = client.post("/login/", {"username": "robot", "password": "countersign-demo"})
     assert answer.status_code == 200
-    assert b"A service account does not sign in" in answer.content
+    assert b"This login and password do not go together." in answer.content
     assert "_auth_user_id" not in client.session
 
 
