@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render, resolve_url
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import escape
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
@@ -239,7 +240,8 @@ def _picture(address: str) -> str:
     drawn = io.BytesIO()
     qrcode.make(address, image_factory=SvgPathImage, border=2).save(drawn)
     svg = drawn.getvalue().decode().partition("?>")[2]
-    return mark_safe(svg.replace("<svg ", '<svg class="qr" role="img" ', 1))  # noqa: S308 - of our own making
+    named = f'<svg class="qr" role="img" aria-label="{escape(_("The secret, to be read with a camera"))}" '
+    return mark_safe(svg.replace("<svg ", named, 1))  # noqa: S308 - of our own making
 
 
 @without_factor

@@ -146,7 +146,11 @@ def tried(place: str, whole: bool) -> tuple[str, ...]:
 def tell(client: Client, path: str) -> int:
     """Ask, and hold the answer to its form: never broken, and every refusal of the API a problem with a sentence."""
     answer = client.get(path)
-    assert answer.status_code < 500, (path[:200], answer.status_code, answer.content[:500])
+    # Where DSS is asked nothing answers here, which is our own word too.
+    wrong = answer.status_code >= 500 and not (
+        answer.status_code == 503 and b"COUNTERSIGN_DSS" in answer.content
+    )
+    assert not wrong, (path[:200], answer.status_code, answer.content[:500])
     if path.startswith("/api/") and answer.status_code >= 400:
         assert answer["Content-Type"] == "application/problem+json", path[:200]
         assert answer.json()["detail"], path[:200]

@@ -24,7 +24,11 @@ def test_tokens_from_before(each_database: Database) -> None:
     again = MigrationExecutor(connection)
     again.migrate(again.loader.graph.leaf_nodes())
     kept, ended = Token.objects.get(name="for good"), Token.objects.get(name="ended")
-    assert (kept.made_by, kept.every_project, set(kept.rights)) == (cast.dev, True, set(CARRIED) - {"provision"})
+    assert (kept.made_by, kept.every_project, set(kept.rights)) == (
+        cast.dev,
+        True,
+        set(CARRIED) - {"provision"},
+    )
     assert (kept.expires_at - kept.made_at).days == 366
     assert ended.revoked_by == cast.fay
     assert people.person_of_token(secret) == cast.dev
