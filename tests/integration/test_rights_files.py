@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
@@ -299,6 +300,10 @@ def test_the_page_exports_and_takes_in(cast: Cast) -> None:
     assert "This file states estate; here it has to state project CHURN." in wrong
     assert "Line 3, column 3: A grant names a team or a person" in words(
         ada.post(path, {"text": f"{HEAD}- right: view\n  why: w\n", "why": "w"})
+    )
+    latin = SimpleUploadedFile("churn.yaml", text.encode() + b"# d\xe9j\xe0\n")
+    assert f"Line {text.count(chr(10)) + 1}, column 4: This byte is not UTF-8" in words(
+        ada.post(path, {"upload": latin, "why": "w"})
     )
     assert "Choose a file or paste its text" in words(ada.post(path, {"text": "", "why": "w"}))
     refused(signed_in(cast.dev).post(path, {"text": text, "why": "w"}), 403, "manage rights and settings")
