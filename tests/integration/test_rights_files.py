@@ -165,6 +165,21 @@ def test_it_is_sorted_whatever_came_first(cast: Cast) -> None:
             "Only the file of a portfolio lists projects",
         ),
         ("[" * 3000, 1, 1, "no YAML that can be read"),
+        (f"{HEAD}- person: otto\n  why: a\x07b\n", 4, 9, "This character is not allowed in YAML"),
+        (f'{HEAD}- person: otto\n  right: view\n  why: "a\\0b"\n', 5, 8, "cannot be seen"),
+        (f'{HEAD}- person: otto\n  right: view\n  why: "\\ud800"\n', 5, 8, "cannot be seen"),
+        (
+            f"{HEAD}- person: otto\n  right: view\n  why: w\n  until: 2027-02-30T18:00:00+02:00\n",
+            6,
+            10,
+            "no time with a zone",
+        ),
+        (
+            f"{HEAD}- person: otto\n  right: view\n  why: w\n  until: 9999-12-31T23:59:59-12:00\n",
+            6,
+            10,
+            "no time with a zone",
+        ),
     ],
 )
 def test_a_mistake_is_named_where_it_stands(cast: Cast, text: str, line: int, column: int, said: str) -> None:
@@ -198,6 +213,25 @@ def test_every_mistake_is_told_at_once(cast: Cast) -> None:
             "no CSV that can be read",
         ),
         ("scope,team,person,right,role,stage,until,why\nproject CHURN,,nobody,view,,,,w\n", 2, "Nobody here"),
+        (
+            'scope,team,person,right,role,stage,until,why\nestate,,otto,view,,,,"a\nb"\nestate,,nobody,view,,,,"a\nb"\n',
+            4,
+            "Nobody here",
+        ),
+        (
+            'scope,team,person,right,role,stage,until,why\nestate,,otto,view,,,,"a\nb\nc\n',
+            2,
+            "no CSV that can be read",
+        ),
+        ("scope,team,person,right,role,stage,until,why\nestate,,otto,view,,,,a\0b\n", 2, "cannot be seen"),
+        (
+            (
+                "scope,team,person,right,role,stage,until,why\n"
+                "project CHURN,,otto,view,,,,w\nproject  CHURN,,otto,view,,,,w\n"
+            ),
+            3,
+            "stated twice; the first is on line 2",
+        ),
     ],
 )
 def test_a_mistake_in_a_table_is_named_too(cast: Cast, text: str, line: int, said: str) -> None:
@@ -205,6 +239,15 @@ def test_a_mistake_in_a_table_is_named_too(cast: Cast, text: str, line: int, sai
         wanted(text, "csv")
     assert said in told.value.problems[0].message
     assert told.value.problems[0].line == line
+
+
+@pytest.mark.parametrize("why", ["=1+1", "+1", "-1", "@SUM(A1)", "'=1+1", "''-1", "'quoted'"])
+def test_a_table_holds_nothing_that_a_spreadsheet_would_work_out(cast: Cast, why: str) -> None:
+    edits.give_right(by=cast.ada, person=cast.otto, right=Right.VIEW, project=cast.churn, why=why)
+    text = written(Place(project=cast.churn), "csv")
+    cells = [cell for row in csv.reader(io.StringIO(text)) for cell in row]
+    assert [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))] == []
+    assert wanted(text, "csv")[0].ops == []
 
 
 def test_the_command_checks_compares_and_applies(cast: Cast, robot: Person, tmp_path: Path) -> None:
