@@ -102,7 +102,10 @@ def found_in(projects: Sequence[Project], reckoner: Reckoner | None = None) -> l
         of_project[lane.project_id].append(lane)
     rules = rules_of_lanes(lanes)
     names = [REQUEST, PROMOTE, Right.MANAGE.value, Right.AUDIT.value]
-    names += [f"{SIGN}{role}" for role in sign_roles()]
+    # What is granted on the estate names roles too that no policy asks for yet.
+    estate = Grant.objects.in_force(timezone.now()).on_estate().filter(right=Right.SIGN)
+    roles = {*sign_roles(), *estate.order_by().values_list("role", flat=True).distinct()}
+    names += [f"{SIGN}{role}" for role in sorted(roles)]
     held = holders_on({lane.pk: names for lane in lanes})
     return [_found(project, of_project[project.pk], rules, held, names, reckoner) for project in projects]
 

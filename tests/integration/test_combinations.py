@@ -212,3 +212,12 @@ def test_a_report_is_rendered_from_what_the_ledger_says(cast: Cast) -> None:
     assert "Mona" not in stored
     assert json.loads(stored)["found"][0]["project"] == "CHURN"
     assert ledger.events(kinds=[EventKind.REPORT_MADE])
+
+
+def test_two_roles_on_the_estate_are_risky_though_no_policy_names_them(cast: Cast) -> None:
+    for role in ("security", "privacy"):
+        grants.grant(by=cast.ada, person=cast.otto, right=Right.SIGN, role=role, why="Signs everywhere.")
+    (found,) = found_in([cast.maint])
+    assert {(one.rule, one.names) for one in found.risks} >= {
+        (Rule.TWO_ROLES, ("sign_privacy", "sign_security"))
+    }
