@@ -28,7 +28,7 @@ from portal.errors import Invalid
 from portal.models import Grant, Person, Portfolio, Project, Right, Team
 from portal.models.person import spelled
 from portal.places import Place
-from portal.texts import plain
+from portal.texts import unseen
 
 MAX_BYTES = 1024 * 1024
 MAX_PROBLEMS = 50
@@ -215,7 +215,8 @@ class _Loader(yaml.BaseLoader):
 def _read_yaml(text: str) -> Stated:
     remedy = _("Check indentation, quotes and brackets here and on the line above.")
     try:
-        root = yaml.compose(text, Loader=_Loader)
+        loader = _Loader(text)
+        root = loader.get_single_node()
     except yaml.reader.ReaderError as error:
         before = text[: int(error.position)]
         spot = (before.count("\n") + 1, len(before) - before.rfind("\n"))
@@ -226,6 +227,12 @@ def _read_yaml(text: str) -> Stated:
         spot = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         said = str(error.problem or error.context or _("the YAML cannot be read")).strip()
         raise FileError([_problem(spot, f"{said[:1].upper()}{said[1:]}.", remedy)]) from error
+    except (ValueError, OverflowError) as error:  # an escape that is beyond Unicode
+        mark = loader.get_mark()
+        wrong = _problem(
+            (mark.line + 1, mark.column + 1), _("There is no such character."), _("Delete its escape.")
+        )
+        raise FileError([wrong]) from error
     except (yaml.YAMLError, RecursionError) as error:
         raise FileError([Problem(1, 1, _("This is no YAML that can be read."), remedy)]) from error
     problems: list[Problem] = []
@@ -304,7 +311,7 @@ def _scalar(node: Node, key: str, problems: list[Problem]) -> str:
 
 def _unseen(value: str, spot: tuple[int, int]) -> Iterator[Problem]:
     """What no page would take in either, and no database keeps."""
-    if plain(value) != value or any("\ud800" <= one <= "\udfff" for one in value):
+    if unseen(value):
         said = _("This text holds a character that cannot be seen.")
         yield _problem(spot, said, _("Delete it."))
 

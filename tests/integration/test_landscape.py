@@ -163,6 +163,11 @@ def test_a_team_takes_a_pipeline_only_with_its_own_projects(cast: Cast) -> None:
             "no node “d”",
         ),
         ("nodes: {}\nnodes: {}\npipelines: {}\n", 2, "given twice"),
+        ('nodes: {}\npipelines:\n  p: {name: "a\\0b", stages: []}\n', 3, "cannot be seen"),
+        ('nodes: {}\npipelines:\n  p: {name: "a\\ud800b", stages: []}\n', 3, "cannot be seen"),
+        ('nodes: {}\npipelines:\n  p: {name: "a\\u202eb", stages: []}\n', 3, "cannot be seen"),
+        ('nodes: {}\npipelines:\n  p: {name: "a\\U00110000b", stages: []}\n', 3, "no such character"),
+        ('nodes: {}\npipelines:\n  p: {name: "a\\UFFFFFFFFb", stages: []}\n', 3, "no such character"),
     ],
 )
 def test_what_is_wrong_is_told_by_line(text: str, line: int, message: str) -> None:

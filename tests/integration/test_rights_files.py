@@ -168,6 +168,7 @@ def test_it_is_sorted_whatever_came_first(cast: Cast) -> None:
         (f"{HEAD}- person: otto\n  why: a\x07b\n", 4, 9, "This character is not allowed in YAML"),
         (f'{HEAD}- person: otto\n  right: view\n  why: "a\\0b"\n', 5, 8, "cannot be seen"),
         (f'{HEAD}- person: otto\n  right: view\n  why: "\\ud800"\n', 5, 8, "cannot be seen"),
+        (f'{HEAD}- person: otto\n  right: view\n  why: "\\UFFFFFFFF"\n', 5, 11, "no such character"),
         (
             f"{HEAD}- person: otto\n  right: view\n  why: w\n  until: 2027-02-30T18:00:00+02:00\n",
             6,
