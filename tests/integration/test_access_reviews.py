@@ -37,7 +37,9 @@ from portal.models import (
 from portal.places import Place
 from portal.reauthentication import Password
 from portal.rights_files import wanted, written
-from tests.cast import Cast, imported
+from tests.cast import Cast, imported, make_cast
+from tests.conftest import Database
+from tests.integration.test_grants import refusals_of
 
 K = EventKind
 DAYS = timedelta(days=1)
@@ -600,3 +602,16 @@ def test_an_administrator_made_again_on_the_command_line_stays_under_review(cast
     assert grants.first_grant(by=Person.objects.system(), person=cast.abe) == abe
     abe.refresh_from_db()
     assert (abe.under_review, abe.until) == (review.pk, review.due)
+
+
+def test_of_two_reviews_started_at_once_one_finds_nothing_left_to_ask(database_copy: Database) -> None:
+    cast = make_cast()
+    due = timezone.now() + LATER
+    refused = refusals_of(
+        *(
+            lambda by=by: access_reviews.start(by=by, due=due, why="It is time.", project=cast.churn)
+            for by in (cast.ada, cast.abe)
+        )
+    )
+    assert [refusal.code for refusal in refused] == ["review_empty"]
+    assert AccessReview.objects.count() == 1
