@@ -415,8 +415,15 @@ def _wanted(stated: Stated, problems: list[Problem]) -> Wanted:
             "why": entry.said.get("why", ""),
             **place.address,
         }
+        holder = wish["person"] or wish["team"]
+        cell = (wish["person"] is None, holder.pk, wish["right"].value, wish["role"], wish["stage"])
+        there = standing.pop(cell, None)
+        stands = there is not None and there.end == until and there.why == wish["why"].strip()
         try:
-            grants.check_gift(**wish)
+            if (
+                not stands
+            ):  # what stands may, though it would not be given now: to somebody disabled since, say
+                grants.check_gift(**wish)
         except Invalid as refusal:
             key = (
                 entry.at("team" if "team" in entry.said else "person") if refusal.field == "holder" else None
@@ -425,15 +432,12 @@ def _wanted(stated: Stated, problems: list[Problem]) -> Wanted:
             remedy = _("Change it, or delete this grant from the file.")
             problems.append(_problem(spot, refusal.sentence, remedy))
             continue
-        holder = wish["person"] or wish["team"]
-        cell = (wish["person"] is None, holder.pk, wish["right"].value, wish["role"], wish["stage"])
         if cell in seen:
             said = _("This grant is stated twice; the first is on line %(line)s.") % {"line": seen[cell]}
             problems.append(_problem(entry.at(""), said, _("Keep one of them.")))
             continue
         seen[cell] = entry.at("")[0]
-        there = standing.pop(cell, None)
-        if there is None or there.end != until or there.why != wish["why"].strip():
+        if not stands:
             ops.append(edits.give(**wish))
     away = [edits.take(grant=grant, why="") for grant in standing.values()]
     return Wanted(place, [*_membership(stated, place, problems), *away, *ops])

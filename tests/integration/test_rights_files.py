@@ -68,6 +68,20 @@ def test_what_is_exported_and_applied_changes_nothing(cast: Cast, form: Format) 
     assert nothing.ops == []
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_what_stands_is_usable_as_it_is_though_it_would_not_be_given_now(cast: Cast, form: Format) -> None:
+    Person.objects.filter(pk=cast.fay.pk).update(is_active=False)
+    others = people.add_team(by=cast.ada, name="Others")
+    edits.give_right(by=cast.ada, team=others, right=Right.PROMOTE, project=cast.churn, why="w")
+    cast.pipeline.team = cast.team
+    cast.pipeline.save()
+    text = written(Place(project=cast.churn), form)
+    assert "fay" in text
+    assert wanted(text, form)[0].ops == []
+    with pytest.raises(FileError):
+        wanted(text.replace("fairness", "model-risk"), form)
+
+
 def test_only_who_looks_over_the_estate_is_told_what_a_portfolio_holds(cast: Cast) -> None:
     credit = portfolios.add_portfolio(by=cast.ada, name="Credit")
     for project in (cast.churn, cast.maint):
