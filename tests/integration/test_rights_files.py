@@ -267,7 +267,7 @@ def test_a_table_holds_nothing_that_a_spreadsheet_would_work_out(cast: Cast, why
 
 def test_the_command_checks_compares_and_applies(cast: Cast, robot: Person, tmp_path: Path) -> None:
     (tmp_path / "churn.yaml").write_text(written(Place(project=cast.churn)))
-    (tmp_path / "maint.csv").write_text(written(Place(project=cast.maint), "csv"))
+    (tmp_path / "MAINT.CSV").write_text(written(Place(project=cast.maint), "csv"))
     folder = str(tmp_path)
     assert run("check", folder) == (0, "2 places, all usable.\n")
     assert run("diff", folder) == (0, "Nothing would change.\n")
@@ -359,6 +359,10 @@ def test_the_page_exports_and_takes_in(cast: Cast) -> None:
     assert "Line 3, column 3: A grant names a team or a person" in words(
         ada.post(path, {"text": f"{HEAD}- right: view\n  why: w\n", "why": "w"})
     )
+    table = SimpleUploadedFile(
+        "CHURN.CSV", b"\xef\xbb\xbf" + written(Place(project=cast.churn), "csv").encode()
+    )
+    assert "Nothing would change" in words(ada.post(path, {"upload": table, "why": "w"}, follow=True))
     latin = SimpleUploadedFile("churn.yaml", text.encode() + b"# d\xe9j\xe0\n")
     assert f"Line {text.count(chr(10)) + 1}, column 4: This byte is not UTF-8" in words(
         ada.post(path, {"upload": latin, "why": "w"})
