@@ -50,8 +50,11 @@ def act_in_words(act: str, name: str, stage: str) -> str:
     }
 
 
-def ending_in_words(name: str, right: str, stage: str, grants: Sequence[int], teams: Sequence[str]) -> str:
+def ending_in_words(
+    names: Sequence[str], right: str, stage: str, grants: Sequence[int], teams: Sequence[str]
+) -> str:
     """What to revoke, in one line."""
+    name = _(" and ").join(names)
     said = ngettext(
         "Revoke grant %(numbers)s, by which %(name)s may %(right)s in %(stage)s.",
         "Revoke grants %(numbers)s, by which %(name)s may %(right)s in %(stage)s.",

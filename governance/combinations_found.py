@@ -34,7 +34,7 @@ from governance.combinations import (
 )
 from governance.queries import Rules, rules_of_lanes
 from portal.holders import holders_on
-from portal.models import Grant, Lane, Person, Project, Right
+from portal.models import Grant, Lane, Person, Project, Right, Team
 from portal.projecting import sign_roles
 from portal.ways import Way, company, told, ways
 
@@ -102,7 +102,10 @@ def found_in(projects: Sequence[Project], reckoner: Reckoner | None = None) -> l
         of_project[lane.project_id].append(lane)
     rules = rules_of_lanes(lanes)
     names = [REQUEST, PROMOTE, Right.MANAGE.value, Right.AUDIT.value]
-    names += [f"{SIGN}{role}" for role in sign_roles()]
+    # What is granted on the estate names roles too that no policy asks for yet.
+    estate = Grant.objects.in_force(timezone.now()).on_estate().filter(right=Right.SIGN)
+    roles = {*sign_roles(), *estate.order_by().values_list("role", flat=True).distinct()}
+    names += [f"{SIGN}{role}" for role in sorted(roles)]
     held = holders_on({lane.pk: names for lane in lanes})
     return [_found(project, of_project[project.pk], rules, held, names, reckoner) for project in projects]
 
@@ -178,9 +181,9 @@ class Doing:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What to revoke so that it is over: all of these grants, which let this person do that."""
+    """What to revoke so that it is over: all of these grants, which let one or both of them do that."""
 
-    person: Who
+    people: tuple[Who, ...]
     right: str
     stage: str
     ways: tuple[Way, ...]
@@ -189,8 +192,21 @@ class Ending:
     def sentence(self) -> str:
         """In one line."""
         numbers = sorted({way.grant.pk for way in self.ways})
-        teams = sorted({way.grant.team.name for way in self.ways if way.grant.team is not None})
-        return ending_in_words(self.person.name, self.right, self.stage, numbers, teams)
+        names = [who.name for who in self.people]
+        return ending_in_words(
+            names, self.right, self.stage, numbers, sorted(team.name for team in self.teams)
+        )
+
+    @property
+    def person(self) -> Who:
+        """The first of them."""
+        return self.people[0]
+
+    @property
+    def teams(self) -> frozenset[Team]:
+        """The teams to take somebody out of instead: of one person who holds it through teams and nothing else."""
+        found = [way.grant.team for way in self.ways if way.delegation is None and way.grant.team is not None]
+        return frozenset(found) if len(self.people) == 1 and len(found) == len(self.ways) else frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,10 +342,18 @@ class _Through:
     def told(self, stage: str, who: tuple[str, ...], plan: Plan) -> Told:
         """One or two people, with what they would do, and what ends it."""
         found = self._found
-        cuts = found.line.cuts({person: found.people[person] for person in who}, stage)
-        held = [(person, hand, self.of(person, hand.stage, hand.name)) for person, hand in cuts]
+        people = {person: found.people[person] for person in who}
+        held = [
+            (person, hand, some)
+            for person, hand in found.line.cuts(people, stage)
+            if (some := self.of(person, hand.stage, hand.name))
+        ]
         # What takes least away: few grants, to one person rather than to a team, on a project rather than on more.
-        best = min((one for one in held if one[2]), key=lambda one: _weight(one[2]), default=None)
+        held.sort(key=lambda one: _weight(one[2]))
+        if held:
+            person, hand, _some = held[0]
+            if found.line.plan({**people, person: people[person] - {hand}}, stage) is None:
+                del held[1:]  # else the two could change places, and only all of it together ends it
         return Told(
             tuple(self._who(person) for person in who),
             tuple(
@@ -340,9 +364,14 @@ class _Through:
                 )
                 for step in plan
             ),
-            None
-            if best is None
-            else Ending(self._who(best[0]), named(best[1].name), found.stages[best[1].stage], best[2]),
+            Ending(
+                tuple(self._who(person) for person in who if person in {one[0] for one in held}),
+                named(held[0][1].name),
+                found.stages[held[0][1].stage],
+                tuple(way for one in held for way in one[2]),
+            )
+            if held
+            else None,
         )
 
     def risky(self, risk: Risk) -> Risky:

@@ -46,8 +46,9 @@ HANDED_DOWN = 50
 @require_GET
 def listed(request: HttpRequest) -> HttpResponse:
     """The reviews the reader may see, newest first, each with how far it is."""
-    page = page_of(request, reviews.reviews_for(person_of(request)))
-    progress = reviews.progress_of(page)
+    person = person_of(request)
+    page = page_of(request, reviews.reviews_for(person))
+    progress = reviews.progress_seen(person, page)
     held, _somewhere = oversight(request)
     return render(
         request,

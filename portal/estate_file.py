@@ -35,7 +35,7 @@ LANGUAGE = Language(
     error=EstateError,
     max_bytes=1024 * 1024,
     patterns={
-        "^[a-z0-9][a-z0-9_-]{0,49}$": "Use lower-case letters, digits, “-” and “_”, at most 50.",
+        "^[A-Za-z0-9_-]{1,50}$": "Use letters, digits, “-” and “_”, at most 50.",
         "^[A-Za-z0-9_.-]{1,100}$": "Use letters, digits, “_”, “.” and “-”, at most 100.",
     },
     hints={

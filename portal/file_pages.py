@@ -29,7 +29,9 @@ def file(request: HttpRequest, **which: str) -> HttpResponse:
     problems: list[str] = []
     if request.method == "POST" and form is not None and form.is_valid():
         text, name = form.sent
-        form_name: Format = "csv" if name.endswith(".csv") or text[:6] == "scope," else "yaml"
+        form_name: Format = (
+            "csv" if name.lower().endswith(".csv") or text.lstrip("\ufeff").startswith("scope,") else "yaml"
+        )
         with told_by(form):
             try:
                 check_here(here, text, form_name)

@@ -697,7 +697,7 @@ class FileForm(Form):
         sent = self.cleaned_data["upload"]
         if not sent:
             return str(self.cleaned_data["text"]), ""
-        return sent.read().decode("utf-8", "replace"), str(sent.name)
+        return sent.read().decode("utf-8", "surrogateescape"), str(sent.name)
 
 
 class EstateForm(FileForm):

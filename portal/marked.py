@@ -19,6 +19,7 @@ from yaml.events import AliasEvent, Event, NodeEvent
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from portal.errors import Invalid
+from portal.texts import unseen
 
 MAX_BYTES = 128 * 1024
 MAX_DEPTH = 20
@@ -165,6 +166,11 @@ def _compose(text: str | bytes, language: Language) -> Node:
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         said = (error.problem or error.context or "the YAML cannot be read").strip().rstrip(".")
         language.refuse([Problem(line, column, "", said[:1].upper() + said[1:] + ".", _yaml_remedy(said))])
+    except (ValueError, OverflowError):  # an escape that is beyond Unicode
+        mark = loader.get_mark()
+        language.refuse(
+            [Problem(mark.line + 1, mark.column + 1, "", "There is no such character.", "Delete its escape.")]
+        )
     if node is None:
         language.refuse([Problem(1, 1, "", "The text is empty.", language.begin)])
     return node
@@ -193,6 +199,8 @@ def _structure(node: Node, language: Language, path: Path_ = ()) -> Iterator[Pro
         )
         return
     if isinstance(node, ScalarNode):
+        if unseen(node.value):
+            yield at(node, path, "This text holds a character that cannot be seen.", "Delete it.")
         try:
             _scalar(node)
         except ValueError:

@@ -4,6 +4,7 @@ One for each place (the estate, a portfolio, a project) and one for each team, w
 something. A cell of the form is one possible grant: this holder, this right, this stage, given right there.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from portal.ways import Way, company, day, last, right_word, told, ways
 ROWS = 50
 # Django reads at most a thousand fields of a form; each box that is ticked is one.
 BOXES = 900
+PERSON = re.compile(r"person:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,7 +361,7 @@ def _with(holders: list[Holder], more: Iterable[str]) -> list[Holder]:
     """The holders to begin with, first: those that somebody just added stand on the first page."""
     keys = list(more)
     slugs = [key.partition(":")[2] for key in keys if key.startswith("team:")]
-    ids = [key.partition(":")[2] for key in keys if key.startswith("person:")]
+    ids = [key.partition(":")[2] for key in keys if PERSON.fullmatch(key)]
     added = [Holder(one.name, team=one.pk) for one in Team.objects.filter(slug__in=slugs)] if slugs else []
     if ids:
         added += [Holder(one.name, person=one) for one in Person.objects.filter(pk__in=ids)]

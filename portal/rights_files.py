@@ -7,9 +7,10 @@ operations found here go through portal/actions/edits.py like any other.
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
 import yaml
@@ -27,6 +28,7 @@ from portal.errors import Invalid
 from portal.models import Grant, Person, Portfolio, Project, Right, Team
 from portal.models.person import spelled
 from portal.places import Place
+from portal.texts import unseen
 
 MAX_BYTES = 1024 * 1024
 MAX_PROBLEMS = 50
@@ -34,6 +36,9 @@ HOLDER = ("team", "person")
 GRANT_KEYS = ("team", "person", "right", "role", "stage", "until", "why")
 KEYS = ("scope", "projects", "grants")
 COLUMNS = ("scope", *GRANT_KEYS)
+# What a spreadsheet would work out instead of showing it. An apostrophe before it says that it is a text; one that
+# stands there already gets another, so that what is read is what was written.
+FORMULA = re.compile("'*[=+\\-@]")
 ORDER = {right: position for position, right in enumerate(Right.values)}
 Format = Literal["yaml", "csv"]
 
@@ -115,16 +120,20 @@ def written(place: Place, form: Format = "yaml", *, estate: bool = False) -> str
         text = io.StringIO()
         table = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
         table.writeheader()
-        table.writerows({"scope": scope_of(place), **row} for row in rows or [{}])
+        for row in rows or [{}]:
+            said = {"scope": scope_of(place), **row}
+            table.writerow(
+                {key: f"'{value}" if FORMULA.match(value) else value for key, value in said.items()}
+            )
         return text.getvalue()
-    said: dict[str, Any] = {"scope": scope_of(place)}
+    stated: dict[str, Any] = {"scope": scope_of(place)}
     if place.portfolio is not None and estate:
-        said["projects"] = sorted(place.portfolio.projects.values_list("key", flat=True))
-    said["grants"] = rows
+        stated["projects"] = sorted(place.portfolio.projects.values_list("key", flat=True))
+    stated["grants"] = rows
     head = _(
         "The rights given at this place, all of them: what is not listed is revoked when this is applied."
     )
-    return f"# {head}\n" + yaml.safe_dump(said, sort_keys=False, allow_unicode=True, width=110)
+    return f"# {head}\n" + yaml.safe_dump(stated, sort_keys=False, allow_unicode=True, width=110)
 
 
 def scope_of(place: Place) -> str:
@@ -206,12 +215,24 @@ class _Loader(yaml.BaseLoader):
 def _read_yaml(text: str) -> Stated:
     remedy = _("Check indentation, quotes and brackets here and on the line above.")
     try:
-        root = yaml.compose(text, Loader=_Loader)
+        loader = _Loader(text)
+        root = loader.get_single_node()
+    except yaml.reader.ReaderError as error:
+        before = text[: int(error.position)]
+        spot = (before.count("\n") + 1, len(before) - before.rfind("\n"))
+        wrong = _problem(spot, _("This character is not allowed in YAML."), _("Delete it."))
+        raise FileError([wrong]) from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         spot = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         said = str(error.problem or error.context or _("the YAML cannot be read")).strip()
         raise FileError([_problem(spot, f"{said[:1].upper()}{said[1:]}.", remedy)]) from error
+    except (ValueError, OverflowError) as error:  # an escape that is beyond Unicode
+        mark = loader.get_mark()
+        wrong = _problem(
+            (mark.line + 1, mark.column + 1), _("There is no such character."), _("Delete its escape.")
+        )
+        raise FileError([wrong]) from error
     except (yaml.YAMLError, RecursionError) as error:
         raise FileError([Problem(1, 1, _("This is no YAML that can be read."), remedy)]) from error
     problems: list[Problem] = []
@@ -282,23 +303,36 @@ def _sequence(node: Node, key: str, problems: list[Problem]) -> list[Node]:
 
 def _scalar(node: Node, key: str, problems: list[Problem]) -> str:
     if isinstance(node, ScalarNode):
+        problems.extend(_unseen(str(node.value), _spot(node)))
         return str(node.value).strip()
     problems.append(_problem(_spot(node), _("%(key)s is not a text.") % {"key": key}, _("Write one value.")))
     return ""
+
+
+def _unseen(value: str, spot: tuple[int, int]) -> Iterator[Problem]:
+    """What no page would take in either, and no database keeps."""
+    if unseen(value):
+        said = _("This text holds a character that cannot be seen.")
+        yield _problem(spot, said, _("Delete it."))
 
 
 def _read_csv(text: str) -> list[Stated]:
     rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     remedy = _("Quote what holds a comma, a quote or a line break.")
     found: dict[str, Stated] = {}
+    problems: list[Problem] = []
+    line = 1  # where the row begins that is read: one that holds line breaks ends further down
     try:
         head = [name.strip() for name in next(rows, [])]
         if sorted(head) != sorted(COLUMNS):
             said = _("The first line does not name the columns.")
             remedy = _("Begin with: %(head)s.") % {"head": ",".join(COLUMNS)}
             raise FileError([Problem(1, 1, said, remedy)])
-        for row in rows:
-            line = rows.line_num
+        while True:
+            line = rows.line_num + 1
+            row = next(rows, None)
+            if row is None:
+                break
             if not any(value.strip() for value in row):
                 continue
             if len(row) != len(head):
@@ -307,16 +341,20 @@ def _read_csv(text: str) -> list[Stated]:
                     "all": len(head),
                 }
                 raise FileError([Problem(line, 1, said, remedy)])
-            said_ = {key: value.strip() for key, value in zip(head, row, strict=True) if value.strip()}
             spots = {key: (line, number) for number, key in enumerate(head, start=1)}
-            scope = said_.pop("scope", "")
+            said_ = {}
+            for key, value in zip(head, row, strict=True):
+                problems.extend(_unseen(value, spots[key]))
+                if value := value.strip():
+                    said_[key] = value[1:] if FORMULA.match(value) and value[0] == "'" else value
+            scope = " ".join(said_.pop("scope", "").split())
             one = found.setdefault(scope, Stated(scope, spots["scope"]))
             if said_:  # a line with nothing but its scope states that nothing is given there
                 one.entries.append(Entry(said_, {"": (line, 1), **spots}))
     except csv.Error as error:
-        raise FileError(
-            [Problem(rows.line_num or 1, 1, _("This is no CSV that can be read."), remedy)]
-        ) from error
+        raise FileError([Problem(line, 1, _("This is no CSV that can be read."), remedy)]) from error
+    if problems:
+        raise FileError(problems)
     if not found:
         remedy = _("Add a line; one with nothing but its scope states that nothing is given there.")
         raise FileError([Problem(1, 1, _("The file states no place."), remedy)])
@@ -361,8 +399,8 @@ def _wanted(stated: Stated, problems: list[Problem]) -> Wanted:
     for entry in stated.entries:
         before = len(problems)
         problems.extend(_unknown(entry, people, teams))
-        until = parse_datetime(entry.said["until"]) if entry.said.get("until") else None
-        if entry.said.get("until") and (until is None or timezone.is_naive(until)):
+        until = _time(entry.said["until"]) if entry.said.get("until") else None
+        if entry.said.get("until") and until is None:
             remedy = _("Write it like 2027-03-31T18:00:00+02:00.")
             problems.append(_problem(entry.at("until"), _("This is no time with a zone."), remedy))
         if len(problems) > before:
@@ -377,8 +415,15 @@ def _wanted(stated: Stated, problems: list[Problem]) -> Wanted:
             "why": entry.said.get("why", ""),
             **place.address,
         }
+        holder = wish["person"] or wish["team"]
+        cell = (wish["person"] is None, holder.pk, wish["right"].value, wish["role"], wish["stage"])
+        there = standing.pop(cell, None)
+        stands = there is not None and there.end == until and there.why == wish["why"].strip()
         try:
-            grants.check_gift(**wish)
+            if (
+                not stands
+            ):  # what stands may, though it would not be given now: to somebody disabled since, say
+                grants.check_gift(**wish)
         except Invalid as refusal:
             key = (
                 entry.at("team" if "team" in entry.said else "person") if refusal.field == "holder" else None
@@ -387,18 +432,24 @@ def _wanted(stated: Stated, problems: list[Problem]) -> Wanted:
             remedy = _("Change it, or delete this grant from the file.")
             problems.append(_problem(spot, refusal.sentence, remedy))
             continue
-        holder = wish["person"] or wish["team"]
-        cell = (wish["person"] is None, holder.pk, wish["right"].value, wish["role"], wish["stage"])
         if cell in seen:
             said = _("This grant is stated twice; the first is on line %(line)s.") % {"line": seen[cell]}
             problems.append(_problem(entry.at(""), said, _("Keep one of them.")))
             continue
         seen[cell] = entry.at("")[0]
-        there = standing.pop(cell, None)
-        if there is None or there.end != until or there.why != wish["why"].strip():
+        if not stands:
             ops.append(edits.give(**wish))
     away = [edits.take(grant=grant, why="") for grant in standing.values()]
     return Wanted(place, [*_membership(stated, place, problems), *away, *ops])
+
+
+def _time(text: str) -> datetime | None:
+    """An instant that there is and that can be kept, which the last hours of the year 9999 far west cannot."""
+    try:
+        found = parse_datetime(text)
+        return None if found is None or timezone.is_naive(found) else found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def with_why(found: Wanted, why: str) -> list[Op]:

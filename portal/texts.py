@@ -13,6 +13,15 @@ UNSEEN: Final = re.compile(
 )
 
 
+# Half a character of UTF-16, which a file can spell out and nothing can keep.
+HALF: Final = re.compile("[\\ud800-\\udfff]")
+
+
+def unseen(text: str) -> bool:
+    """Whether something in it cannot be seen, or kept: what a file says is refused then, not mended."""
+    return bool(UNSEEN.search(text) or HALF.search(text))
+
+
 def plain(text: str) -> str:
     """The text with nothing in it that cannot be seen and acts all the same."""
     return UNSEEN.sub("", text)

@@ -30,7 +30,7 @@ from governance.models.access_review import running
 from governance.review_statement import CONFIRM, REVOKE, Answers, GrantFacts, review_statement
 from governance.statement import envelope_bytes, seal, statement_bytes
 from portal import content, ledger, reauthentication, rights, signing
-from portal.actions import reviewing
+from portal.actions import grants, reviewing
 from portal.errors import Forbidden, Invalid, Refused, Stale
 from portal.event_kinds import EventKind
 from portal.models import Grant, Person, Portfolio, Project, Right
@@ -83,6 +83,8 @@ def start(
             _("Name a project or a portfolio, one of them."), code="review_place", field="portfolio"
         )
     with ledger.business():
+        # Of two started at once the second sees what the first asks about.
+        grants.lock_admins()
         review = AccessReview.objects.create(
             project=project, portfolio=portfolio, due=due, why=why, started_by=by
         )
@@ -148,10 +150,10 @@ def _ask(review: AccessReview, found: QuerySet[Grant]) -> tuple[list[str], int]:
     places: dict[tuple[int | None, int | None], ReviewPlace] = {}
     population: list[str] = []
     count = 0
-    for grants in _in_lots(found):
-        facts = reviews.facts_of(grants)
+    for lot in _in_lots(found):
+        facts = reviews.facts_of(lot)
         new = {}
-        for grant in grants:
+        for grant in lot:
             key = (grant.project_id, grant.portfolio_id)
             if key not in places:
                 new[key] = places[key] = ReviewPlace(
@@ -160,12 +162,12 @@ def _ask(review: AccessReview, found: QuerySet[Grant]) -> tuple[list[str], int]:
         ReviewPlace.objects.bulk_create(new.values())
         ReviewedGrant.objects.bulk_create(
             ReviewedGrant(review=review, place=places[one.project_id, one.portfolio_id], grant=one)
-            for one in grants
+            for one in lot
         )
         # The canonical form of a list is its items' one after another, each of which an answer names by its digest.
-        listed = b"[" + b",".join(facts[one.pk].body for one in grants) + b"]"
+        listed = b"[" + b",".join(facts[one.pk].body for one in lot) + b"]"
         population.append(content.put(listed, POPULATION_TYPE).digest)
-        count += len(grants)
+        count += len(lot)
     return population, count
 
 
@@ -498,6 +500,7 @@ def _end(by: Person, review: AccessReview, verb: str) -> None:
     review.asked.filter(answer="").update(
         answer=ReviewedGrant.Answer.GONE, answered_at=now, answered_by=system
     )
+    reviewing.leave(review=review.pk)
     found = reviews.progress_of([review])[review.pk]
     counts = {
         name: getattr(found, name)

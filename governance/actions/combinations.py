@@ -42,7 +42,7 @@ def find(*, by: Person, report: Report) -> None:
                 listed.append(_value(found, explained(found)))
             else:
                 more += 1
-    value = {"v": 1, "at": instant(at), "projects": looked_at, "found": listed, "more": more}
+    value = {"v": 2, "at": instant(at), "projects": looked_at, "found": listed, "more": more}
     with ledger.business():
         kept = content.put_json(value, TYPE)
         ledger.record(
@@ -113,7 +113,8 @@ def _told(one: Told) -> dict[str, Any]:
         "ending": None
         if ending is None
         else {
-            "person": ending.person.id,
+            "people": [who.id for who in ending.people],
+            "teams": sorted(team.slug for team in ending.teams),
             "right": ending.right,
             "stage": ending.stage,
             "grants": sorted({way.grant.pk for way in ending.ways}),
@@ -122,4 +123,4 @@ def _told(one: Told) -> dict[str, Any]:
 
 
 def _ways(one: Told) -> list[Any]:
-    return [way for doing in one.doing for way in doing.ways]
+    return [*(way for doing in one.doing for way in doing.ways), *(one.ending.ways if one.ending else ())]

@@ -290,6 +290,6 @@ def _whole(person: Person, number: int) -> dict[str, Any]:
     review = reviews.review_for(person, number)
     return {
         **AccessReviewSerializer(review).data,
-        "progress": ProgressSerializer(reviews.progress_seen(person, review)).data,
+        "progress": ProgressSerializer(reviews.progress_seen(person, [review])[review.pk]).data,
         "meaning": access_reviews.meaning(review),
     }

@@ -44,7 +44,8 @@ class DoingSerializer(serializers.Serializer[Any]):
 class EndingSerializer(serializers.Serializer[Any]):
     """What to revoke so that it is over: all of these grants."""
 
-    person = SomebodySerializer()
+    person = SomebodySerializer(help_text="the first of `people`")
+    people = SomebodySerializer(many=True, help_text="who holds the right by these grants")
     right = serializers.CharField()
     stage = serializers.CharField()
     sentence = serializers.CharField()

@@ -102,7 +102,7 @@ class _Combinations(Rights):
                 Block(
                     _("%(stage)s: %(who)s, alone") % {"stage": stage["stage"], "who": self.people(told)},
                     stage["asks"],
-                    self.facts(one, told),
+                    self.facts(told),
                 )
                 for told in stage["alone"]
             ]
@@ -112,8 +112,7 @@ class _Combinations(Rights):
                         caption=_("%(stage)s: pairs") % {"stage": stage["stage"]},
                         heads=(_("Who"), _("How"), _("What ends it")),
                         rows=tuple(
-                            (self.people(told), self.how(told), self.ending(one, told))
-                            for told in stage["pairs"]
+                            (self.people(told), self.how(told), self.ending(told)) for told in stage["pairs"]
                         ),
                         widths=(24, 42, 34),
                         note=_more(stage["more_pairs"]),
@@ -169,7 +168,7 @@ class _Combinations(Rights):
     def how(self, told: Value) -> str:
         return "; ".join(f"{self.name(doing['person'])} {doing['what']}" for doing in told["doing"])
 
-    def facts(self, one: Value, told: Value) -> tuple[Fact, ...]:
+    def facts(self, told: Value) -> tuple[Fact, ...]:
         """What they would do and through which grants, and what ends it."""
         return (
             *(
@@ -178,21 +177,21 @@ class _Combinations(Rights):
                 })
                 for doing in told["doing"]
             ),
-            Fact(_("What ends it"), self.ending(one, told)),
+            Fact(_("What ends it"), self.ending(told)),
         )  # fmt: skip
 
     def grants(self, numbers: Sequence[int]) -> str:
         listed = ", ".join(map(str, numbers))
         return ngettext("grant %(numbers)s", "grants %(numbers)s", len(numbers)) % {"numbers": listed}
 
-    def ending(self, one: Value, told: Value) -> str:
+    def ending(self, told: Value) -> str:
         ending = told["ending"]
         if ending is None:
             return words.NOT_SAID
-        holders = [one["grants"][str(number)]["holder"] for number in ending["grants"]]
-        teams = sorted({holder["id"] for holder in holders if holder["kind"] == "team"})
+        # The first shape of this record names one person, and no teams.
+        names = [self.name(person) for person in ending.get("people") or [ending["person"]]]
         return ending_in_words(
-            self.name(ending["person"]), ending["right"], ending["stage"], ending["grants"], teams
+            names, ending["right"], ending["stage"], ending["grants"], ending.get("teams", ())
         )
 
     def rules(self) -> Section:

@@ -13,7 +13,7 @@ from portal.errors import Forbidden, Invalid, Refused
 from portal.event_kinds import EventKind
 from portal.holders import grantors
 from portal.models import Change, Grant, Lane, Person, Portfolio, Project, Right, Stage, Team
-from portal.models.grant import IN_USE
+from portal.models.grant import IN_USE, in_force
 from portal.projecting import project_grants
 
 ESTATE = "the estate"
@@ -70,6 +70,7 @@ def grant(
         )
         for ended in _closed(same.filter(until__lte=timezone.now())):
             _record_end(ended, "ran out")
+        _check_review(same, until)
         try:
             with transaction.atomic():
                 given = Grant.objects.create(
@@ -179,11 +180,13 @@ def first_grant(*, by: Person, person: Person) -> Grant:
         there = Grant.objects.filter(
             person=person, right=Right.MANAGE, project=None, portfolio=None, stage="", revoked_at=None
         )
-        found = there.filter(until=None).first()
+        now = timezone.now()
+        # An access review may ask about it, and then ends it as it ends any other that nobody confirms.
+        lasting = Q(until__isnull=True) | Q(under_review__isnull=False, until_given__isnull=True)
+        found = there.filter(in_force(now), lasting).first()
         if found is not None:
             return found
         # One that ends, or ended, gives way to the one for good.
-        now = timezone.now()
         replaced = _closed(there)
         given = Grant.objects.create(
             person=person, right=Right.MANAGE, why="made on the command line", given_by=by
@@ -387,6 +390,26 @@ def _check_why(why: str) -> None:
             code="why_long",
             field="why",
         )
+
+
+def _check_review(same: QuerySet[Grant], until: datetime | None) -> None:
+    """Raise Invalid where an access review asks about this very right, and this would let it last longer meanwhile.
+
+    Also where it was revoked since the review began, so that giving it anew is no way around the answer.
+    """
+    asked = same.filter(in_force(timezone.now()), under_review__isnull=False).order_by("-pk").first()
+    if asked is None or (asked.until is not None and until is not None and until <= asked.until):
+        return
+    raise Invalid(
+        _(
+            "Access review %(number)s asks about this right, so meanwhile it is not given here for longer."
+            " Confirm it there first, or give it again when the review is over."
+        )
+        % {"number": asked.under_review},
+        code="review_asks",
+        field="until",
+        review=asked.under_review,
+    )
 
 
 def _lock(portfolio: Portfolio | None) -> None:

@@ -114,6 +114,13 @@ def release(*, by: Person, review: int) -> None:
         project_grants(projects)
 
 
+def leave(*, review: int) -> None:
+    """Ask no more about grants that were revoked otherwise: the review is over, so each may be given again."""
+    Grant.objects.filter(under_review=review, revoked_at__isnull=False).update(
+        under_review=None, until=F("until_given"), until_given=None
+    )
+
+
 def _spared(asked: QuerySet[Grant]) -> Grant | None:
     """Of the grants by which the estate is managed the one that lasts longest, where all that last are asked about."""
     administering = grants.administering()

@@ -20,7 +20,7 @@ from governance.actions.access_reviews import Answer
 from governance.models import AccessReview, ReviewedGrant, ReviewPlace, ReviewSignature
 from governance.statement import verified
 from portal import content, ledger, rights, signing
-from portal.actions import grants, people, portfolios
+from portal.actions import edits, grants, people, portfolios
 from portal.demo.cast import PASSWORD
 from portal.errors import Absent, Forbidden, Invalid, Refused, Stale
 from portal.event_kinds import EventKind
@@ -37,7 +37,9 @@ from portal.models import (
 from portal.places import Place
 from portal.reauthentication import Password
 from portal.rights_files import wanted, written
-from tests.cast import Cast, imported
+from tests.cast import Cast, imported, make_cast
+from tests.conftest import Database
+from tests.integration.test_grants import refusals_of
 
 K = EventKind
 DAYS = timedelta(days=1)
@@ -556,3 +558,60 @@ def test_starting_takes_as_many_queries_for_few_as_for_many(cast: Cast) -> None:
         grants.grant(by=cast.ada, person=cast.dev, right=Right.REQUEST, project=project, why="Builds.")
     assert start() <= few + 2
     assert ReviewPlace.objects.count() > 12
+
+
+def test_giving_a_right_again_does_not_step_around_a_review(cast: Cast) -> None:
+    review = started(cast)
+    mona = grant_of("promote", person=cast.mona, project=cast.churn)
+    wish = {"person": cast.mona, "right": Right.PROMOTE, "project": cast.churn, "why": "Again."}
+    for until in (None, review.due + DAYS):
+        with pytest.raises(Invalid) as refusal:
+            edits.give_right(by=cast.ada, until=until, **wish)  # type: ignore[arg-type]
+        assert (refusal.value.code, refusal.value.field) == ("review_asks", "until")
+    text = written(Place(project=cast.churn)).replace(mona.why, "Another reason.")
+    with pytest.raises(Invalid):
+        edits.edit(by=cast.ada, ops=wanted(text, "yaml")[0].ops, why="w", project=cast.churn)
+    mona.refresh_from_db()
+    assert mona.under_review == review.pk
+    # Neither does revoking it first. Until the due date it may be given, and anew once the review is over.
+    edits.take_right(by=cast.ada, grant=mona, why="Gone.")
+    with pytest.raises(Invalid):
+        edits.give_right(by=cast.ada, **wish)  # type: ignore[arg-type]
+    edits.give_right(by=cast.ada, until=review.due, **wish)  # type: ignore[arg-type]
+    access_reviews.call_off(by=cast.ada, review=review, why="Enough.")
+    edits.give_right(by=cast.ada, **wish)  # type: ignore[arg-type]
+    assert grant_of("promote", person=cast.mona, project=cast.churn).until is None
+
+
+def test_what_was_revoked_in_a_review_or_otherwise_is_given_again_once_that_is_settled(cast: Cast) -> None:
+    review = started(cast)
+    eli, fay = (Grant.objects.get(person=who) for who in (cast.eli, cast.fay))
+    answered(cast.olga, review, eli, say="revoke")
+    again = {"by": cast.ada, "right": Right.SIGN, "project": cast.churn, "why": "Needed after all."}
+    edits.give_right(person=cast.eli, role="explainability", **again)  # type: ignore[arg-type]
+    edits.take_right(by=cast.ada, grant=fay, why="Gone.")
+    answered(cast.ada, review, *Grant.objects.filter(under_review=review.pk, revoked_at=None))
+    review.refresh_from_db()
+    assert review.status == AccessReview.Status.COMPLETED
+    edits.give_right(person=cast.fay, role="fairness", **again)  # type: ignore[arg-type]
+
+
+def test_an_administrator_made_again_on_the_command_line_stays_under_review(cast: Cast) -> None:
+    review = started(cast, project=None)
+    abe = grant_of("manage", person=cast.abe)
+    assert grants.first_grant(by=Person.objects.system(), person=cast.abe) == abe
+    abe.refresh_from_db()
+    assert (abe.under_review, abe.until) == (review.pk, review.due)
+
+
+def test_of_two_reviews_started_at_once_one_finds_nothing_left_to_ask(database_copy: Database) -> None:
+    cast = make_cast()
+    due = timezone.now() + LATER
+    refused = refusals_of(
+        *(
+            lambda by=by: access_reviews.start(by=by, due=due, why="It is time.", project=cast.churn)
+            for by in (cast.ada, cast.abe)
+        )
+    )
+    assert [refusal.code for refusal in refused] == ["review_empty"]
+    assert AccessReview.objects.count() == 1

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from governance.actions import reports
+from governance.actions import policies, reports
 from governance.combinations import Rule
 from governance.combinations_found import NAMED, explained, found_in
 from governance.models import Report
@@ -21,7 +21,7 @@ from portal.errors import Absent, Forbidden
 from portal.event_kinds import EventKind
 from portal.models import Grant, Person, Project, Right
 from tests.api import session
-from tests.cast import Cast, imported
+from tests.cast import POLICY, Cast, imported
 from tests.pages import outsider_sees_nothing, queries_of, signed_in, words
 
 PATH = "/projects/CHURN/combinations/"
@@ -212,3 +212,49 @@ def test_a_report_is_rendered_from_what_the_ledger_says(cast: Cast) -> None:
     assert "Mona" not in stored
     assert json.loads(stored)["found"][0]["project"] == "CHURN"
     assert ledger.events(kinds=[EventKind.REPORT_MADE])
+
+
+def test_two_roles_on_the_estate_are_risky_though_no_policy_names_them(cast: Cast) -> None:
+    for role in ("security", "privacy"):
+        grants.grant(by=cast.ada, person=cast.otto, right=Right.SIGN, role=role, why="Signs everywhere.")
+    (found,) = found_in([cast.maint])
+    assert {(one.rule, one.names) for one in found.risks} >= {
+        (Rule.TWO_ROLES, ("sign_privacy", "sign_security"))
+    }
+
+
+def test_what_ends_it_ends_it_where_two_could_change_places(cast: Cast) -> None:
+    light = POLICY.partition("  light:")[2]
+    signed = light.replace(
+        "max_age: 30d}\n", "max_age: 30d}\n          - sign_off: {role: fairness, people: 1, covers: all}\n"
+    )
+    assert signed != light
+    policies.publish(by=cast.ada, source=POLICY.replace(light, signed))
+    for person in (cast.dev, cast.mona):
+        for right, role in ((Right.REQUEST, ""), (Right.SIGN, "fairness")):
+            grants.grant(by=cast.ada, person=person, right=right, role=role, project=cast.maint, why="All.")
+    ways = [
+        grants.grant(by=cast.ada, person=cast.mona, right=Right.PROMOTE, project=cast.maint, why="Starts."),
+        grants.grant(by=cast.ada, person=cast.dev, right=Right.PROMOTE, why="Starts all."),
+        grants.grant(by=cast.ada, team=cast.team, right=Right.PROMOTE, project=cast.maint, why="Starts."),
+    ]
+    people.leave_team(by=cast.ada, team=cast.team, person=cast.mona)
+    pair = frozenset({"Dev Rao", "Mona Castell"})
+    assert pair in told(cast.maint)["prod"][1]
+    (found,) = found_in([cast.maint])
+    (one,) = [
+        one for one in explained(found).stages[1].pairs if {who.name for who in one.people} == set(pair)
+    ]
+    assert one.ending is not None
+    numbers = ", ".join(str(way.pk) for way in ways)
+    names = " and ".join(who.name for who in one.people)
+    said = f"Revoke grants {numbers}, by which {names} may promote in Production."
+    assert one.ending.sentence == said
+    report = reports.ask_report(by=cast.ada, project=cast.maint, about="combinations:MAINT")
+    text = " ".join(made(report))
+    assert said in text.replace("- ", "")
+    told_ = session(cast.ada).get("projects/MAINT/combinations/")["stages"][1]["pairs"]
+    assert {tuple(row["ending"]["grants"]) for row in told_} >= {tuple(way.pk for way in ways)}
+    for way in ways:
+        grants.revoke(by=cast.ada, grant=way, why="As it says.")
+    assert pair not in told(cast.maint)["prod"][1]

@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from portal import ledger, rights
-from portal.actions import changes, grants, landscape, people
+from portal.actions import changes, estate, grants, landscape, people
 from portal.errors import Forbidden, Invalid, Stale
 from portal.estate_file import EstateError, current, differences, read, written
 from portal.event_kinds import EventKind
@@ -142,6 +142,15 @@ def test_a_team_takes_a_pipeline_only_with_its_own_projects(cast: Cast) -> None:
         landscape.bring(by=cast.ada, document=edited(owned), why=WHY)
 
 
+def test_what_was_named_on_a_page_or_by_a_program_can_be_kept_in_a_file(cast: Cast) -> None:
+    for slug in ("DSS-A", "_a", "true", "12", "-"):
+        estate.add_node(
+            by=cast.ada, slug=slug, name=slug, kind="design", url="https://a.example.com", key_name="a"
+        )
+    now = current()
+    assert differences(now, read(written(now))) == []
+
+
 @pytest.mark.parametrize(
     "text, line, message",
     [
@@ -163,6 +172,11 @@ def test_a_team_takes_a_pipeline_only_with_its_own_projects(cast: Cast) -> None:
             "no node “d”",
         ),
         ("nodes: {}\nnodes: {}\npipelines: {}\n", 2, "given twice"),
+        ('nodes: {}\npipelines:\n  p: {name: "a\\0b", stages: []}\n', 3, "cannot be seen"),
+        ('nodes: {}\npipelines:\n  p: {name: "a\\ud800b", stages: []}\n', 3, "cannot be seen"),
+        ('nodes: {}\npipelines:\n  p: {name: "a\\u202eb", stages: []}\n', 3, "cannot be seen"),
+        ('nodes: {}\npipelines:\n  p: {name: "a\\U00110000b", stages: []}\n', 3, "no such character"),
+        ('nodes: {}\npipelines:\n  p: {name: "a\\UFFFFFFFFb", stages: []}\n', 3, "no such character"),
     ],
 )
 def test_what_is_wrong_is_told_by_line(text: str, line: int, message: str) -> None:

@@ -222,6 +222,13 @@ def test_a_row_is_added_and_nothing_ticked_is_lost(cast: Cast) -> None:
     assert rights.can(cast.otto, Right.VIEW, cast.qa)
 
 
+def test_a_row_of_nobody_is_left_out(cast: Cast) -> None:
+    ada = signed_in(cast.ada)
+    for row in ("person:zz", "person:", "team:none", "moon"):
+        assert ada.get(f"{RIGHTS}edit/?row={row}").status_code == 200
+    assert ada.post(f"{RIGHTS}edit/", {"add": "1", "add_row": "person:zz"}).status_code == 200
+
+
 @pytest.mark.parametrize("until, sentence", [("2020-01-01T00:00", "lies in the past"), ("", "")])
 def test_what_cannot_be_is_said_on_the_preview(cast: Cast, until: str, sentence: str) -> None:
     ada = signed_in(cast.ada)

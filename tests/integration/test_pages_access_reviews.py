@@ -242,3 +242,19 @@ def test_the_report_says_who_confirmed_what_and_what_was_not(cast: Cast) -> None
     assert "Team Churn team" in told_ or "team Churn team (3)" in told_
     assert str(mona.pk) in told_
     assert reviews.reviews_for(cast.ada).get().status == "expired"
+
+
+def test_an_owner_is_told_how_far_their_own_places_are_and_no_more(cast: Cast) -> None:
+    started(cast, project=None)
+    for person, told_ in ((cast.olga, "0 of 6"), (cast.ada, "0 of 9")):
+        page = words(signed_in(person).get("/access-reviews/"))
+        assert [told_] == re.findall(r"\d+ of \d+", page)
+
+
+def test_a_number_too_large_for_any_grant_is_no_grant(cast: Cast) -> None:
+    review = started(cast)
+    wish = {"answers": [{"grant": 10**30, "answer": "confirm", "digest": "0" * 64}], "password": PASSWORD}
+    ada = session(cast.ada)
+    assert ada.send("post", f"access-reviews/{review.pk}/signatures/", wish).status_code in (400, 404)
+    wish = {"ops": [{"op": "revoke", "grant": 10**30}], "why": "w"}
+    assert ada.send("post", "changes/", wish).status_code in (400, 404)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
@@ -65,6 +66,20 @@ def test_what_is_exported_and_applied_changes_nothing(cast: Cast, form: Format) 
         assert written(place, form, estate=True) == text
     (nothing,) = wanted(written(Place(project=cast.maint), form), form)
     assert nothing.ops == []
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_stands_is_usable_as_it_is_though_it_would_not_be_given_now(cast: Cast, form: Format) -> None:
+    Person.objects.filter(pk=cast.fay.pk).update(is_active=False)
+    others = people.add_team(by=cast.ada, name="Others")
+    edits.give_right(by=cast.ada, team=others, right=Right.PROMOTE, project=cast.churn, why="w")
+    cast.pipeline.team = cast.team
+    cast.pipeline.save()
+    text = written(Place(project=cast.churn), form)
+    assert "fay" in text
+    assert wanted(text, form)[0].ops == []
+    with pytest.raises(FileError):
+        wanted(text.replace("fairness", "model-risk"), form)
 
 
 def test_only_who_looks_over_the_estate_is_told_what_a_portfolio_holds(cast: Cast) -> None:
@@ -164,6 +179,22 @@ def test_it_is_sorted_whatever_came_first(cast: Cast) -> None:
             "Only the file of a portfolio lists projects",
         ),
         ("[" * 3000, 1, 1, "no YAML that can be read"),
+        (f"{HEAD}- person: otto\n  why: a\x07b\n", 4, 9, "This character is not allowed in YAML"),
+        (f'{HEAD}- person: otto\n  right: view\n  why: "a\\0b"\n', 5, 8, "cannot be seen"),
+        (f'{HEAD}- person: otto\n  right: view\n  why: "\\ud800"\n', 5, 8, "cannot be seen"),
+        (f'{HEAD}- person: otto\n  right: view\n  why: "\\UFFFFFFFF"\n', 5, 11, "no such character"),
+        (
+            f"{HEAD}- person: otto\n  right: view\n  why: w\n  until: 2027-02-30T18:00:00+02:00\n",
+            6,
+            10,
+            "no time with a zone",
+        ),
+        (
+            f"{HEAD}- person: otto\n  right: view\n  why: w\n  until: 9999-12-31T23:59:59-12:00\n",
+            6,
+            10,
+            "no time with a zone",
+        ),
     ],
 )
 def test_a_mistake_is_named_where_it_stands(cast: Cast, text: str, line: int, column: int, said: str) -> None:
@@ -197,6 +228,25 @@ def test_every_mistake_is_told_at_once(cast: Cast) -> None:
             "no CSV that can be read",
         ),
         ("scope,team,person,right,role,stage,until,why\nproject CHURN,,nobody,view,,,,w\n", 2, "Nobody here"),
+        (
+            'scope,team,person,right,role,stage,until,why\nestate,,otto,view,,,,"a\nb"\nestate,,nobody,view,,,,"a\nb"\n',
+            4,
+            "Nobody here",
+        ),
+        (
+            'scope,team,person,right,role,stage,until,why\nestate,,otto,view,,,,"a\nb\nc\n',
+            2,
+            "no CSV that can be read",
+        ),
+        ("scope,team,person,right,role,stage,until,why\nestate,,otto,view,,,,a\0b\n", 2, "cannot be seen"),
+        (
+            (
+                "scope,team,person,right,role,stage,until,why\n"
+                "project CHURN,,otto,view,,,,w\nproject  CHURN,,otto,view,,,,w\n"
+            ),
+            3,
+            "stated twice; the first is on line 2",
+        ),
     ],
 )
 def test_a_mistake_in_a_table_is_named_too(cast: Cast, text: str, line: int, said: str) -> None:
@@ -206,9 +256,18 @@ def test_a_mistake_in_a_table_is_named_too(cast: Cast, text: str, line: int, sai
     assert told.value.problems[0].line == line
 
 
+@pytest.mark.parametrize("why", ["=1+1", "+1", "-1", "@SUM(A1)", "'=1+1", "''-1", "'quoted'"])
+def test_a_table_holds_nothing_that_a_spreadsheet_would_work_out(cast: Cast, why: str) -> None:
+    edits.give_right(by=cast.ada, person=cast.otto, right=Right.VIEW, project=cast.churn, why=why)
+    text = written(Place(project=cast.churn), "csv")
+    cells = [cell for row in csv.reader(io.StringIO(text)) for cell in row]
+    assert [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))] == []
+    assert wanted(text, "csv")[0].ops == []
+
+
 def test_the_command_checks_compares_and_applies(cast: Cast, robot: Person, tmp_path: Path) -> None:
     (tmp_path / "churn.yaml").write_text(written(Place(project=cast.churn)))
-    (tmp_path / "maint.csv").write_text(written(Place(project=cast.maint), "csv"))
+    (tmp_path / "MAINT.CSV").write_text(written(Place(project=cast.maint), "csv"))
     folder = str(tmp_path)
     assert run("check", folder) == (0, "2 places, all usable.\n")
     assert run("diff", folder) == (0, "Nothing would change.\n")
@@ -299,6 +358,14 @@ def test_the_page_exports_and_takes_in(cast: Cast) -> None:
     assert "This file states estate; here it has to state project CHURN." in wrong
     assert "Line 3, column 3: A grant names a team or a person" in words(
         ada.post(path, {"text": f"{HEAD}- right: view\n  why: w\n", "why": "w"})
+    )
+    table = SimpleUploadedFile(
+        "CHURN.CSV", b"\xef\xbb\xbf" + written(Place(project=cast.churn), "csv").encode()
+    )
+    assert "Nothing would change" in words(ada.post(path, {"upload": table, "why": "w"}, follow=True))
+    latin = SimpleUploadedFile("churn.yaml", text.encode() + b"# d\xe9j\xe0\n")
+    assert f"Line {text.count(chr(10)) + 1}, column 4: This byte is not UTF-8" in words(
+        ada.post(path, {"upload": latin, "why": "w"})
     )
     assert "Choose a file or paste its text" in words(ada.post(path, {"text": "", "why": "w"}))
     refused(signed_in(cast.dev).post(path, {"text": text, "why": "w"}), 403, "manage rights and settings")

@@ -12,9 +12,9 @@ from portal.errors import Invalid, Refused
 from portal.lookups import service_named
 from portal.models import Change, Person
 from portal.proposed import lines, refusal_of
-from portal.rights_files import FileError, Wanted, place_named, scope_of, wanted, with_why, written
+from portal.rights_files import FileError, Format, Wanted, place_named, scope_of, wanted, with_why, written
 
-FORMS = {".yaml": "yaml", ".yml": "yaml", ".csv": "csv"}
+FORMS: dict[str, Format] = {".yaml": "yaml", ".yml": "yaml", ".csv": "csv"}
 DIFFERENCES, ERRORS = 1, 2
 
 
@@ -57,7 +57,7 @@ class Command(BaseCommand):
         """What all files state; every mistake of every file is told before this gives up."""
         files = [path]
         if path.is_dir():
-            files = sorted(one for one in path.iterdir() if one.suffix in FORMS)
+            files = sorted(one for one in path.iterdir() if _form(one))
         if not files:
             raise CommandError(f"{path}: no .yaml, .yml or .csv file is there.", returncode=ERRORS)
         found: list[Wanted] = []
@@ -65,7 +65,7 @@ class Command(BaseCommand):
         stated: dict[str, Path] = {}
         for file in files:
             try:
-                places = wanted(file.read_bytes(), "csv" if FORMS.get(file.suffix) == "csv" else "yaml")
+                places = wanted(file.read_bytes(), _form(file) or "yaml")
             except OSError as error:
                 told.append(f"{file}: cannot be read: {error.strerror}.")
                 continue
@@ -116,6 +116,11 @@ class Command(BaseCommand):
                 self.stdout.write(f"Applied as change {change.pk}.")
             else:
                 self.stdout.write(f"Change {change.pk} waits for an administrator to apply it.")
+
+
+def _form(file: Path) -> Format | None:
+    """What a file is by its name, however that is spelled: one that is passed over would revoke nothing, unseen."""
+    return FORMS.get(file.suffix.lower())
 
 
 def _service(login: str | None) -> Person:
