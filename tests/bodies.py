@@ -27,9 +27,9 @@ WHY = {"why": "For a test."}
 NEW = "another-long-password"
 
 
-def soon(zone: str = "") -> str:
-    """A day ahead."""
-    return (timezone.now() + timedelta(days=1)).strftime(f"%Y-%m-%dT%H:%M{zone}")
+def soon(zone: str = "", days: int = 1) -> str:
+    """A day ahead, or more."""
+    return (timezone.now() + timedelta(days=days)).strftime(f"%Y-%m-%dT%H:%M{zone}")
 
 
 def tick(place: Callable[[Furnished], str]) -> Callable[[Furnished, Who], Any]:
@@ -127,7 +127,7 @@ PLACES: dict[str, Callable[[Furnished], str]] = {
 
 REVIEW = "/access-reviews/<number>/"
 PAGES: dict[str, Body] = {
-    "POST /access-reviews/start/": lambda _f, _who: {"due": soon(), **WHY},
+    "POST /access-reviews/start/": lambda _f, _who: {"due": soon(days=7), **WHY},
     f"POST {REVIEW}call-off/": WHY,
     f"POST {REVIEW}places/<at>/": answers_of_page,
     "POST /estate/file/": estate_changed,
@@ -182,7 +182,7 @@ PAGES: dict[str, Body] = {
 API_PROJECT, API_BUNDLE = "/api/v1/projects/<key>/", "/api/v1/projects/<key>/bundles/<bundle_id>/"
 API_REVIEW = "/api/v1/access-reviews/<number>/"
 API: dict[str, Body] = {
-    "POST /api/v1/access-reviews/": lambda _f, _who: {"due": soon("Z"), **WHY},
+    "POST /api/v1/access-reviews/": lambda _f, _who: {"due": soon("Z", days=7), **WHY},
     f"POST {API_REVIEW}call-off/": WHY,
     f"POST {API_REVIEW}signatures/": answers_of_api,
     "POST /api/v1/changes/": {
