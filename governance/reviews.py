@@ -51,7 +51,7 @@ def reviews_for(person: Person) -> QuerySet[AccessReview]:
     return found.filter(pk__in=ReviewPlace.objects.filter(_seen(person)).values("review"))
 
 
-def places_for(person: Person, review: AccessReview) -> QuerySet[ReviewPlace]:
+def places_for(person: Person, review: AccessReview | int) -> QuerySet[ReviewPlace]:
     """The places of a review that the person may look at."""
     found = ReviewPlace.objects.filter(review=review).select_related("project", "portfolio", "review")
     return found if looks_over_estate(person) else found.filter(_seen(person))
@@ -67,8 +67,7 @@ def review_for(person: Person, number: int) -> AccessReview:
 
 def place_for(person: Person, number: int, at: int) -> ReviewPlace:
     """One place of a review; raises Absent for who does not see its project, Forbidden for a mere member of it."""
-    review = AccessReview.objects.filter(pk=number).first()
-    found = None if review is None else places_for(person, review).filter(pk=at).first()
+    found = places_for(person, number).filter(pk=at).first()
     if found is None:
         _refuse(person, ReviewPlace.objects.filter(review=number, pk=at))
     return found

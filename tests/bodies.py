@@ -12,9 +12,11 @@ from django.utils import timezone
 
 from deployments.actions import signing
 from deployments.models import DeploymentRequest, Promotion
+from governance import reviews
+from portal import estate_file
 from portal.demo.cast import PASSWORD
 from portal.errors import Refused
-from portal.models import Portfolio, Project
+from portal.models import Grant, Portfolio, Project
 from portal.places import Place
 from portal.rights_files import written
 from tests.cast import POLICY
@@ -25,9 +27,9 @@ WHY = {"why": "For a test."}
 NEW = "another-long-password"
 
 
-def soon(zone: str = "") -> str:
-    """A day ahead."""
-    return (timezone.now() + timedelta(days=1)).strftime(f"%Y-%m-%dT%H:%M{zone}")
+def soon(zone: str = "", days: int = 1) -> str:
+    """A day ahead, or more."""
+    return (timezone.now() + timedelta(days=days)).strftime(f"%Y-%m-%dT%H:%M{zone}")
 
 
 def tick(place: Callable[[Furnished], str]) -> Callable[[Furnished, Who], Any]:
@@ -81,6 +83,33 @@ def rights_file(f: Furnished, place: str) -> str:
     return text + "- person: otto\n  right: view\n  why: For a test.\n"
 
 
+def answers(f: Furnished) -> dict[int, str]:
+    """A right under review that is neither the owner's nor an administrator's, and the digest it is read with."""
+    grant = Grant.objects.select_related("person", "team", "project", "portfolio").get(
+        pk=f.things.by_word["grants"]
+    )
+    return {grant.pk: reviews.facts_of([grant])[grant.pk].digest}
+
+
+def answers_of_page(f: Furnished, _who: Who) -> Any:
+    """What is ticked and signed on the page of a place."""
+    ((pk, digest),) = answers(f).items()
+    return {f"answer-{pk}": "confirm", f"digest-{pk}": digest, "password": PASSWORD, "why": ""}
+
+
+def answers_of_api(f: Furnished, _who: Who) -> Any:
+    """As `answers_of_page`, for the API."""
+    ((pk, digest),) = answers(f).items()
+    return {"answers": [{"grant": pk, "answer": "confirm", "digest": digest}], "password": PASSWORD}
+
+
+def estate_changed(_f: Furnished, _who: Who) -> Any:
+    """The estate as it is, but for the name of a node, as a file."""
+    document = estate_file.current()
+    document["nodes"]["spare"]["name"] = "Other"
+    return {"text": estate_file.written(document), **WHY}
+
+
 PROJECT, BUNDLE = "/projects/<key>/", "/projects/<key>/bundles/<bundle_id>/"
 REQUEST, PROMOTION = "/projects/<key>/requests/<number>/", "/projects/<key>/promotions/<number>/"
 
@@ -96,7 +125,12 @@ PLACES: dict[str, Callable[[Furnished], str]] = {
     "/portfolios/<portfolio>/rights/": lambda f: f"portfolio:{f.things.by_word['portfolio']}",
 }
 
+REVIEW = "/access-reviews/<number>/"
 PAGES: dict[str, Body] = {
+    "POST /access-reviews/start/": lambda _f, _who: {"due": soon(days=7), **WHY},
+    f"POST {REVIEW}call-off/": WHY,
+    f"POST {REVIEW}places/<at>/": answers_of_page,
+    "POST /estate/file/": estate_changed,
     "POST /account/": {"name": "Mine", "days": "30"},
     "POST /account/away/": away_for,
     "POST /account/password/": {"current": PASSWORD, "new": NEW, "again": NEW},
@@ -123,6 +157,7 @@ PAGES: dict[str, Body] = {
     f"POST {PROJECT}owners/<pk>/": {"heir": "dev", **WHY},
     f"POST {PROJECT}owners/dss/": {"shown": '["user:olga"]', "who_0": "olga", "grant_0": "on", **WHY},
     f"POST {PROJECT}requests/": {"bundle": "v3", "stage": "qa", **WHY},
+    f"POST {PROJECT}tier/": {"rules": "demo-policy/light", **WHY},
     f"POST {BUNDLE}collect/": {"stage": "qa", "what": "fairness"},
     f"POST {BUNDLE}documents/": {"kind": "intended-use", "title": "Use", "text": "# Purpose\nOffers."},
     f"POST {REQUEST}promote/": {"promote-why": "It is ready."},
@@ -131,6 +166,8 @@ PAGES: dict[str, Body] = {
     f"POST {PROMOTION}stop/": WHY,
     f"POST {PROMOTION}release/": WHY,
     **{f"POST {base}edit/": tick(place) for base, place in PLACES.items()},
+    "POST /teams/<team>/members/": {"login": "otto", **WHY},
+    "POST /teams/<team>/members/<login>/end/": WHY,
     "POST /teams/<team>/rights/edit/": lambda f, _who: {
         "cell": ["team:churn-team@project:MAINT|view||"],
         "newest": "0",
@@ -143,7 +180,11 @@ PAGES: dict[str, Body] = {
 }
 
 API_PROJECT, API_BUNDLE = "/api/v1/projects/<key>/", "/api/v1/projects/<key>/bundles/<bundle_id>/"
+API_REVIEW = "/api/v1/access-reviews/<number>/"
 API: dict[str, Body] = {
+    "POST /api/v1/access-reviews/": lambda _f, _who: {"due": soon("Z", days=7), **WHY},
+    f"POST {API_REVIEW}call-off/": WHY,
+    f"POST {API_REVIEW}signatures/": answers_of_api,
     "POST /api/v1/changes/": {
         "ops": [{"op": "give", "person": "otto", "right": "view", "project": "CHURN"}],
         **WHY,
@@ -155,6 +196,7 @@ API: dict[str, Body] = {
     "POST /api/v1/changes/<number>/refuse/": WHY,
     "POST /api/v1/changes/<number>/withdraw/": WHY,
     "POST /api/v1/delegations/": lambda f, _who: {"delegate": "abe", "until": soon("Z"), **WHY},
+    "POST /api/v1/estate/file/": estate_changed,
     "POST /api/v1/grants/": {"person": "otto", "right": "view", "project": "CHURN", **WHY},
     "POST /api/v1/grants/<number>/revoke/": WHY,
     "POST /api/v1/mappings/": {"provider": "saml", "group": "churn", "team": "churn-team", **WHY},
@@ -166,7 +208,10 @@ API: dict[str, Body] = {
         "kind": "design",
         "url": "http://127.0.0.1:9/other",
         "key_name": "other",
+        **WHY,
     },
+    "PATCH /api/v1/nodes/<slug>/": {"name": "Other", **WHY},
+    "POST /api/v1/nodes/<slug>/remove/": WHY,
     "PATCH /api/v1/people/<login>/": {"name": "Otto White"},
     "POST /api/v1/people/": {"login": "kim", "name": "Kim Day"},
     "POST /api/v1/people/<login>/disable/": WHY,
@@ -187,8 +232,11 @@ API: dict[str, Body] = {
                 ],
             }
         ],
+        **WHY,
     },
-    "POST /api/v1/policies/": {"source": POLICY.replace("7d}", "8d}")},
+    "PATCH /api/v1/pipelines/<slug>/": {"name": "Other", **WHY},
+    "POST /api/v1/pipelines/<slug>/remove/": WHY,
+    "POST /api/v1/policies/": {"source": POLICY.replace("7d}", "8d}"), **WHY},
     "POST /api/v1/portfolios/": {"name": "Insurance"},
     "POST /api/v1/portfolios/<slug>/projects/": {"project": "MAINT", **WHY},
     "POST /api/v1/portfolios/<slug>/projects/<key>/take-out/": WHY,
@@ -206,6 +254,7 @@ API: dict[str, Body] = {
         "choices": [{"kind": "user", "name": "olga", "person": "olga"}],
         **WHY,
     },
+    f"POST {API_PROJECT}tier/": {"tier": "light", **WHY},
     f"POST {API_BUNDLE}collections/": {"stage": "qa", "what": "fairness"},
     f"POST {API_BUNDLE}documents/": {"kind": "intended-use", "title": "Use", "text": "# Purpose\nOffers."},
     "POST /api/v1/promotions/<number>/release/": WHY,
@@ -221,7 +270,7 @@ API: dict[str, Body] = {
     },
     "POST /api/v1/signoffs/<number>/withdraw/": WHY,
     "POST /api/v1/teams/": {"name": "Insurance"},
-    "POST /api/v1/teams/<slug>/members/": {"login": "otto"},
+    "POST /api/v1/teams/<slug>/members/": {"login": "otto", **WHY},
     "POST /api/v1/teams/<slug>/second-factor/": {"required": True},
     "POST /api/v1/tokens/": {"name": "Mine"},
 }
@@ -252,6 +301,7 @@ QUERIES = {
     "GET /api/v1/requests/<number>/signing/": "?requirement=<requirement>",
     "GET /api/v1/rights/file/": "?scope=project+CHURN",
     "DELETE /api/v1/projects/<key>/owners/<login>/": "?why=For+a+test.",
+    "DELETE /api/v1/teams/<slug>/members/<login>/": "?why=For+a+test.",
 }
 
 

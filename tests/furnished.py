@@ -18,11 +18,14 @@ from django.utils import timezone
 
 from deployments.actions import promotions, requests
 from deployments.models import Promotion
-from governance.actions import documents, policies
-from governance.models import Document, Evidence, Report, SignOff
+from governance import reviews
+from governance.actions import access_reviews, documents, policies
+from governance.actions.access_reviews import Answer
+from governance.models import Document, Evidence, Report, ReviewPlace, SignOff
 from portal import content, factors
 from portal.actions import (
     edits,
+    estate,
     grants,
     identities,
     mappings,
@@ -34,6 +37,7 @@ from portal.actions import (
 )
 from portal.actions import factors as factor_actions
 from portal.actions.delegations import delegate
+from portal.actions.estate import NewPlace, NewStage
 from portal.demo.cast import PASSWORD
 from portal.dss.values import ProjectPermissions, ProjectSummary
 from portal.models import (
@@ -42,13 +46,16 @@ from portal.models import (
     Grant,
     GroupMapping,
     Identity,
+    Lane,
     Node,
     Person,
+    Pipeline,
     Project,
     Right,
     Session,
 )
 from portal.models import LaneUserObjectPermission as OnLane
+from portal.reauthentication import Password
 from tests.addresses import PLACE, Things
 from tests.authenticator import code_now
 from tests.cast import POLICY, SIGNERS, Cast, lane
@@ -258,6 +265,16 @@ def furnished(cast: Cast) -> Furnished:
     gone = people.add_person(by=cast.ada, login="gone", name="Gus Gone")
     Person.objects.filter(pk=gone.pk).update(is_active=False)
 
+    _unused(cast)
+    review = access_reviews.start(by=cast.ada, due=later(30), why="It is time.", project=cast.churn)
+    answered = access_reviews.answer(
+        by=cast.ada,
+        proof=Password(PASSWORD),
+        review=review,
+        answers=[_confirmed(Grant.objects.get(person=viewer.person, right=Right.VIEW))],
+        why="",
+    )
+
     manager = whos["manager"].person
     assert manager is not None
     with override_settings(SECOND_ADMIN=True):
@@ -280,7 +297,7 @@ def furnished(cast: Cast) -> Furnished:
         "owners/<login>": "olga",
         "name": cast.policy.name,
         "version": cast.policy.version,
-        "draft": "none",
+        "draft": "nowhere",
         "requirement": "sign_off:fairness",
         "requests": in_prod.pk,
         "promotions": running.pk,
@@ -288,6 +305,12 @@ def furnished(cast: Cast) -> Furnished:
         "documents": Document.objects.filter(bundle=bundle, origin=Document.Origin.WRITTEN).latest("pk").pk,
         "evidence": Evidence.objects.filter(bundle=bundle, kind=Evidence.Kind.TESTS).latest("pk").pk,
         "reports": report.pk,
+        "access-reviews": review.pk,
+        "places": ReviewPlace.objects.get(review=review).pk,
+        "signatures": answered.pk,
+        "members": "dev",
+        "nodes": "spare",
+        "pipelines": cast.pipeline.slug,
         "changes": change.pk,
         "tokens": token.pk,
         "sessions": session.pk,
@@ -314,7 +337,7 @@ def furnished(cast: Cast) -> Furnished:
         "/people/<pk>/away/<number>/end/": {"people": viewer.person.pk},
         "/api/v1/people/<login>/enable/": {"people/<login>": "gone"},
         "/api/v1/people/<login>/tokens/": {"people/<login>": "robot"},
-        "/api/v1/teams/<slug>/members/<login>/": {"members": "dev"},
+        "/api/v1/pipelines/<slug>/remove/": {"pipelines": "spare"},
         "/projects/<key>/requests/<number>/gate/": {"requests": signed.pk},
         "/projects/<key>/requests/<number>/promote/": {"requests": in_qa.pk},
         "/api/v1/requests/<number>/promote/": {"requests": in_qa.pk},
@@ -329,10 +352,53 @@ def furnished(cast: Cast) -> Furnished:
     return Furnished(cast, whos, Things(by_word), at, theirs, _of_another_team(cast, whos["another team"]))
 
 
+def _unused(cast: Cast) -> None:
+    """A node and a pipeline that nothing uses."""
+    estate.add_node(
+        by=cast.ada,
+        slug="spare",
+        name="Spare",
+        kind="design",
+        url="http://127.0.0.1:9/spare",
+        key_name="spare",
+    )
+    _pipeline_like(cast, "spare")
+
+
+def _pipeline_like(cast: Cast, slug: str) -> Pipeline:
+    """Another pipeline with the stages and places of churn's."""
+    stages = [
+        NewStage(
+            stage.slug,
+            stage.name,
+            [
+                NewPlace(place.slug, place.deployer, place.infra_id, place.automation)
+                for place in stage.places.all()
+            ],
+        )
+        for stage in cast.pipeline.stages.order_by("position")
+    ]
+    return estate.add_pipeline(by=cast.ada, slug=slug, name=slug.title(), stages=stages)
+
+
+def _moved(project: Project, pipeline: Pipeline) -> None:
+    """Let a project go through another pipeline, so that not everybody who has a project sees churn's."""
+    Project.objects.filter(pk=project.pk).update(pipeline=pipeline)
+    for here in Lane.objects.filter(project=project).select_related("stage"):
+        Lane.objects.filter(pk=here.pk).update(stage=pipeline.stages.get(slug=here.stage.slug))
+    project.refresh_from_db()
+
+
+def _confirmed(grant: Grant) -> Answer:
+    """That a right is to stay, as a page would say it that shows it now."""
+    return Answer(grant.pk, "confirm", reviews.facts_of([grant])[grant.pk].digest)
+
+
 def _of_another_team(cast: Cast, who: Who) -> Things:
     """What the other team has on its project: a policy of its own, and with churn a portfolio without grants."""
     policy = policies.publish(by=cast.ada, source=POLICY.replace("policy: demo-policy", "policy: upkeep"))
     Project.objects.filter(pk=cast.maint.pk).update(policy=policy.name)
+    _moved(cast.maint, _pipeline_like(cast, "upkeep"))
     assert who.person is not None
     shared = portfolios.add_portfolio(by=cast.ada, name="All models")
     for project in (cast.churn, cast.maint):
@@ -351,6 +417,7 @@ def _of_another_team(cast: Cast, who: Who) -> Things:
             "bundle_id": bundle.bundle_id,
             "portfolio": shared.slug,
             "portfolios": shared.slug,
+            "pipelines": "upkeep",
             "team": "maintenance",
             "teams": "maintenance",
             "name": policy.name,

@@ -29,6 +29,7 @@ from portal.actions import changes, grants, people, portfolios
 from portal.errors import Invalid
 from portal.models import Change, Grant, Membership, Person, Portfolio, Project, Right, Team
 from portal.models.identity import Source
+from portal.queries import looks_over_estate
 
 AT_MOST = 2_000
 MEMBERSHIP = ("put", "take_out")
@@ -275,14 +276,10 @@ class _Rights:
         if any(op["op"] in (*MEMBERSHIP, *TEAMING) for op in wish["ops"]):
             rights.check_estate(by, Right.MANAGE)
         known = _Known(wish["ops"])
-        try:
-            places = known.places()
-            known.named_grants()
-        except Invalid as refusal:
-            if Right.MANAGE.value in rights.on_estate(by):
-                raise
-            # What is not there and what they may not know of are answered alike.
-            raise rights.absent() from refusal
+        if Right.MANAGE.value not in rights.on_estate(by) and known.hidden_from(by):
+            raise rights.absent()
+        places = known.places()
+        known.named_grants()
         for project, portfolio in places:
             grants.check_grantor(by, project, portfolio)
 
@@ -537,6 +534,23 @@ class _Known:
                 )
             )
         return [grant] if grant is not None and grant.pk not in self._gone else []
+
+    def hidden_from(self, by: Person) -> bool:
+        """Whether these name a project, portfolio or grant that is not there, or of which the person may not know.
+
+        Both are looked for alike, so that neither the answer nor the time it takes tells which it is.
+        """
+        projects, portfolios = rights.visible_projects(by), rights.visible_portfolios(by)
+        keys, slugs = set(_named(self._ops, "project")), set(_named(self._ops, "portfolio"))
+        numbers = set(_named(self._ops, "grant"))
+        there = Q(project__in=projects.values("pk")) | Q(portfolio__in=portfolios.values("pk"))
+        if looks_over_estate(by):
+            there |= Q(project__isnull=True, portfolio__isnull=True)
+        return (
+            set(projects.filter(key__in=keys).values_list("key", flat=True)) != keys
+            or set(portfolios.filter(slug__in=slugs).values_list("slug", flat=True)) != slugs
+            or set(Grant.objects.filter(there, pk__in=numbers).values_list("pk", flat=True)) != numbers
+        )
 
     def named_grants(self) -> None:
         """Raise Invalid where an operation revokes what never was a grant."""
