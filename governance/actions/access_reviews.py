@@ -500,7 +500,7 @@ def _end(by: Person, review: AccessReview, verb: str) -> None:
     review.asked.filter(answer="").update(
         answer=ReviewedGrant.Answer.GONE, answered_at=now, answered_by=system
     )
-    reviewing.leave(review=review.pk)
+    reviewing.release(by=by, review=review.pk)
     found = reviews.progress_of([review])[review.pk]
     counts = {
         name: getattr(found, name)

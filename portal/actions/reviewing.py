@@ -105,20 +105,16 @@ def lapse(*, by: Person, review: int, asked: Sequence[Grant], why: str) -> tuple
 
 
 def release(*, by: Person, review: int) -> None:
-    """Give every grant the review still asks about its end back: the review was called off before its due date."""
+    """Ask about nothing any more: the review was called off before its due date, or is over.
+
+    Every grant it still asks about has its end back; one that was revoked otherwise may be given again.
+    """
     with ledger.business():
         asked = Grant.objects.filter(under_review=review)
         asked.filter(revoked_at__isnull=False).update(under_review=None, until_given=None)
         projects = list(_projects(asked))
         asked.update(under_review=None, until=F("until_given"), until_given=None)
         project_grants(projects)
-
-
-def leave(*, review: int) -> None:
-    """Ask no more about grants that were revoked otherwise: the review is over, so each may be given again."""
-    Grant.objects.filter(under_review=review, revoked_at__isnull=False).update(
-        under_review=None, until=F("until_given"), until_given=None
-    )
 
 
 def _spared(asked: QuerySet[Grant]) -> Grant | None:
