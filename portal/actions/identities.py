@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from portal import ledger, memberships, rights
-from portal.actions import people
+from portal.actions import accounts, people
 from portal.errors import Forbidden, Invalid, Refused
 from portal.event_kinds import EventKind
 from portal.models import GroupMapping, Identity, Person, Right, Team
@@ -133,7 +133,10 @@ def _unusable() -> Refused:
 
 
 def link(*, by: Person, person: Person, provider: str, subject: str) -> Identity:
-    """Say that a subject at a provider is this person; an administrator's act. Raises Invalid naming the field."""
+    """Say that a subject at a provider is this person; an administrator's act.
+
+    Raises Invalid naming the field, Forbidden for who lately took their second factors off.
+    """
     rights.check_estate(by, Right.MANAGE)
     if provider not in (Source.OIDC, Source.SAML):
         raise Invalid(_("Choose OIDC or SAML."), code="provider_unknown", field="provider")
@@ -151,6 +154,7 @@ def link(*, by: Person, person: Person, provider: str, subject: str) -> Identity
             code="person_unfit",
             field="person",
         )
+    accounts.check_apart(by, person)
     with ledger.business():
         try:
             with transaction.atomic():
