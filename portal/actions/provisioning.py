@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from portal import directory, ledger, rights
-from portal.actions import accounts, people
+from portal.actions import accounts, grants, people
 from portal.errors import Forbidden, Invalid
 from portal.event_kinds import EventKind
 from portal.models import DirectoryGroup, Identity, Person, Right
@@ -166,8 +166,10 @@ def put_group(
             joined=sorted(str(person.pk) for person in after - before),
             left=sorted(str(person.pk) for person in before - after),
         )
-        for person in sorted(before | after if renamed else before ^ after, key=lambda one: str(one.pk)):
-            directory.refresh_person(by=by, person=person)
+        moved = sorted(before | after if renamed else before ^ after, key=lambda one: str(one.pk))
+        with grants.keeping_an_admin(before):
+            for person in moved:
+                directory.refresh_person(by=by, person=person)
         return group
 
 
@@ -186,8 +188,9 @@ def drop_group(*, by: Person, group: DirectoryGroup) -> None:
             left=[str(person.pk) for person in members],
         )
         group.delete()
-        for person in members:
-            directory.refresh_person(by=by, person=person)
+        with grants.keeping_an_admin(members):
+            for person in members:
+                directory.refresh_person(by=by, person=person)
 
 
 def _known_as(by: Person, person: Person, external_id: str) -> None:

@@ -313,6 +313,29 @@ def test_a_group_gives_nothing_before_an_admin_maps_it(cast: Cast, directory: Di
     assert kinds.count(EventKind.TEAM_LEFT) == 2
 
 
+def test_a_directory_does_not_take_the_last_administrator(cast: Cast, directory: Directory) -> None:
+    ida = directory.bring()
+    group = directory.group("admins", ida)
+    admins = people.add_team(by=cast.ada, name="Admins")
+    mappings.map_group(by=cast.ada, provider="scim", group="admins", team=admins, why="They run it.")
+    grants.grant(by=cast.ada, team=admins, right=Right.MANAGE, why="They run it.")
+    person = Person.objects.get(login="ida")
+    for grant in Grant.objects.filter(person__isnull=False, right=Right.MANAGE):
+        grants.revoke(by=person, grant=grant, why="The team does it.")
+    path = f"Groups/{group['id']}"
+    for method, body in (
+        ("delete", None),
+        ("put", {"schemas": [GROUP], "displayName": "admins"}),
+        ("put", {"schemas": [GROUP], "displayName": "others", "members": [{"value": ida["id"]}]}),
+    ):
+        directory.refused(409, method, path, body)
+    directory.refused(409, "delete", f"Users/{ida['id']}")
+    assert "manage" in rights.on_estate(person)
+    people.join_team(by=person, team=admins, person=cast.ada)
+    assert directory.send("delete", path).status_code == 204
+    assert not rights.on_estate(person)
+
+
 def test_groups_are_found_and_have_one_name(cast: Cast, directory: Directory) -> None:
     group = directory.group("builders")
     found = directory.ok("get", 'Groups?filter=displayName eq "builders"')
