@@ -209,6 +209,27 @@ def test_a_leaver_is_out_at_once_and_can_come_back(cast: Cast, directory: Direct
     assert Person.objects.filter(pk=ida.pk).exists()  # what they did stays theirs
 
 
+def test_whom_an_admin_here_disabled_a_directory_does_not_let_in_again(
+    cast: Cast, directory: Directory
+) -> None:
+    made = directory.bring()
+    mappings.map_group(by=cast.ada, provider="scim", group="builders", team=cast.team, why="They build.")
+    directory.group("builders", made)
+    ida = Person.objects.get(login="ida")
+    accounts.disable(by=cast.ada, person=ida, why="Misused it.")
+    path = f"Users/{made['id']}"
+    whole = {"schemas": [USER], "userName": "ida", "displayName": "Ida Strand", "active": True}
+    assert directory.ok("put", path, whole)["active"] is False
+    directory.patch(path, {"op": "replace", "path": "active", "value": True})
+    directory.patch(path, {"op": "replace", "path": "active", "value": False})
+    assert directory.ok("put", path, whole)["active"] is False
+    ida.refresh_from_db()
+    assert (ida.is_active, ida.name) == (False, "Ida Strand")
+    accounts.enable(by=cast.ada, person=ida, why="A mistake.")
+    directory.patch(path, {"op": "replace", "path": "active", "value": False})
+    assert directory.ok("put", path, whole)["active"] is True
+
+
 def test_accounts_made_here_are_out_of_reach(cast: Cast, directory: Directory) -> None:
     assert directory.ok("get", "Users")["totalResults"] == 0
     assert directory.ok("get", 'Users?filter=userName eq "ada"')["totalResults"] == 0
