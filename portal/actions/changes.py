@@ -15,9 +15,10 @@ from django.utils.translation import gettext as _
 
 from portal import ledger
 from portal.actions.accounts import APART
+from portal.cooling import note_makers
 from portal.errors import Forbidden, Invalid, Refused, Stale
 from portal.event_kinds import EventKind
-from portal.models import Change, Event, Person, Portfolio, Project, Token
+from portal.models import Change, Event, Person, Portfolio, Project
 from portal.models.change import CHANGE_MOVES
 from portal.moving import make
 
@@ -203,10 +204,9 @@ def _check_second(by: Person, change: Change) -> None:
 
 def _check_another(by: Person, change: Change) -> None:
     """Two accounts are two people only where one of the two could not have come as the other."""
-    held = Token.objects.filter(
-        person=change.asked_by_id, person__kind=Person.Kind.SERVICE, made_by=by, made_at__lte=change.asked_at
-    )
-    if held.exclude(revoked_at__lte=change.asked_at).exclude(expires_at__lte=change.asked_at).exists():
+    proposers = {change.asked_by_id: change.asked_at}
+    note_makers([proposers])
+    if by.pk in proposers:
         raise Forbidden(
             _(
                 "You made a token of %(name)s, which proposed this change, so somebody else has to apply it."
