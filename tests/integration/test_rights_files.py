@@ -206,6 +206,12 @@ def test_a_mistake_in_a_table_is_named_too(cast: Cast, text: str, line: int, sai
     assert told.value.problems[0].line == line
 
 
+def test_a_place_spelled_two_ways_is_not_two(cast: Cast) -> None:
+    text = written(Place(project=cast.churn), "csv").replace("project CHURN", "project  CHURN", 1)
+    with pytest.raises(FileError, match="spelled otherwise"):
+        wanted(text, "csv")
+
+
 def test_the_command_checks_compares_and_applies(cast: Cast, robot: Person, tmp_path: Path) -> None:
     (tmp_path / "churn.yaml").write_text(written(Place(project=cast.churn)))
     (tmp_path / "maint.csv").write_text(written(Place(project=cast.maint), "csv"))
