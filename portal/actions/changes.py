@@ -216,6 +216,19 @@ def _check_another(by: Person, change: Change) -> None:
             code="change_own_token",
             change=change.pk,
         )
+    handed = Event.objects.filter(
+        subject=change.subject, kind=EventKind.CHANGE_HANDED_OVER.value, actor=by.pk, at__gte=change.asked_at
+    )
+    if any(ledger.decoded(bytes(one.body))["facts"]["change"] == change.pk for one in handed):
+        raise Forbidden(
+            _(
+                "You handed this change over to %(name)s when somebody left, so somebody else has to apply it."
+                " Ask another administrator, or let %(name)s propose it anew."
+            )
+            % {"name": change.asked_by.name},
+            code="change_handed_over",
+            change=change.pk,
+        )
     let_in = Event.objects.filter(
         Q(actor=by.pk, subject=f"person:{change.asked_by_id}")
         | Q(actor=change.asked_by_id, subject=f"person:{by.pk}"),

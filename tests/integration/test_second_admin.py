@@ -18,6 +18,7 @@ from portal.actions import (
     factors,
     grants,
     identities,
+    leaving,
     owners,
     people,
     portfolios,
@@ -266,6 +267,19 @@ def test_who_made_a_robots_token_is_no_second_to_the_robot(cast: Cast) -> None:
     assert not rights.can(cast.otto, Right.VIEW, cast.qa)
     changes.apply(by=cast.abe, change=change)
     assert rights.can(cast.otto, Right.VIEW, cast.qa)
+
+
+def test_who_hands_a_change_over_does_not_apply_it(cast: Cast) -> None:
+    una = people.add_person(by=cast.ada, login="una", name="Una")
+    grants.grant(by=cast.ada, person=una, right=Right.MANAGE, why=WHY)
+    first, second = viewing(cast, cast.abe), viewing(cast, cast.abe)
+    leaving.leave(by=cast.ada, person=cast.abe, heir=una, why="Left the bank.")
+    with pytest.raises(Forbidden) as refusal:
+        changes.apply(by=cast.ada, change=Change.objects.get(pk=first.pk))
+    assert refusal.value.code == "change_handed_over"
+    third = people.add_person(by=cast.ada, login="ugo", name="Ugo")
+    grants.grant(by=cast.ada, person=third, right=Right.MANAGE, why=WHY)
+    changes.apply(by=third, change=Change.objects.get(pk=second.pk))
 
 
 @pytest.mark.parametrize("way", ["password", "account elsewhere"])
