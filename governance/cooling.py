@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from governance.gate import Barred, instant
 from governance.models import PolicyVersion
-from portal.cooling import Changed, Changers, changed_since, some
+from portal.cooling import Changed, Changers, changed_since, note_makers, some
 from portal.models import Lane
 
 
@@ -66,7 +66,10 @@ def lately(asked: Iterable[tuple[Lane, str]]) -> Lately:
     ).values_list("name", "published_at", "published_by", "change__asked_by", "change__decided_by"):
         by = published.setdefault(name, {})
         by |= {person: max(at, by.get(person, at)) for person in some(people)}
-    return Lately(changed_since([lane for lane, _policy in asked], since), published)
+    on_lanes = changed_since([lane for lane, _policy in asked], since)
+    every = [changers for one in on_lanes.values() for changers in (one.rights, one.rules)]
+    note_makers([*every, *published.values(), *next(iter(on_lanes.values())).lent.values()])
+    return Lately(on_lanes, published)
 
 
 def _period() -> timedelta:

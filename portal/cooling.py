@@ -1,6 +1,7 @@
 """Who lately changed what a lane depends on: rights that reach it, the rules of its project, where it runs. Reads only.
 
-Who proposed a change and who applied it both made it, and it counts from when it was applied. Rows tell most of this;
+Who proposed a change and who applied it both made it, and it counts from when it was applied; of a service account also
+who made its token. Rows tell most of this;
 memberships, projects and the estate keep no author, so for those the ledger is read. What follows from it is
 governance's to say.
 """
@@ -16,7 +17,7 @@ from django.utils import timezone
 
 from portal import ledger
 from portal.event_kinds import EventKind
-from portal.models import Change, Event, Grant, Lane, Place, Portfolio
+from portal.models import Change, Event, Grant, Lane, Person, Place, Portfolio, Right, Token
 from portal.models.grant import in_force
 
 K = EventKind
@@ -75,6 +76,23 @@ def changed_since(lanes: Iterable[Lane], since: datetime) -> dict[int, Changed]:
             for person in act.people:
                 _note(changers, person, act.at)
     return found
+
+
+def note_makers(every: Collection[Changers]) -> None:
+    """Let whoever made a token by which a service account could change these have changed them, too; one query at most.
+
+    They have seen its secret, so what the service account did may be theirs.
+    """
+    people = {person for changers in every for person in changers}
+    if not people:
+        return
+    tokens = Token.objects.filter(person__in=people, person__kind=Person.Kind.SERVICE).order_by()
+    for token in [one for one in tokens if Right.MANAGE.value in one.rights]:
+        ended = min(token.expires_at, token.revoked_at or token.expires_at)
+        for changers in every:
+            at = changers.get(token.person_id)
+            if at is not None and token.made_at <= at < ended:
+                _note(changers, token.made_by_id, at)
 
 
 def some(people: Iterable[UUID | None]) -> list[UUID]:

@@ -172,9 +172,16 @@ def wanted(text: str | bytes, form: Format) -> list[Wanted]:
     found = []
     for one in stated:
         try:
-            found.append(_wanted(one, problems))
+            usable = _wanted(one, problems)
         except Invalid as refusal:
             problems.append(_problem(one.spot, refusal.sentence, _("Write a scope that there is.")))
+            continue
+        if any(
+            other.place.key == usable.place.key for other in found
+        ):  # each would revoke what the other states
+            said = _("This place is stated before, spelled otherwise.")
+            problems.append(_problem(one.spot, said, _("Spell the scope alike on each line.")))
+        found.append(usable)
     if problems:
         raise FileError(problems)
     return found

@@ -26,8 +26,8 @@ CODE_GROUPS = 5
 # Without what is mistaken for something else when it is read out.
 CODE_LETTERS = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
 
-# Who reset somebody's password within this time does not also take their second factors, nor the other way round:
-# whoever does both can sign in as them.
+# Who reset somebody's password, or linked an account elsewhere to them, within this time does not also take their
+# second factors, nor the other way round: whoever does both can sign in as them.
 APART = timedelta(days=7)
 
 # --- sessions ---------------------------------------------------------------------------------------------------------
@@ -198,7 +198,7 @@ def give_reset(*, by: Person, person: Person) -> tuple[PasswordReset, str]:
 
 
 def check_apart(by: Person, person: Person) -> None:
-    """Raise Forbidden for who took the person's second factors off lately and now would reset their password."""
+    """Raise Forbidden for who took the person's second factors off lately and now would give them the first step."""
     taken = Event.objects.filter(
         subject=f"person:{person.pk}",
         kind=EventKind.FACTOR_REMOVED.value,
@@ -213,8 +213,8 @@ def apart() -> Forbidden:
     """The refusal of both at once."""
     return Forbidden(
         _(
-            "Whoever resets both a password and the second factors could sign in as that person."
-            " Another administrator has to do one of the two."
+            "Whoever resets both a password (or links an account elsewhere) and the second factors"
+            " could sign in as that person. Another administrator has to do one of the two."
         ),
         code="reset_both",
     )

@@ -8,18 +8,23 @@ it is based on, is known by the module that settings.CHANGES names for it.
 from typing import Any, Protocol, cast
 
 from django.conf import settings
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
 from portal import ledger
+from portal.actions.accounts import APART
+from portal.cooling import note_makers
 from portal.errors import Forbidden, Invalid, Refused, Stale
 from portal.event_kinds import EventKind
-from portal.models import Change, Person, Portfolio, Project
+from portal.models import Change, Event, Person, Portfolio, Project
 from portal.models.change import CHANGE_MOVES
 from portal.moving import make
 
 WHY_LIMIT = 500
+# By these somebody gets in who did not before; whoever gave one to somebody else could come as them.
+WAYS_IN = (EventKind.PASSWORD_RESET, EventKind.FACTOR_REMOVED, EventKind.IDENTITY_LINKED)
 
 
 class Kind(Protocol):
@@ -118,12 +123,15 @@ def rehearse(*, by: Person, kind: str, wish: Any) -> None:
 def apply(*, by: Person, change: Change) -> None:
     """Apply what somebody else proposed.
 
-    Raises Forbidden for whoever proposed it or may not make such a change, Stale where it does not wait any more or
-    where what it was based on has changed (it is marked outdated then).
+    Raises Forbidden for whoever proposed it, could have, or may not make such a change, Stale where it does not wait
+    any more, where whoever proposed it may not make it any more, or where what it was based on has changed (it is
+    marked outdated then).
     """
     knows = kind_of(change.kind)
     knows.check(by=by, wish=change.wish)
     _check_second(by, change)
+    _check_another(by, change)
+    _check_proposer(change, knows)
     with ledger.business():
         current = Change.objects.select_for_update(of=("self",)).get(pk=change.pk)
         outdated = current.status == Change.Status.WAITING and knows.basis(current.wish) != current.basis
@@ -192,6 +200,66 @@ def _check_second(by: Person, change: Change) -> None:
             code="change_by_person",
             change=change.pk,
         )
+
+
+def _check_another(by: Person, change: Change) -> None:
+    """Two accounts are two people only where one of the two could not have come as the other."""
+    proposers = {change.asked_by_id: change.asked_at}
+    note_makers([proposers])
+    if by.pk in proposers:
+        raise Forbidden(
+            _(
+                "You made a token of %(name)s, which proposed this change, so somebody else has to apply it."
+                " Ask another administrator."
+            )
+            % {"name": change.asked_by.name},
+            code="change_own_token",
+            change=change.pk,
+        )
+    handed = Event.objects.filter(
+        subject=change.subject, kind=EventKind.CHANGE_HANDED_OVER.value, actor=by.pk, at__gte=change.asked_at
+    )
+    if any(ledger.decoded(bytes(one.body))["facts"]["change"] == change.pk for one in handed):
+        raise Forbidden(
+            _(
+                "You handed this change over to %(name)s when somebody left, so somebody else has to apply it."
+                " Ask another administrator, or let %(name)s propose it anew."
+            )
+            % {"name": change.asked_by.name},
+            code="change_handed_over",
+            change=change.pk,
+        )
+    let_in = Event.objects.filter(
+        Q(actor=by.pk, subject=f"person:{change.asked_by_id}")
+        | Q(actor=change.asked_by_id, subject=f"person:{by.pk}"),
+        kind__in=[kind.value for kind in WAYS_IN],
+        at__gte=change.asked_at - APART,
+    )
+    if let_in.exists():
+        raise Forbidden(
+            _(
+                "One of you two lately gave the other a new way to sign in (a code for a password, an account"
+                " elsewhere, or no second factor any more), so the two do not count as two. Ask another administrator."
+            ),
+            code="change_let_in",
+            change=change.pk,
+        )
+
+
+def _check_proposer(change: Change, knows: Kind) -> None:
+    """Whoever was disabled or lost the right meanwhile proposes nothing: one administrator alone would be left."""
+    try:
+        knows.check(by=change.asked_by, wish=change.wish)
+    except Refused as refusal:
+        raise Stale(
+            _(
+                "%(name)s, who proposed this change, may not make it any more, so it was not applied."
+                " Refuse it; whoever still wants it proposes it again."
+            )
+            % {"name": change.asked_by.name},
+            code="change_of_nobody",
+            change=change.pk,
+        ) from refusal
 
 
 def _apply(by: Person, change: Change, knows: Kind) -> None:

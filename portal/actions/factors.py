@@ -10,7 +10,7 @@ from portal import factors, ledger, rights
 from portal.actions import accounts
 from portal.errors import Forbidden, Invalid, Refused
 from portal.event_kinds import EventKind
-from portal.models import Factor, PasswordReset, Person, RecoveryCode, Right, Team
+from portal.models import Event, Factor, PasswordReset, Person, RecoveryCode, Right, Team
 
 NAME_LIMIT = 100
 CODES = 10
@@ -123,7 +123,8 @@ def remove(*, by: Person, factor: Factor) -> None:
 def remove_all(*, by: Person, person: Person, why: str) -> None:
     """Take somebody's second factors off, as an administrator: they lost them. Their sessions end.
 
-    Raises Forbidden for one's own, and for who reset their password lately: whoever does both can sign in as them.
+    Raises Forbidden for one's own, and for who lately reset their password or linked an account elsewhere to them:
+    whoever does both can sign in as them.
     """
     rights.check_estate(by, Right.MANAGE)
     if not why.strip():
@@ -138,7 +139,13 @@ def remove_all(*, by: Person, person: Person, why: str) -> None:
             code="factors_own",
         )
     since = timezone.now() - accounts.APART
-    if PasswordReset.objects.filter(person=person, made_by=by, made_at__gte=since).exists():
+    linked = Event.objects.filter(
+        subject=f"person:{person.pk}", kind=EventKind.IDENTITY_LINKED.value, actor=by.pk, at__gte=since
+    )
+    if (
+        PasswordReset.objects.filter(person=person, made_by=by, made_at__gte=since).exists()
+        or linked.exists()
+    ):
         raise accounts.apart()
     with ledger.business():
         _removed(by, person, list(Factor.objects.filter(person=person)), why.strip()[:500])

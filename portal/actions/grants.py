@@ -1,6 +1,8 @@
 """Grants and revokes rights. The grant is the truth; its projection is rewritten in the same transaction."""
 
 import re
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
@@ -284,6 +286,23 @@ def check_admin_left(*, gone: Grant | None = None) -> None:
             ),
             code="last_admin",
         )
+
+
+@contextmanager
+def keeping_an_admin(members: Collection[Person]) -> Iterator[None]:
+    """Around what may end memberships of these people, in the caller's business transaction.
+
+    Raises Refused where it would leave nobody who manages the estate: what is said elsewhere does not take the last.
+    """
+    groups = Person.groups.through.objects.filter(person__in=members).values("group_id")
+    if not administering().filter(team__group__in=groups).exists():
+        yield
+        return
+    lock_admins()
+    before = able(administering()).exists()
+    yield
+    if before:
+        check_admin_left()
 
 
 def able(held: QuerySet[Grant]) -> QuerySet[Person]:

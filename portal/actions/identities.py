@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from portal import ledger, memberships, rights
-from portal.actions import people
+from portal.actions import accounts, grants, people
 from portal.errors import Forbidden, Invalid, Refused
 from portal.event_kinds import EventKind
 from portal.models import GroupMapping, Identity, Person, Right, Team
@@ -42,8 +42,9 @@ class Told:
 def arrive(*, by: Person, told: Told) -> Person:
     """The person of this subject, with the teams that their groups map to, now. `by` is the system.
 
-    Raises Refused, changing nothing, for an account that may not sign in, for groups that cannot be read, and for
-    somebody new whose login is somebody else's: nobody is linked by login or e-mail.
+    Raises Refused, changing nothing, for an account that may not sign in, for groups that cannot be read, for groups
+    without which nobody would manage the estate any more, and for somebody new whose login is somebody else's: nobody
+    is linked by login or e-mail.
     """
     groups = read_groups(told.groups)
     identity = (
@@ -59,7 +60,10 @@ def arrive(*, by: Person, told: Told) -> Person:
             )
         Identity.objects.filter(provider=told.provider, subject=told.subject).update(used_at=timezone.now())
         Person.objects.select_for_update(no_key=True).get(pk=person.pk)
-        memberships.refresh(by=by, person=person, source=told.provider, teams=mapped(told.provider, groups))
+        with grants.keeping_an_admin([person]):
+            memberships.refresh(
+                by=by, person=person, source=told.provider, teams=mapped(told.provider, groups)
+            )
         return person
 
 
@@ -133,7 +137,10 @@ def _unusable() -> Refused:
 
 
 def link(*, by: Person, person: Person, provider: str, subject: str) -> Identity:
-    """Say that a subject at a provider is this person; an administrator's act. Raises Invalid naming the field."""
+    """Say that a subject at a provider is this person; an administrator's act.
+
+    Raises Invalid naming the field, Forbidden for who lately took their second factors off.
+    """
     rights.check_estate(by, Right.MANAGE)
     if provider not in (Source.OIDC, Source.SAML):
         raise Invalid(_("Choose OIDC or SAML."), code="provider_unknown", field="provider")
@@ -151,6 +158,7 @@ def link(*, by: Person, person: Person, provider: str, subject: str) -> Identity
             code="person_unfit",
             field="person",
         )
+    accounts.check_apart(by, person)
     with ledger.business():
         try:
             with transaction.atomic():
@@ -169,7 +177,8 @@ def unlink(*, by: Person, identity: Identity) -> None:
     """End a link, and the memberships that came by it; the person does not get in that way any more."""
     rights.check_estate(by, Right.MANAGE)
     with ledger.business():
-        memberships.refresh(by=by, person=identity.person, source=identity.provider, teams=())
+        with grants.keeping_an_admin([identity.person]):
+            memberships.refresh(by=by, person=identity.person, source=identity.provider, teams=())
         ledger.record(
             EventKind.IDENTITY_UNLINKED,
             by=by,

@@ -6,7 +6,7 @@ Nothing that has a history is removed or turned into something else: what ran so
 from typing import Any, Literal
 
 from django.db import transaction
-from django.db.models import Model, ProtectedError, RestrictedError
+from django.db.models import Model, ProtectedError, Q, RestrictedError
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -357,16 +357,19 @@ def _check_owner(pipeline: Pipeline, team: Team) -> None:
         )
     grant = (
         Grant.objects.filter(
-            project__pipeline=pipeline, team__isnull=False, right__in=ACTING, revoked_at__isnull=True
+            Q(project__pipeline=pipeline) | Q(portfolio__projects__pipeline=pipeline),
+            team__isnull=False,
+            right__in=ACTING,
+            revoked_at__isnull=True,
         )
         .exclude(team=team)
-        .select_related("team", "project")
+        .select_related("team", "project", "portfolio")
         .first()
     )
     if grant is not None:
         raise Invalid(
-            _("%(other)s may act on %(project)s, which goes through this pipeline. Revoke that first.")
-            % {"other": grant.team, "project": grant.project},
+            _("%(other)s may act on %(place)s, and so in this pipeline. Revoke that first.")
+            % {"other": grant.team, "place": grant.project or grant.portfolio},
             code="pipeline_of_another_team",
             field="team",
         )

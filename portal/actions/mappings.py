@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from portal import ledger, memberships, rights
-from portal.actions import changes
+from portal.actions import changes, grants
 from portal.directory import refresh_group
 from portal.errors import Invalid
 from portal.event_kinds import EventKind
@@ -90,10 +90,11 @@ class _Groups:
         _told(EventKind.GROUP_UNMAPPED, by, provider, group, team, change)
         # Which of its groups let somebody in is not kept: all that came from there end, and what another group gives
         # comes back with the next sign-in.
-        rows = Membership.objects.filter(team=team, source=provider).select_related("person")
-        for row in rows:
-            memberships.dismiss(by=by, team=team, person=row.person, source=provider)
-        refresh_group(by=by, provider=provider, group=None)
+        rows = list(Membership.objects.filter(team=team, source=provider).select_related("person"))
+        with grants.keeping_an_admin([row.person for row in rows]):
+            for row in rows:
+                memberships.dismiss(by=by, team=team, person=row.person, source=provider)
+            refresh_group(by=by, provider=provider, group=None)
 
 
 GROUPS: changes.Kind = _Groups()

@@ -15,10 +15,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from portal import directory, ledger, rights
-from portal.actions import accounts, people
+from portal.actions import accounts, grants, people
 from portal.errors import Forbidden, Invalid
 from portal.event_kinds import EventKind
-from portal.models import DirectoryGroup, Identity, Person, Right
+from portal.models import DirectoryGroup, Event, Identity, Person, Right
 from portal.models.identity import Source
 from portal.models.person import check_zone, spelled
 
@@ -69,7 +69,11 @@ def add_person(*, by: Person, wish: Wish) -> Person:
 
 
 def change_person(*, by: Person, person: Person, wish: Wish) -> None:
-    """Let a person the directory brought be as it says; a leaver is out at once, sessions and tokens with them."""
+    """Let a person the directory brought be as it says; a leaver is out at once, sessions and tokens with them.
+
+    Whom an administrator here disabled stays so: most directories say of everybody, with every change, that they are
+    active, and what was taken from somebody here would come back with the next new address.
+    """
     check(by)
     _check_wish(wish)
     login = spelled(wish.login)
@@ -96,10 +100,11 @@ def change_person(*, by: Person, person: Person, wish: Wish) -> None:
         _known_as(by, person, wish.external_id)
         if current.is_active and not wish.active:
             accounts.shut(by=by, persons=[person], why=LEFT)
-        elif wish.active and not current.is_active:
+        elif wish.active and not current.is_active and _shut_by_directory(person):
             accounts.reopen(by=by, person=person, why=BACK)
-        if current.is_active != wish.active:
-            person.is_active = wish.active
+        now = Person.objects.get(pk=person.pk).is_active
+        if current.is_active != now:
+            person.is_active = now
             directory.refresh_person(by=by, person=person)
 
 
@@ -166,8 +171,10 @@ def put_group(
             joined=sorted(str(person.pk) for person in after - before),
             left=sorted(str(person.pk) for person in before - after),
         )
-        for person in sorted(before | after if renamed else before ^ after, key=lambda one: str(one.pk)):
-            directory.refresh_person(by=by, person=person)
+        moved = sorted(before | after if renamed else before ^ after, key=lambda one: str(one.pk))
+        with grants.keeping_an_admin(before):
+            for person in moved:
+                directory.refresh_person(by=by, person=person)
         return group
 
 
@@ -186,8 +193,16 @@ def drop_group(*, by: Person, group: DirectoryGroup) -> None:
             left=[str(person.pk) for person in members],
         )
         group.delete()
-        for person in members:
-            directory.refresh_person(by=by, person=person)
+        with grants.keeping_an_admin(members):
+            for person in members:
+                directory.refresh_person(by=by, person=person)
+
+
+def _shut_by_directory(person: Person) -> bool:
+    """Whether it was a directory that shut the account, the last time that somebody did."""
+    kinds = [EventKind.PERSON_DISABLED.value, EventKind.PERSON_LEFT.value]
+    last = Event.objects.filter(subject=f"person:{person.pk}", kind__in=kinds).order_by("-seq").first()
+    return last is not None and Person.objects.filter(pk=last.actor, kind=Person.Kind.SERVICE).exists()
 
 
 def _known_as(by: Person, person: Person, external_id: str) -> None:

@@ -234,6 +234,21 @@ def test_proposing_and_applying_are_both_changing(cast: Cast, settings: Any) -> 
     assert (bars(request, cast.abe), bars(request, cast.nora)) == (RIGHTS, RIGHTS)
 
 
+def test_who_made_a_robots_token_changed_what_the_robot_did(cast: Cast) -> None:
+    request = ready(cast)
+    robot = people.add_person(by=cast.ada, login="git", name="The repository", kind="service")
+    edits.give_right(by=cast.ada, person=robot, right=Right.MANAGE, why=WHY)
+    people.make_token(by=cast.eli, name="Eli's own")
+    people.make_token(by=cast.abe, person=robot, name="reads", carrying=["audit"])
+    give = {"person": cast.otto, "right": Right.VIEW, "project": cast.churn, "why": WHY}
+    edits.give_right(by=robot, **give)
+    assert bars(request, cast.abe) == NOTHING
+    people.make_token(by=cast.abe, person=robot, name="manages", carrying=["manage"])
+    assert bars(request, cast.abe) == NOTHING  # made after
+    edits.give_right(by=robot, **{**give, "stage": "prod"})
+    assert bars(request, cast.abe) == RIGHTS
+
+
 def test_a_signature_before_the_change_counts_again_after_a_while(cast: Cast) -> None:
     request = ready(cast)
     signed(cast.abe, request, "fairness")

@@ -9,11 +9,11 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from portal import ledger, rights
-from portal.actions import changes, estate, grants, landscape, people
+from portal.actions import changes, estate, grants, landscape, people, portfolios
 from portal.errors import Forbidden, Invalid, Stale
 from portal.estate_file import EstateError, current, differences, read, written
 from portal.event_kinds import EventKind
-from portal.models import Change, Lane, Node, Pipeline, Right
+from portal.models import Change, Lane, Node, Pipeline, Project, Right
 from tests import factories
 from tests.cast import Cast
 
@@ -140,6 +140,16 @@ def test_a_team_takes_a_pipeline_only_with_its_own_projects(cast: Cast) -> None:
 
     with pytest.raises(Invalid, match="is not Churn team's"):
         landscape.bring(by=cast.ada, document=edited(owned), why=WHY)
+    Project.objects.update(team=cast.team)
+    others = people.add_team(by=cast.ada, name="Others")
+    credit = portfolios.add_portfolio(by=cast.ada, name="Credit")
+    portfolios.put_project(by=cast.ada, portfolio=credit, project=cast.churn)
+    given = grants.grant(by=cast.ada, team=others, right=Right.PROMOTE, portfolio=credit, why=WHY)
+    with pytest.raises(Invalid, match="Others may act on Credit") as refusal:
+        landscape.bring(by=cast.ada, document=edited(owned), why=WHY)
+    assert refusal.value.field == "team"
+    grants.revoke(by=cast.ada, grant=given, why=WHY)
+    landscape.bring(by=cast.ada, document=edited(owned), why=WHY)
 
 
 def test_what_was_named_on_a_page_or_by_a_program_can_be_kept_in_a_file(cast: Cast) -> None:

@@ -209,6 +209,27 @@ def test_a_leaver_is_out_at_once_and_can_come_back(cast: Cast, directory: Direct
     assert Person.objects.filter(pk=ida.pk).exists()  # what they did stays theirs
 
 
+def test_whom_an_admin_here_disabled_a_directory_does_not_let_in_again(
+    cast: Cast, directory: Directory
+) -> None:
+    made = directory.bring()
+    mappings.map_group(by=cast.ada, provider="scim", group="builders", team=cast.team, why="They build.")
+    directory.group("builders", made)
+    ida = Person.objects.get(login="ida")
+    accounts.disable(by=cast.ada, person=ida, why="Misused it.")
+    path = f"Users/{made['id']}"
+    whole = {"schemas": [USER], "userName": "ida", "displayName": "Ida Strand", "active": True}
+    assert directory.ok("put", path, whole)["active"] is False
+    directory.patch(path, {"op": "replace", "path": "active", "value": True})
+    directory.patch(path, {"op": "replace", "path": "active", "value": False})
+    assert directory.ok("put", path, whole)["active"] is False
+    ida.refresh_from_db()
+    assert (ida.is_active, ida.name) == (False, "Ida Strand")
+    accounts.enable(by=cast.ada, person=ida, why="A mistake.")
+    directory.patch(path, {"op": "replace", "path": "active", "value": False})
+    assert directory.ok("put", path, whole)["active"] is True
+
+
 def test_accounts_made_here_are_out_of_reach(cast: Cast, directory: Directory) -> None:
     assert directory.ok("get", "Users")["totalResults"] == 0
     assert directory.ok("get", 'Users?filter=userName eq "ada"')["totalResults"] == 0
@@ -311,6 +332,29 @@ def test_a_group_gives_nothing_before_an_admin_maps_it(cast: Cast, directory: Di
     assert other.groups.exists()  # by hand too
     kinds = [event.kind for event in ledger.events(subject=f"team:{cast.team.pk}")][-5:]
     assert kinds.count(EventKind.TEAM_LEFT) == 2
+
+
+def test_a_directory_does_not_take_the_last_administrator(cast: Cast, directory: Directory) -> None:
+    ida = directory.bring()
+    group = directory.group("admins", ida)
+    admins = people.add_team(by=cast.ada, name="Admins")
+    mappings.map_group(by=cast.ada, provider="scim", group="admins", team=admins, why="They run it.")
+    grants.grant(by=cast.ada, team=admins, right=Right.MANAGE, why="They run it.")
+    person = Person.objects.get(login="ida")
+    for grant in Grant.objects.filter(person__isnull=False, right=Right.MANAGE):
+        grants.revoke(by=person, grant=grant, why="The team does it.")
+    path = f"Groups/{group['id']}"
+    for method, body in (
+        ("delete", None),
+        ("put", {"schemas": [GROUP], "displayName": "admins"}),
+        ("put", {"schemas": [GROUP], "displayName": "others", "members": [{"value": ida["id"]}]}),
+    ):
+        directory.refused(409, method, path, body)
+    directory.refused(409, "delete", f"Users/{ida['id']}")
+    assert "manage" in rights.on_estate(person)
+    people.join_team(by=person, team=admins, person=cast.ada)
+    assert directory.send("delete", path).status_code == 204
+    assert not rights.on_estate(person)
 
 
 def test_groups_are_found_and_have_one_name(cast: Cast, directory: Directory) -> None:

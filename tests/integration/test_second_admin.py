@@ -11,9 +11,21 @@ from django.utils import timezone
 
 from governance.models import PolicyVersion
 from portal import rights
-from portal.actions import changes, edits, grants, owners, people, portfolios
+from portal.actions import (
+    accounts,
+    changes,
+    edits,
+    factors,
+    grants,
+    identities,
+    leaving,
+    owners,
+    people,
+    portfolios,
+    projects,
+)
 from portal.actions.owners import Choice
-from portal.errors import Invalid
+from portal.errors import Forbidden, Invalid, Stale
 from portal.estate_file import current, written
 from portal.models import (
     Change,
@@ -28,7 +40,7 @@ from portal.models import (
 )
 from portal.places import Place
 from portal.rights_files import written as rights_written
-from tests.api import session
+from tests.api import Api, session
 from tests.cast import POLICY, Cast
 from tests.pages import signed_in
 
@@ -233,3 +245,85 @@ def test_who_stands_in_for_somebody_else_is_decided_by_two(cast: Cast) -> None:
     assert rights.can(cast.otto, Right.SIGN, cast.prod, role="fairness")
     # One's own absence is one's own.
     assert session(cast.eli).post("delegations/", delegate="nora", until=until, why="Leave")["delegate"]
+
+
+def viewing(cast: Cast, by: Person) -> Change:
+    """That Otto may see churn, as somebody proposes it."""
+    return edits.give_right(by=by, person=cast.otto, right=Right.VIEW, project=cast.churn, why=WHY)
+
+
+def test_who_made_a_robots_token_is_no_second_to_the_robot(cast: Cast) -> None:
+    robot = people.add_person(by=cast.ada, login="git", name="The repository", kind="service")
+    grants.grant(by=cast.ada, person=robot, right=Right.MANAGE, why=WHY)
+    _row, secret = people.make_token(by=cast.ada, person=robot, name="t", carrying=["manage"])
+    program = Api(headers={"Authorization": f"Bearer {secret}"})
+    told = program.send(
+        "post", "grants/", {"person": "otto", "right": "view", "project": "CHURN", "why": WHY}
+    )
+    change = Change.objects.get(pk=told.json()["id"])
+    with pytest.raises(Forbidden) as refusal:
+        changes.apply(by=cast.ada, change=change)
+    assert refusal.value.code == "change_own_token"
+    assert not rights.can(cast.otto, Right.VIEW, cast.qa)
+    changes.apply(by=cast.abe, change=change)
+    assert rights.can(cast.otto, Right.VIEW, cast.qa)
+
+
+def test_who_hands_a_change_over_does_not_apply_it(cast: Cast) -> None:
+    una = people.add_person(by=cast.ada, login="una", name="Una")
+    grants.grant(by=cast.ada, person=una, right=Right.MANAGE, why=WHY)
+    first, second = viewing(cast, cast.abe), viewing(cast, cast.abe)
+    leaving.leave(by=cast.ada, person=cast.abe, heir=una, why="Left the bank.")
+    with pytest.raises(Forbidden) as refusal:
+        changes.apply(by=cast.ada, change=Change.objects.get(pk=first.pk))
+    assert refusal.value.code == "change_handed_over"
+    third = people.add_person(by=cast.ada, login="ugo", name="Ugo")
+    grants.grant(by=cast.ada, person=third, right=Right.MANAGE, why=WHY)
+    changes.apply(by=third, change=Change.objects.get(pk=second.pk))
+
+
+@pytest.mark.parametrize("way", ["password", "account elsewhere"])
+def test_who_could_come_as_the_other_is_no_second(cast: Cast, way: str) -> None:
+    mine = viewing(cast, cast.ada)
+    if way == "password":
+        accounts.give_reset(by=cast.ada, person=cast.abe)
+    else:
+        identities.link(by=cast.ada, person=cast.abe, provider="oidc", subject="ada-at-work")
+    his = edits.give_right(by=cast.abe, person=cast.nora, right=Right.VIEW, project=cast.maint, why=WHY)
+    for by, change in ((cast.abe, mine), (cast.ada, his)):
+        with pytest.raises(Forbidden) as refusal:
+            changes.apply(by=by, change=change)
+        assert refusal.value.code == "change_let_in"
+    third = people.add_person(by=cast.ada, login="una", name="Una")
+    grants.grant(by=cast.ada, person=third, right=Right.MANAGE, why=WHY)
+    changes.apply(by=third, change=his)
+    changes.refuse(by=cast.abe, change=mine, why="It was not me.")
+
+
+def test_linking_an_account_and_taking_factors_off_take_two(cast: Cast) -> None:
+    identities.link(by=cast.ada, person=cast.fay, provider="oidc", subject="ada-at-work")
+    with pytest.raises(Forbidden) as refusal:
+        factors.remove_all(by=cast.ada, person=cast.fay, why=WHY)
+    assert refusal.value.code == "reset_both"
+    factors.remove_all(by=cast.abe, person=cast.fay, why=WHY)
+
+
+def test_who_lost_the_right_to_propose_it_has_proposed_nothing(cast: Cast) -> None:
+    first, second = viewing(cast, cast.abe), viewing(cast, cast.abe)
+    accounts.disable(by=cast.ada, person=cast.abe, why="Misused it.")
+    with pytest.raises(Stale) as refusal:
+        changes.apply(by=cast.ada, change=first)
+    assert refusal.value.code == "change_of_nobody"
+    accounts.enable(by=cast.ada, person=cast.abe, why="It was a mistake.")
+    changes.apply(by=cast.ada, change=Change.objects.get(pk=second.pk))
+    assert rights.can(cast.otto, Right.VIEW, cast.qa)
+
+
+def test_a_tier_is_not_applied_for_who_owns_the_project_meanwhile(cast: Cast) -> None:
+    told = session(cast.ada).send("post", "projects/CHURN/tier/", {"tier": "light", "why": WHY}).json()
+    projects.add_owner(by=cast.ada, project=cast.churn, person=cast.ada, why=WHY)
+    with pytest.raises(Stale) as refusal:
+        changes.apply(by=cast.abe, change=Change.objects.get(pk=told["id"]))
+    assert refusal.value.code == "change_of_nobody"
+    cast.churn.refresh_from_db()
+    assert cast.churn.tier == "critical"

@@ -14,11 +14,11 @@ from pytest_django import Settings
 
 from governance.models import SignOff
 from portal import ledger, rights
-from portal.actions import accounts, changes, identities, mappings, people
+from portal.actions import accounts, changes, grants, identities, mappings, people
 from portal.demo.cast import PASSWORD
 from portal.errors import Invalid, Refused
 from portal.event_kinds import EventKind
-from portal.models import Change, GroupMapping, Identity, Membership, Person
+from portal.models import Change, Grant, GroupMapping, Identity, Membership, Person, Right
 from tests import providers
 from tests.api import same_at_any_size
 from tests.api import session as api_session
@@ -266,6 +266,32 @@ def test_mapping_a_group_takes_two_admins_and_unmapping_one(
     assert cast.olga.groups.exists()
     told = [event.kind for event in ledger.events(kinds=[EventKind.GROUP_MAPPED, EventKind.GROUP_UNMAPPED])]
     assert told == [EventKind.GROUP_MAPPED, EventKind.GROUP_UNMAPPED]
+
+
+def test_no_provider_takes_the_last_administrator(cast: Cast, idp: Oidc) -> None:
+    admins = people.add_team(by=cast.ada, name="Admins")
+    mappings.map_group(by=cast.ada, provider="oidc", group="admins", team=admins, why="They run it.")
+    identities.link(by=cast.ada, person=cast.dev, provider="oidc", subject="s-dev")
+    idp.claims["groups"] = ["admins"]
+    come(idp)
+    grants.grant(by=cast.ada, team=admins, right=Right.MANAGE, why="They run it.")
+    for grant in Grant.objects.filter(person__isnull=False, right=Right.MANAGE):
+        grants.revoke(by=cast.dev, grant=grant, why="The team does it.")
+    idp.claims["groups"] = []
+    client, answer = come(idp)
+    assert "nobody who manages the estate" in words(answer)
+    assert not is_in(client)
+    for act in (
+        lambda: mappings.unmap_group(by=cast.dev, mapping=GroupMapping.objects.get(), why="Not any more."),
+        lambda: identities.unlink(by=cast.dev, identity=Identity.objects.get()),
+    ):
+        with pytest.raises(Refused) as refusal:
+            act()
+        assert refusal.value.code == "last_admin"
+    assert "manage" in rights.on_estate(cast.dev)
+    people.join_team(by=cast.dev, team=admins, person=cast.abe)
+    assert is_in(come(idp)[0])
+    assert "manage" not in rights.on_estate(cast.dev)
 
 
 def test_mappings_that_cannot_be(cast: Cast) -> None:
