@@ -265,12 +265,6 @@ def test_a_table_holds_nothing_that_a_spreadsheet_would_work_out(cast: Cast, why
     assert wanted(text, "csv")[0].ops == []
 
 
-def test_a_place_spelled_two_ways_is_not_two(cast: Cast) -> None:
-    text = written(Place(project=cast.churn), "csv").replace("project CHURN", "project  CHURN", 1)
-    with pytest.raises(FileError, match="spelled otherwise"):
-        wanted(text, "csv")
-
-
 def test_the_command_checks_compares_and_applies(cast: Cast, robot: Person, tmp_path: Path) -> None:
     (tmp_path / "churn.yaml").write_text(written(Place(project=cast.churn)))
     (tmp_path / "MAINT.CSV").write_text(written(Place(project=cast.maint), "csv"))
