@@ -1,7 +1,10 @@
 """Changes the rules that apply to a project: its tier and its policy. Two administrators, never an owner."""
 
+from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from governance.policy import parse
@@ -10,7 +13,7 @@ from portal import ledger, rights
 from portal.actions import changes
 from portal.errors import Forbidden, Invalid, Refused
 from portal.event_kinds import EventKind
-from portal.models import Change, Person, Project, Right
+from portal.models import Change, Event, Person, Project, Right
 
 
 def propose(*, by: Person, project: Project, tier: str, policy: str = "", why: str) -> Change:
@@ -40,7 +43,7 @@ class _Tiers:
     """What a change of tier means: `{"project": key, "tier": slug, "policy": slug, "was": {"tier", "policy"}}`."""
 
     def check(self, *, by: Person, wish: Any) -> None:
-        """An administrator of the estate who does not own the project."""
+        """An administrator of the estate who does not own the project, nor did lately: giving it up takes a click."""
         rights.check_estate(by, Right.MANAGE)
         project = _project(wish)
         if project.owners.filter(pk=by.pk).exists():
@@ -48,6 +51,16 @@ class _Tiers:
                 _(
                     "You own %(project)s, so its rules are not yours to change."
                     " Ask two administrators who do not own it."
+                )
+                % {"project": project.name},
+                code="tier_own_project",
+                project=project.key,
+            )
+        if _owned_lately(by, project):
+            raise Forbidden(
+                _(
+                    "You owned %(project)s until lately, so its rules are not yours to change yet."
+                    " Ask two administrators who did not own it."
                 )
                 % {"project": project.name},
                 code="tier_own_project",
@@ -105,6 +118,16 @@ class _Tiers:
 
 
 TIERS: changes.Kind = _Tiers()
+
+
+def _owned_lately(person: Person, project: Project) -> bool:
+    """Whether the person gave up or handed over the project within the cooling-off period."""
+    ended = Event.objects.filter(
+        subject=f"project:{project.pk}",
+        kind__in=[EventKind.OWNER_REMOVED.value, EventKind.PROJECT_HANDED_OVER.value],
+        at__gt=timezone.now() - timedelta(seconds=settings.COOLING_OFF_SECONDS),
+    )
+    return any(ledger.decoded(bytes(one.body))["facts"]["person"] == str(person.pk) for one in ended)
 
 
 def _project(wish: Any) -> Project:

@@ -292,10 +292,14 @@ class _Rights:
         return [known.basis(op) for op in wish["ops"]]
 
     def only_takes(self, wish: Any) -> bool:
-        """Whether nobody is given anything: a portfolio or team that carries no grant hands nothing down."""
+        """Whether nobody is given anything: a portfolio or team that carries no grant hands nothing down.
+
+        Unless it is to carry one: whoever applies that would give it to more than they looked at.
+        """
         known = _Known(wish["ops"])
         given = [op for op in wish["ops"] if op["op"] not in ("revoke", "take_out", "leave")]
-        return all(op["op"] in ("put", "join") and not known.carried(op) for op in given)
+        nothing = all(op["op"] in ("put", "join") and not known.carried(op) for op in given)
+        return nothing and not _awaits_grants(given)
 
     def facts(self, wish: Any) -> list[str]:
         """A line an operation; holders by their ids, as the ledger keeps people."""
@@ -353,6 +357,20 @@ class _Rights:
 
 
 RIGHTS: changes.Kind = _Rights()
+
+
+def _awaits_grants(given: Sequence[Op]) -> bool:
+    """Whether a change waits that gives something to a team or portfolio into which these operations put."""
+    if not given:
+        return False
+    teams = {op["team"] for op in given if op.get("team")}
+    folios = {op["portfolio"] for op in given if op.get("portfolio")}
+    waiting = Change.objects.filter(kind=Change.Kind.RIGHTS, status=Change.Status.WAITING).order_by()
+    return any(
+        op["op"] == "give" and (op.get("team") in teams or op.get("portfolio") in folios)
+        for wish in waiting.values_list("wish", flat=True)
+        for op in wish["ops"]
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -225,6 +225,25 @@ def test_joining_a_team_without_rights_waits_for_nobody(cast: Cast) -> None:
     assert waiting.status == Change.Status.WAITING
 
 
+def test_nobody_joins_what_waits_for_a_right_behind_the_second_administrators_back(cast: Cast) -> None:
+    team = people.add_team(by=cast.ada, name="Readers")
+    credit = portfolios.add_portfolio(by=cast.ada, name="Credit")
+    waits = [
+        edits.give_right(by=cast.ada, team=team, right=Right.PROMOTE, project=cast.churn, why=WHY),
+        edits.give_right(by=cast.ada, person=cast.otto, right=Right.PROMOTE, portfolio=credit, why=WHY),
+    ]
+    joins = edits.put_member(by=cast.ada, team=team, person=cast.dev, why=WHY)
+    ops = [edits.put(portfolio=credit, project=cast.maint, why=WHY)]
+    puts = edits.edit(by=cast.ada, ops=ops, why=WHY)
+    for change in waits:
+        changes.apply(by=cast.abe, change=change)
+    assert not rights.can(cast.dev, Right.PROMOTE, cast.qa)
+    assert not rights.visible_projects(cast.otto).exists()
+    for change in (joins, puts):
+        with pytest.raises(Stale):  # it means more now than it did
+            changes.apply(by=cast.abe, change=change)
+
+
 def test_a_membership_is_outdated_by_what_the_team_was_given_since(cast: Cast) -> None:
     change = edits.put_member(by=cast.ada, team=cast.team, person=cast.otto, why=WHY)
     grants.grant(by=cast.ada, team=cast.team, right=Right.PROMOTE, project=cast.churn, why=WHY)

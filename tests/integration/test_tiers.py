@@ -4,7 +4,7 @@ import pytest
 
 from governance.actions import policies, tiers
 from portal import ledger
-from portal.actions import changes
+from portal.actions import changes, projects
 from portal.errors import Forbidden, Invalid, Stale
 from portal.event_kinds import EventKind
 from portal.models import Change
@@ -38,6 +38,22 @@ def test_an_owner_neither_proposes_nor_applies(cast: Cast) -> None:
         changes.apply(by=cast.abe, change=change)
     with pytest.raises(Forbidden, match="You own"):
         tiers.propose(by=cast.abe, project=cast.churn, tier="light", why=WHY)
+
+
+@pytest.mark.parametrize("how", ["gives up", "hands over"])
+def test_who_was_an_owner_until_lately_does_not_either(
+    cast: Cast, how: str, settings: pytest.FixtureRequest
+) -> None:
+    change = tiers.propose(by=cast.ada, project=cast.churn, tier="light", why=WHY)
+    projects.add_owner(by=cast.ada, project=cast.churn, person=cast.abe, why=WHY)
+    if how == "gives up":
+        projects.remove_owner(by=cast.abe, project=cast.churn, person=cast.abe, why=WHY)
+    else:
+        projects.hand_over(by=cast.abe, project=cast.churn, person=cast.abe, heir=cast.dev, why=WHY)
+    with pytest.raises(Forbidden, match="until lately"):
+        changes.apply(by=cast.abe, change=change)
+    settings.COOLING_OFF_SECONDS = 0  # type: ignore[attr-defined]
+    changes.apply(by=cast.abe, change=change)
 
 
 @pytest.mark.parametrize("tier, policy, code", [("critical", "", "tier_same"), ("none", "", "tier_unknown")])
