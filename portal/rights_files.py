@@ -160,7 +160,7 @@ def wanted(text: str | bytes, form: Format) -> list[Wanted]:
     """
     stated = _read_csv(_text(text)) if form == "csv" else [_read_yaml(_text(text))]
     problems: list[Problem] = []
-    found = []
+    found: list[Wanted] = []
     for one in stated:
         try:
             usable = _wanted(one, problems)

@@ -240,7 +240,7 @@ def test_who_made_a_robots_token_changed_what_the_robot_did(cast: Cast) -> None:
     edits.give_right(by=cast.ada, person=robot, right=Right.MANAGE, why=WHY)
     people.make_token(by=cast.eli, name="Eli's own")
     people.make_token(by=cast.abe, person=robot, name="reads", carrying=["audit"])
-    give = {"person": cast.otto, "right": Right.VIEW, "project": cast.churn, "why": WHY}
+    give: dict[str, Any] = {"person": cast.otto, "right": Right.VIEW, "project": cast.churn, "why": WHY}
     edits.give_right(by=robot, **give)
     assert bars(request, cast.abe) == NOTHING
     people.make_token(by=cast.abe, person=robot, name="manages", carrying=["manage"])
