@@ -17,6 +17,7 @@ from django.db import connections
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils.datastructures import MultiValueDict
+from pytest_django import Settings
 from pytest_django.plugin import DjangoDbBlocker
 
 from governance.models import Collection, Report, SignOff
@@ -179,7 +180,11 @@ def names_read(client: Client, path: str) -> set[str]:
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
-def test_odd_values_are_answered_in_words(stage: Stage, address: str, full_size: bool) -> None:
+def test_odd_values_are_answered_in_words(
+    stage: Stage, settings: Settings, address: str, full_size: bool
+) -> None:
+    if not full_size:
+        settings.NAV_COUNTS = {}  # what waits is judged for every page, and no odd value comes near it
     path = stage.fill(address)
     tell(stage.client, f"{path}?odd=%00")
     for name in names_read(stage.client, path) - {"odd"}:
