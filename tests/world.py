@@ -90,9 +90,8 @@ class World:
     people: dict[str, Person] = field(default_factory=dict)
     nodes: dict[str, Node] = field(default_factory=dict)
     numbers: Iterator[int] = field(default_factory=lambda: iter(range(1, 1_000_000)))
-    first: dict[tuple[str, str], "Remembered[Promotion]"] | None = (
-        None  # first promotions, where they are remembered
-    )
+    # First promotions by revision and stage, where they are remembered.
+    first: dict[tuple[str, str], Remembered[Promotion]] | None = None
 
     def __post_init__(self) -> None:
         system = Person.objects.system()

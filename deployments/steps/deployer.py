@@ -188,8 +188,8 @@ def await_update(work: Work) -> Answer:
     with work.deployer() as dss:
         if started["job"] is not None:
             state = dss.future(started["job"])
-            if state.state == "running":
-                return Wait(next_delay(work.elapsed))
+            if state.state == "running":  # so whatever was doubted before was a hiccup
+                return Wait(next_delay(work.elapsed), {"doubts": 0} if work.note else {})
             if state.state == "done":
                 return Done({"answer": state.message, "running_ms": state.running_ms})
         # The job id was lost, or DSS forgot the job, or it says that it failed: the list of updates knows better.
@@ -243,8 +243,12 @@ def _ours(work: Work, dss: Dss, deployment: str) -> Update | None:
     ours = begun[0] if begun else None
     if started is not None:
         ours = next((update for update in begun if update.started_ms == started), None)
-    # Only an update that is read by itself is sure to tell when it ended.
-    return dss.update(deployment, ours.started_ms) if ours is not None and ours.ended_ms is None else ours
+    if ours is None or ours.ended_ms is not None:
+        return ours
+    try:  # unconfirmed whether the list tells when one ended; read by itself it does
+        return dss.update(deployment, ours.started_ms)
+    except Missing:
+        return ours
 
 
 def _known(dss: Dss, deployment: str) -> list[int]:

@@ -14,6 +14,7 @@ import pytest
 from django.db import connections
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 from pytest_django.plugin import DjangoDbBlocker
 
 from governance import reviews
@@ -158,7 +159,11 @@ def tell(client: Client, path: str) -> int:
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
-def test_odd_values_are_answered_in_words(stage: Stage, address: str, full_size: bool) -> None:
+def test_odd_values_are_answered_in_words(
+    stage: Stage, settings: Settings, address: str, full_size: bool
+) -> None:
+    if not full_size:
+        settings.NAV_COUNTS = {}  # what waits is judged for every page, and no odd value comes near it
     path = stage.fill(address)
     tell(stage.client, f"{path}?odd=%00")
     for name in names_read(stage.client.get, path) - {"odd"}:

@@ -3,6 +3,7 @@
 import io
 import time
 import zipfile
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from deployments.actions import promotions
 from deployments.models import Deployment, Promotion
 from deployments.steps import STEPS, deployer, names_of, verify
 from governance.models import Evidence
+from portal.dss.client import Dss
 from portal.dss.polling import poll_until
 from portal.event_kinds import EventKind
 from tests.world import World, policy
@@ -195,6 +197,42 @@ def test_a_task_that_calls_itself_failed_while_dss_says_it_runs(world: World) ->
     done = world.run(world.promote())
     assert done.status == S.SUCCEEDED
     assert world.effects()["updates"] == 1
+
+
+def test_a_task_that_calls_itself_failed_though_its_update_went_well(world: World) -> None:
+    world.control.fault("status", path="/futures/", status=500, message="hiccup", times=4)
+    assert world.run(world.promote()).status == S.SUCCEEDED
+    assert world.effects()["updates"] == 1
+
+
+def test_hiccups_far_apart_do_not_add_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deployer, "DOUBT_SECONDS", 0)
+    world.control.set_durations(update=4000)
+    promotion = world.run_to(world.promote(), "await_update")
+    for _ in range(deployer.HICCUPS + 2):
+        world.control.fault("status", path="/futures/", status=500, message="hiccup")
+        world.look(promotion)
+        assert world.step(promotion, "await_update").output["doubts"] == 1
+        world.look(promotion)
+        assert world.step(promotion, "await_update").output["doubts"] == 0
+    assert world.run(promotion).status == S.SUCCEEDED
+
+
+@pytest.mark.parametrize("alone", ["told", "missing"])
+def test_a_list_of_updates_that_does_not_tell_their_end(
+    world: World, monkeypatch: pytest.MonkeyPatch, alone: str
+) -> None:
+    listed = Dss.updates
+    monkeypatch.setattr(
+        Dss, "updates", lambda dss, id: [replace(one, ended_ms=None) for one in listed(dss, id)]
+    )
+    world.control.fault("future_fails", deployment=PROD, message="no space left")
+    monkeypatch.setattr(deployer, "DOUBT_SECONDS", 0.2)
+    if alone == "missing":
+        world.control.fault("status", path=r"/update/\d+$", status=404, times=None, message="unknown")
+    failed = world.run(world.promote())
+    assert failed.status == S.FAILED
+    assert "no space left" in failed.reason
 
 
 def test_somebody_elses_update_is_waited_for(world: World) -> None:
