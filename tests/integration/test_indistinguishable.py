@@ -77,7 +77,11 @@ def ask(who: Who, method: str, address: str, body: Any = None, hide: tuple[str, 
             text = text.replace(one, "⟨asked⟩")
         return text
 
-    headers = {name: plain(value) for name, value in answer.headers.items() if name != "Content-Length"}
+    headers = {
+        name: plain(in_order(value) if name == "Content-Security-Policy" else value)
+        for name, value in answer.headers.items()
+        if name != "Content-Length"
+    }
     return Told(
         answer.status_code,
         tuple(sorted(headers.items())),
@@ -85,6 +89,11 @@ def ask(who: Who, method: str, address: str, body: Any = None, hide: tuple[str, 
         plain(steady(answer.content.decode(errors="replace"))),
         count,
     )
+
+
+def in_order(policy: str) -> str:
+    """A content security policy, whose directives and sources mean the same in any order."""
+    return "; ".join(sorted(" ".join(sorted(directive.split())) for directive in policy.split(";")))
 
 
 def steady(page: str) -> str:
