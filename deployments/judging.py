@@ -5,6 +5,7 @@ The facts are governance's; only what deployments knows (who asked, what ran how
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -69,14 +70,19 @@ def _running(asked: Sequence[tuple[Bundle, Lane]]) -> list[list[RunningFact]]:
 
 
 def judge_bundle(
-    bundle: Bundle, lane: Lane, requested_by: Person | None, on_behalf_of: Person | None = None
+    bundle: Bundle,
+    lane: Lane,
+    requested_by: Person | None,
+    on_behalf_of: Person | None = None,
+    asked_at: datetime | None = None,
 ) -> Judged:
-    """Judge a bundle for a lane; with nobody asking, nobody is barred as requester."""
+    """Judge a bundle for a lane; with nobody asking, nobody is barred as requester. `asked_at`: None is now."""
     case, verdict = queries.verdict_for(
         bundle=bundle,
         lane=lane,
         requested_by=requested_by,
         on_behalf_of=on_behalf_of,
+        asked_at=asked_at,
         running=running_facts(bundle, lane),
     )
     return Judged(case, verdict)
@@ -84,7 +90,9 @@ def judge_bundle(
 
 def judge_now(request: DeploymentRequest) -> Judged:
     """Judge a request afresh."""
-    return judge_bundle(request.bundle, request.lane, request.requested_by, request.on_behalf_of)
+    return judge_bundle(
+        request.bundle, request.lane, request.requested_by, request.on_behalf_of, request.requested_at
+    )
 
 
 def judge_many(requests: Sequence[DeploymentRequest]) -> dict[int, Judged | Refused]:
@@ -94,7 +102,14 @@ def judge_many(requests: Sequence[DeploymentRequest]) -> dict[int, Judged | Refu
     """
     running = _running([(request.bundle, request.lane) for request in requests])
     asked = [
-        queries.Asked(request.bundle, request.lane, request.requested_by, ran, request.on_behalf_of)
+        queries.Asked(
+            request.bundle,
+            request.lane,
+            request.requested_by,
+            ran,
+            request.on_behalf_of,
+            request.requested_at,
+        )
         for request, ran in zip(requests, running, strict=True)
     ]
     return {

@@ -6,7 +6,9 @@ Not in charge of judging: `governance.gate.judge` is. What runs where is told by
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
+from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
@@ -32,6 +34,7 @@ from governance.policy import PolicyDocument, StageRules, parse
 from portal import rights
 from portal.errors import Refused
 from portal.holders import holders_on
+from portal.makers import makers_of
 from portal.models import Bundle, Lane, Person, Project, Right
 from portal.queries import check_audit, check_looks_over_estate, looks_over_estate
 from portal.simulator import check_may_simulate
@@ -149,6 +152,8 @@ class Asked:
     running: Sequence[RunningFact]
     # For whom `requested_by` asked, where they stood in for somebody.
     on_behalf_of: Person | None = None
+    # When they asked; None: they would now.
+    asked_at: datetime | None = None
 
 
 def case_for(
@@ -159,13 +164,14 @@ def case_for(
     running: Sequence[RunningFact],
     rules: Rules | None = None,
     on_behalf_of: Person | None = None,
+    asked_at: datetime | None = None,
 ) -> Case:
     """Everything a judgement of this bundle in this lane needs, as it is now.
 
-    `requested_by` (and for whom they asked) and the bundle's author are barred from signing; `running` says what ran
-    where and since when.
+    `requested_by` (for whom they asked, and who made the token by which a service account could ask at `asked_at`) and
+    the bundle's author are barred from signing; `running` says what ran where and since when.
     """
-    asked = Asked(bundle, lane, requested_by, running, on_behalf_of)
+    asked = Asked(bundle, lane, requested_by, running, on_behalf_of, asked_at)
     rules = rules or rules_for(lane)
     (facts,) = _facts([(asked, rules)])
     return _case(asked, rules, facts)
@@ -188,11 +194,13 @@ def cases_for(asked: Sequence[Asked]) -> list[Case | Refused]:
 class _Facts:
     """What was gathered for one case; the holders are everybody's who can act in its lane.
 
-    `cooling_off` are those among who could sign, or did, who lately changed what it depends on.
+    `makers` made the token by which a service account could ask for it; `cooling_off` are those among who could sign,
+    or did, who lately changed what it depends on.
     """
 
     known: Known
     holders: tuple[Holder, ...]
+    makers: frozenset[UUID]
     cooling_off: tuple[Barred, ...]
 
 
@@ -216,11 +224,16 @@ def _facts(asked: Sequence[tuple[Asked, Rules]]) -> list[_Facts]:
     found = known([(one.bundle, one.lane) for one, _rules in asked])
     signed = [one for one in asked if any(held.kind == "sign_off" for held in one[1].stage.requirements)]
     changes = lately((one.lane, rules.version.name) for one, rules in signed)
+    now = timezone.now()
+    makers = makers_of([(one.requested_by, one.asked_at or now) for one, _rules in asked], Right.REQUEST)
     return [
         _Facts(
-            one, holders[asker.lane.pk], _cooling_off(asker.lane, rules, holders[asker.lane.pk], one, changes)
+            one,
+            holders[asker.lane.pk],
+            made,
+            _cooling_off(asker.lane, rules, holders[asker.lane.pk], one, changes),
         )
-        for one, (asker, rules) in zip(found, asked, strict=True)
+        for one, made, (asker, rules) in zip(found, makers, asked, strict=True)
     ]
 
 
@@ -259,6 +272,7 @@ def _case(asked: Asked, rules: Rules, facts: _Facts) -> Case:
         running=tuple(asked.running),
         barred=(
             *(Barred(str(person.pk), why) for person, why in barred if person),
+            *(Barred(str(maker), "token_maker") for maker in facts.makers),
             *facts.cooling_off,
         ),
         holders=facts.holders,
@@ -273,10 +287,16 @@ def verdict_for(
     requested_by: Person | None,
     running: Sequence[RunningFact],
     on_behalf_of: Person | None = None,
+    asked_at: datetime | None = None,
 ) -> tuple[Case, Verdict]:
     """The Case now, and what the gate says of it."""
     case = case_for(
-        bundle=bundle, lane=lane, requested_by=requested_by, running=running, on_behalf_of=on_behalf_of
+        bundle=bundle,
+        lane=lane,
+        requested_by=requested_by,
+        running=running,
+        on_behalf_of=on_behalf_of,
+        asked_at=asked_at,
     )
     return case, judge(case)
 

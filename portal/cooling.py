@@ -17,7 +17,8 @@ from django.utils import timezone
 
 from portal import ledger
 from portal.event_kinds import EventKind
-from portal.models import Change, Event, Grant, Lane, Person, Place, Portfolio, Right, Token
+from portal.makers import lived, tokens_of
+from portal.models import Change, Event, Grant, Lane, Place, Portfolio, Right
 from portal.models.grant import in_force
 
 K = EventKind
@@ -83,15 +84,13 @@ def note_makers(every: Collection[Changers]) -> None:
 
     They have seen its secret, so what the service account did may be theirs.
     """
-    people = {person for changers in every for person in changers}
-    if not people:
-        return
-    tokens = Token.objects.filter(person__in=people, person__kind=Person.Kind.SERVICE).order_by()
-    for token in [one for one in tokens if Right.MANAGE.value in one.rights]:
-        ended = min(token.expires_at, token.revoked_at or token.expires_at)
+    # Who provisions brings people into the teams that groups were mapped to.
+    for token in tokens_of(
+        {person for changers in every for person in changers}, Right.MANAGE, Right.PROVISION
+    ):
         for changers in every:
             at = changers.get(token.person_id)
-            if at is not None and token.made_at <= at < ended:
+            if at is not None and lived(token, at):
                 _note(changers, token.made_by_id, at)
 
 

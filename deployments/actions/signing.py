@@ -6,7 +6,8 @@ from deployments.models import DeploymentRequest
 from governance.actions import signoffs
 from governance.gate import Barred
 from governance.models import SignOff
-from portal.models import Person
+from portal.makers import makers_of
+from portal.models import Person, Right
 from portal.reauthentication import Proof
 
 
@@ -17,7 +18,8 @@ def barred(request: DeploymentRequest) -> Sequence[Barred]:
         found.append(Barred(str(request.on_behalf_of_id), "requester"))
     if request.bundle.author_id is not None:
         found.append(Barred(str(request.bundle.author_id), "bundle_author"))
-    return found
+    (makers,) = makers_of([(request.requested_by, request.requested_at)], Right.REQUEST)
+    return [*found, *(Barred(str(maker), "token_maker") for maker in makers)]
 
 
 def draft(*, by: Person, request: DeploymentRequest, requirement: str) -> signoffs.Draft:

@@ -124,6 +124,10 @@ def why_barred(person: Person, barred: Sequence[Barred], shown: Draft) -> str:
             "You asked for this promotion, so your signature would not be independent. "
             "Somebody else with the role has to sign."
         ),
+        "token_maker": _(
+            "You made a token of the service account that asked for this promotion, so your signature would not be"
+            " independent. Somebody else with the role has to sign."
+        ),
         "bundle_author": _(
             "You made this bundle, so your signature would not be independent. Somebody else with the role has to sign."
         ),

@@ -8,18 +8,20 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from pytest_django import Settings
 
 from deployments.actions import requests
 from deployments.actions import signing as request_signing
 from deployments.judging import judge_now
 from deployments.models import DeploymentRequest
 from governance.actions import documents, policies, signoffs
+from governance.actions.signoffs import why_barred
 from governance.gate import Case, Finding, judge
 from governance.models import SignOff, Withdrawal
 from governance.sentences import sentence
 from governance.statement import sign_off_fact, verified
 from portal import content, ledger, signing
-from portal.actions import grants
+from portal.actions import grants, people
 from portal.canonical import canonical, digest, loads_strict
 from portal.demo.cast import PASSWORD
 from portal.errors import Absent, Forbidden, Invalid, Refused, Stale
@@ -171,6 +173,57 @@ def test_requester_and_author_are_kept_from_signing_and_the_ledger_keeps_that(ca
     assert [(one["person"], one["why"]) for one in found.params["not_counted"]] == [
         (str(cast.olga.pk), "barred")
     ]
+
+
+def test_whoever_could_ask_as_a_service_account_does_not_sign_what_it_asked(
+    cast: Cast, settings: Settings
+) -> None:
+    """They have seen the secret of its token. Who made one that had ended, or one that asks for nothing, may sign."""
+    settings.COOLING_OFF_SECONDS = 0  # they gave rights here too
+    robot = people.add_person(by=cast.ada, login="ci", name="The pipeline", kind="service")
+    grants.grant(by=cast.ada, person=robot, right=Right.REQUEST, project=cast.churn, why="Asks when green.")
+    for who in (cast.nora, cast.fay):
+        grants.grant(by=cast.ada, person=who, right=Right.MANAGE, why="For a test.")
+    for who in (cast.ada, cast.nora):
+        grants.grant(
+            by=cast.ada, person=who, right=Right.SIGN, role="fairness", project=cast.churn, why="For a test."
+        )
+    ended, _secret = people.make_token(by=cast.nora, person=robot, name="old")
+    people.revoke_token(by=cast.nora, token=ended)
+    people.make_token(by=cast.fay, person=robot, name="looks", carrying=[])
+    people.make_token(by=cast.ada, person=robot, name="new", carrying=["request"])
+    bundle = bundle_registered(cast)
+    to_read(cast, bundle)
+    pk = requests.submit(by=robot, bundle=bundle, lane=cast.prod, why="It is green.").pk
+    request = DeploymentRequest.objects.select_related(
+        "lane__project", "lane__stage", "bundle", "requested_by"
+    ).get(pk=pk)
+    people.make_token(by=cast.nora, person=robot, name="later", carrying=["request"])
+
+    with pytest.raises(Forbidden) as refused:
+        sign(request, cast.ada)
+    assert refused.value.code == "barred"
+    assert refused.value.sentence.startswith("You made a token of the service account that asked")
+    for who in (cast.nora, cast.fay):
+        assert not why_barred(
+            who,
+            request_signing.barred(request),
+            request_signing.draft(by=who, request=request, requirement=FAIRNESS),
+        )
+    # Signed from the bundle, where nobody knows who asked, the gate does not count it.
+    shown = signoffs.draft(by=cast.ada, bundle=bundle, lane=cast.prod, requirement=FAIRNESS)
+    signoffs.sign(
+        by=cast.ada, proof=Password(PASSWORD), bundle=bundle, lane=cast.prod, requirement=FAIRNESS, decision="approve",
+        bound=shown.bound,
+    )  # fmt: skip
+    found = finding(request)
+    assert found.state == "not_met"
+    assert [(one["person"], one["why"], one["barred"]) for one in found.params["not_counted"]] == [
+        (str(cast.ada.pk), "barred", "token_maker")
+    ]
+    assert "made a token of the service account" in sentence("sign_off_missing", found.params, str)
+    sign(request, cast.fay)
+    assert finding(request).state == "met"
 
 
 def test_nobody_approves_what_is_not_there_to_read(cast: Cast) -> None:
