@@ -28,7 +28,8 @@ OF_PIPELINE = (K.PIPELINE_ADDED, K.PIPELINE_CHANGED)
 OF_TEAM = (K.TEAM_JOINED, K.TEAM_LEFT, K.GROUP_MAPPED, K.GROUP_UNMAPPED)
 OF_NODE = (K.NODE_ADDED, K.NODE_CHANGED)
 OF_PORTFOLIO = (K.PORTFOLIO_GAINED, K.PORTFOLIO_LOST)
-OF_ABSENCE = (K.DELEGATION_MADE, K.DELEGATION_ENDED)
+# Wherever that person holds something.
+OF_PERSON = (K.DELEGATION_MADE, K.DELEGATION_ENDED, K.PERSON_ENABLED)
 
 # A person's id -> when they last changed it.
 Changers = dict[UUID, datetime]
@@ -38,8 +39,8 @@ Changers = dict[UUID, datetime]
 class Changed:
     """Who changed the rights on a lane or where it runs (`rights`), and who its project's tier or policy (`rules`).
 
-    `lent`: who said, or ended, that somebody stands in for another, by the id of that other; it reaches the lanes on
-    which they hold something. What somebody leaves to another themselves is not among it.
+    `lent`: who said, or ended, that somebody stands in for another, or enabled an account, by the id of that other; it
+    reaches the lanes on which they hold something. What somebody leaves to another themselves is not among it.
     """
 
     rights: Changers = field(default_factory=dict)
@@ -168,7 +169,7 @@ def _reaches(row: _Grant, lane: Lane, inside: Mapping[int, Collection[int]]) -> 
 class _Act:
     """Something that was done: by whom, when, and which lanes it reaches; `rules`: it is about rules, not rights.
 
-    `absent`: it is about who stands in for this person.
+    `absent`: it is about who stands in for this person, or whether they are here.
     """
 
     people: frozenset[UUID]
@@ -193,7 +194,7 @@ def _acts(
         Event.objects.filter(
             Q(subject__in=list(about), kind__in=kinds)
             | Q(project__in=list(keys.values()), kind__in=[kind.value for kind in OF_PORTFOLIO])
-            | Q(kind__in=[kind.value for kind in (*OF_NODE, *OF_ABSENCE)]),
+            | Q(kind__in=[kind.value for kind in (*OF_NODE, *OF_PERSON)]),
             at__gt=since,
         ).order_by()
     )
@@ -205,7 +206,7 @@ def _acts(
     made = _makers({facts[row.seq]["change"] for row in rows if facts[row.seq].get("change") is not None})
     for row in rows:
         said = facts[row.seq]
-        if row.kind in OF_ABSENCE:
+        if row.kind in OF_PERSON:
             # What somebody leaves to another themselves is their own, and so is to stand in no more.
             own = {said["person"]} | ({said["delegate"]} if row.kind == K.DELEGATION_ENDED else set())
             if said.get("change") is not None or str(row.actor) not in own:

@@ -17,11 +17,22 @@ from deployments.models import DeploymentRequest
 from governance.actions import policies, tiers
 from governance.gate import Finding, judge, parse_instant
 from portal import ledger
-from portal.actions import changes, delegations, edits, landscape, mappings, people, portfolios
+from portal.actions import (
+    accounts,
+    changes,
+    delegations,
+    edits,
+    landscape,
+    mappings,
+    people,
+    portfolios,
+    provisioning,
+)
 from portal.errors import Forbidden
 from portal.estate_file import current
 from portal.event_kinds import EventKind
 from portal.models import Change, DirectoryGroup, Grant, Person, Portfolio, Right, Team
+from portal.models.identity import Source
 from tests.api import session
 from tests.cast import POLICY, Cast
 from tests.factories import all_but_signed, bundle_registered, request_at, signed
@@ -246,6 +257,29 @@ def test_who_made_a_robots_token_changed_what_the_robot_did(cast: Cast) -> None:
     people.make_token(by=cast.abe, person=robot, name="manages", carrying=["manage"])
     assert bars(request, cast.abe) == NOTHING  # made after
     edits.give_right(by=robot, **{**give, "stage": "prod"})
+    assert bars(request, cast.abe) == RIGHTS
+
+
+def test_who_enables_an_account_gives_its_rights_back(cast: Cast) -> None:
+    request = ready(cast)
+    for person in (cast.mona, cast.otto):
+        accounts.disable(by=cast.ada, person=person, why=WHY)
+    accounts.enable(by=cast.abe, person=cast.otto, why=WHY)  # who holds nothing here
+    assert bars(request, cast.abe) == NOTHING
+    accounts.enable(by=cast.abe, person=cast.mona, why=WHY)
+    assert bars(request, cast.abe) == RIGHTS
+
+
+def test_who_made_a_directory_s_token_changed_whom_the_directory_brought(cast: Cast) -> None:
+    request = ready(cast)
+    robot = people.add_person(by=cast.ada, login="scim", name="The directory", kind="service")
+    edits.give_right(by=cast.ada, person=robot, right=Right.PROVISION, why=WHY)
+    people.make_token(by=cast.abe, person=robot, name="scim", carrying=["provision"])
+    mappings.map_group(by=cast.ada, provider=Source.SCIM, group="risk", team=cast.team, why=WHY)
+    ida = provisioning.add_person(by=robot, wish=provisioning.Wish("ida", "Ida Berg"))
+    assert bars(request, cast.abe) == NOTHING
+    provisioning.put_group(by=robot, name="risk", members=[ida])
+    assert ida in cast.team.members
     assert bars(request, cast.abe) == RIGHTS
 
 
