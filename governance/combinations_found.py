@@ -38,8 +38,10 @@ from portal.models import Grant, Lane, Person, Project, Right, Team
 from portal.projecting import sign_roles
 from portal.ways import Way, company, told, ways
 
-# Named one by one, at each stage; of more it is said how many there are.
+# Named one by one, at each stage, on a page and in a report of the whole estate; of more it is said how many there are.
 NAMED = 20
+# The same in the report of one project.
+NAMED_IN_REPORT = 200
 # Projects read in one go.
 AT_A_TIME = 50
 
@@ -259,11 +261,14 @@ class Explained:
     found: Found | None = field(default=None, compare=False)
 
 
-def explained(found: Found) -> Explained:
-    """In words and through what, for those that are named; four queries."""
-    chosen = {one.stage: (_first(_alone(one)), _first(_pairs(one))) for one in found.reach}
+def explained(found: Found, named_at_most: int = NAMED) -> Explained:
+    """In words and through what, for the first of each at each stage, which are named; four queries."""
+    chosen = {
+        one.stage: tuple(list(islice(some, named_at_most)) for some in (_alone(one), _pairs(one)))
+        for one in found.reach
+    }
     named = {person for alone, pairs in chosen.values() for who, _plan in (*alone, *pairs) for person in who}
-    shown = found.risks[:NAMED]
+    shown = found.risks[:named_at_most]
     named |= {one.person for one in shown}
     through = _Through(found, named)
     stages = []
@@ -295,10 +300,6 @@ def _asks(found: Found, stage: str) -> str:
 
 
 _Who = tuple[tuple[str, ...], Plan]
-
-
-def _first(some: Iterator[_Who]) -> list[_Who]:
-    return list(islice(some, NAMED))
 
 
 def _alone(reach: Reach) -> Iterator[_Who]:

@@ -1,7 +1,7 @@
 """Access reviews as they are read: which somebody may see, who answers for what, how far it is. Writes nothing.
 
 Who answers: for a project its owners, and for everything the estate's administrators; nobody for a grant of their own,
-be it theirs or their team's.
+be it theirs, their team's or of somebody who lends it to them.
 """
 
 from collections import defaultdict
@@ -23,7 +23,8 @@ from portal import rights
 from portal.canonical import digest
 from portal.errors import Forbidden
 from portal.event_kinds import EventKind
-from portal.models import Event, Grant, Person, Project, Right
+from portal.models import Delegation, Event, Grant, Person, Project, Right
+from portal.models.grant import DELEGABLE
 from portal.queries import looks_over_estate
 
 K = EventKind
@@ -131,10 +132,20 @@ def answers_at(person: Person, places: Sequence[ReviewPlace]) -> set[int]:
 
 
 def own_grants(person: Person) -> Q:
-    """The grants by which the person holds something, their own and their teams'."""
-    return Q(person=person) | Q(
-        team__group__in=Person.groups.through.objects.filter(person=person).values("group")
-    )
+    """The grants by which the person holds something: their own, their teams', and those of whom they stand in for.
+
+    Of these last also where they will stand in for them later on, and only what can be lent.
+    """
+    lenders = Delegation.objects.filter(
+        delegate=person, until__gt=timezone.now(), ended_at__isnull=True
+    ).values("person")
+    lent = _held_by(lenders) & Q(right__in=[right.value for right in DELEGABLE])
+    return _held_by([person.pk]) | lent
+
+
+def _held_by(people: QuerySet[Any, Any] | list[UUID]) -> Q:
+    groups = Person.groups.through.objects.filter(person__in=people).values("group")
+    return Q(person__in=people) | Q(team__group__in=groups)
 
 
 def waiting() -> Q:

@@ -348,8 +348,8 @@ def _checked(
     if own:
         raise Forbidden(
             _(
-                "%(grants)s: you hold this right yourself, or your team does, so another owner or an administrator"
-                " answers for it."
+                "%(grants)s: you hold this right yourself, your team does, or somebody you stand in for, so another"
+                " owner or an administrator answers for it."
             )
             % {"grants": _numbers(own)},
             code="review_own",

@@ -5,7 +5,15 @@ from typing import Any
 from django.utils import timezone, translation
 
 from governance import reviews
-from governance.combinations_found import Explained, Found, Told, everywhere, explained
+from governance.combinations_found import (
+    NAMED,
+    NAMED_IN_REPORT,
+    Explained,
+    Found,
+    Told,
+    everywhere,
+    explained,
+)
 from governance.facts import instant
 from governance.models import Report
 from portal import content, ledger
@@ -39,7 +47,9 @@ def find(*, by: Person, report: Report) -> None:
             if not (found.alone or found.pairs or found.risks) and report.project is None:
                 continue
             if len(listed) < TOLD:
-                listed.append(_value(found, explained(found)))
+                listed.append(
+                    _value(found, explained(found, NAMED if report.project is None else NAMED_IN_REPORT))
+                )
             else:
                 more += 1
     value = {"v": 2, "at": instant(at), "projects": looked_at, "found": listed, "more": more}

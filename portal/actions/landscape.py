@@ -34,6 +34,22 @@ def bring(*, by: Person, document: Document, why: str, reviewed: bool = False) -
     return _ask(by, {"document": document}, why, reviewed)
 
 
+def check_teams(document: Document) -> None:
+    """Raise Invalid naming the first pipeline that a document gives to a team nobody knows."""
+    owners = {slug: said["team"] for slug, said in document["pipelines"].items() if said["team"] is not None}
+    known = set(Team.objects.filter(slug__in=owners.values()).values_list("slug", flat=True))
+    for pipeline, team in owners.items():
+        if team not in known:
+            raise Invalid(
+                _(
+                    "Pipeline “%(pipeline)s”: there is no team “%(team)s”. Write one that there is, or add it first."
+                )
+                % {"pipeline": pipeline, "team": team},
+                code="team_unknown",
+                field="team",
+            )
+
+
 def rehearse(*, by: Person, document: Document) -> list[str]:
     """What bringing the estate to a document would do, a line each; nothing is changed.
 

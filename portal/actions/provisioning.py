@@ -84,7 +84,11 @@ def change_person(*, by: Person, person: Person, wish: Wish) -> None:
         if "login" in changed and Person.objects.filter(login=login).exclude(pk=person.pk).exists():
             raise people.taken(login)
         if changed:
-            Person.objects.filter(pk=person.pk).update(**changed)
+            try:
+                with transaction.atomic():
+                    Person.objects.filter(pk=person.pk).update(**changed)
+            except IntegrityError:
+                raise people.taken(login) from None  # by somebody quicker
             ledger.record(
                 EventKind.PERSON_CHANGED,
                 by=by,

@@ -20,7 +20,7 @@ from governance.actions.access_reviews import Answer
 from governance.models import AccessReview, ReviewedGrant, ReviewPlace, ReviewSignature
 from governance.statement import verified
 from portal import content, ledger, rights, signing
-from portal.actions import edits, grants, people, portfolios
+from portal.actions import delegations, edits, grants, people, portfolios
 from portal.demo.cast import PASSWORD
 from portal.errors import Absent, Forbidden, Invalid, Refused, Stale
 from portal.event_kinds import EventKind
@@ -238,6 +238,24 @@ def test_owners_answer_for_their_projects_and_administrators_for_everything(cast
     answered(cast.abe, review, own)
     answered(cast.ada, review, asks)
     assert ReviewedGrant.objects.get(grant=asks).answered_by == cast.ada
+
+
+def test_nobody_answers_for_what_is_lent_to_them(cast: Cast) -> None:
+    """Nor for what will be: to confirm it would keep it for themselves."""
+    review = started(cast, project=None)
+    fairness = Grant.objects.get(person=cast.fay)
+    audit = grant_of("audit", person=cast.nora)  # which is never lent
+    soon, later = (timezone.now() + timedelta(days=days) for days in (1, 3))
+    delegations.delegate(by=cast.nora, delegate=cast.abe, starts_at=soon, until=later, why="Leave.")
+    answered(cast.abe, review, audit)
+    for who in (cast.olga, cast.abe):
+        lent = delegations.delegate(by=cast.fay, delegate=who, starts_at=soon, until=later, why="Leave.")
+        with pytest.raises(Forbidden) as refusal:
+            answered(who, review, fairness)
+        assert (refusal.value.code, refusal.value.params["grants"]) == ("review_own", [fairness.pk])
+        delegations.end(by=cast.fay, delegation=lent)
+    answered(cast.olga, review, fairness)
+    assert ReviewedGrant.objects.get(grant=fairness).answered_by == cast.olga
 
 
 def test_ownership_without_any_right_shows_nothing(cast: Cast) -> None:

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from governance.actions import policies, reports
 from governance.combinations import Rule
-from governance.combinations_found import NAMED, explained, found_in
+from governance.combinations_found import NAMED, NAMED_IN_REPORT, explained, found_in
 from governance.models import Report
 from portal import content, ledger
 from portal.actions import delegations, grants, people
@@ -139,6 +139,8 @@ def test_the_number_of_queries_is_the_same_for_few_and_for_many(cast: Cast) -> N
     (found,) = found_in([cast.churn])
     qa = explained(found).stages[0]
     assert (len(qa.alone), qa.more_alone) == (NAMED, 31 - NAMED)
+    qa = explained(found, NAMED_IN_REPORT).stages[0]
+    assert (len(qa.alone), qa.more_alone) == (31, 0)
     assert (
         found.reach[0].pair_count == 0
     )  # whoever asks is with nobody else who starts but those who can alone

@@ -213,6 +213,13 @@ def test_the_command_checks_shows_and_applies(
     grants.grant(by=cast.ada, person=robot, right=Right.MANAGE, why="Applies what was reviewed.")
     call_command("estate", "apply", str(path), "--as", "git", "--why", WHY)
     assert Node.objects.get(slug="design").name == "The design node"
+    document = current()
+    next(iter(document["pipelines"].values()))["team"] = "nobody"
+    path.write_text(written(document))
+    for verb in ("check", "diff"):
+        with pytest.raises(CommandError, match="there is no team “nobody”") as refused:
+            call_command("estate", verb, str(path))
+        assert refused.value.returncode == 2
     path.write_text("nodes: [")
     with pytest.raises(CommandError, match=r"estate\.yaml:1:9") as refused:
         call_command("estate", "check", str(path))

@@ -271,6 +271,16 @@ def test_the_command_checks_compares_and_applies(cast: Cast, robot: Person, tmp_
     folder = str(tmp_path)
     assert run("check", folder) == (0, "2 places, all usable.\n")
     assert run("diff", folder) == (0, "Nothing would change.\n")
+    for deeper in ("credit/eu", ".git"):
+        (tmp_path / deeper).mkdir(parents=True)
+        (tmp_path / deeper / "wrong.yaml").write_text("grants: []")
+    status, said = run("check", folder)
+    assert (status, said.count("The key scope is missing"), "credit/eu/wrong.yaml:1:1" in said) == (
+        2,
+        1,
+        True,
+    )
+    (tmp_path / "credit/eu/wrong.yaml").unlink()
     assert run("apply", folder, "--as", "repo") == (0, "Nothing would change.\n")
     assert run("export", "project CHURN") == (0, (tmp_path / "churn.yaml").read_text())
 

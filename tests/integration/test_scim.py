@@ -10,6 +10,7 @@ from unittest.mock import patch
 import pytest
 from django.core.handlers.wsgi import WSGIHandler
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import QuerySet
 from django.test import Client
 from scim2_client.engines.wsgi import WSGISCIMClient
 from scim2_tester import Status, check_server
@@ -251,6 +252,11 @@ def test_accounts_made_here_are_out_of_reach(cast: Cast, directory: Directory) -
     told = directory.refused(
         409, "put", f"Users/{made['id']}", {"schemas": [USER], "userName": "ada", "displayName": "Ada"}
     )
+    assert told["scimType"] == "uniqueness"
+    with patch.object(QuerySet, "exists", return_value=False):  # as whoever takes the name a moment later
+        told = directory.refused(
+            409, "put", f"Users/{made['id']}", {"schemas": [USER], "userName": "ada", "displayName": "Ada"}
+        )
     assert told["scimType"] == "uniqueness"
     group = {"schemas": [GROUP], "displayName": "builders", "members": [{"value": str(cast.otto.pk)}]}
     directory.refused(400, "post", "Groups", group)

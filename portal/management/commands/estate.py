@@ -43,6 +43,10 @@ class Command(BaseCommand):
             self.stdout.write(estate_file.written(estate_file.current()), ending="")
             return
         document = _read(options["file"])
+        try:
+            landscape.check_teams(document)
+        except Refused as refusal:
+            raise CommandError(f"{options['file']}: {refusal.sentence}", returncode=FAILED) from refusal
         found = estate_file.differences(estate_file.current(), document)
         if verb == "check":
             self.stdout.write("The document can be used.")

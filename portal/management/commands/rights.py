@@ -57,7 +57,12 @@ class Command(BaseCommand):
         """What all files state; every mistake of every file is told before this gives up."""
         files = [path]
         if path.is_dir():
-            files = sorted(one for one in path.iterdir() if _form(one))
+            # What lies further down too: a file passed over would revoke nothing, unseen. But not .git and its like.
+            files = sorted(
+                one
+                for one in path.rglob("*")
+                if _form(one) and not any(part.startswith(".") for part in one.relative_to(path).parts)
+            )
         if not files:
             raise CommandError(f"{path}: no .yaml, .yml or .csv file is there.", returncode=ERRORS)
         found: list[Wanted] = []
