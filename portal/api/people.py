@@ -37,6 +37,9 @@ class AccountSerializer(PersonSerializer):
     email = serializers.CharField()
     zone = serializers.CharField()
     is_active = serializers.BooleanField()
+    has_password = serializers.BooleanField(
+        source="has_usable_password", help_text="false: they sign in elsewhere, or need a code to choose one"
+    )
     joined_at = At()
 
 
@@ -46,7 +49,6 @@ class NewPerson(Input):
     login = serializers.CharField(max_length=150)
     name = serializers.CharField(max_length=200)
     email = serializers.EmailField(required=False, default="", allow_blank=True)
-    password = serializers.CharField(required=False, default=None, max_length=500, trim_whitespace=False)
     zone = serializers.CharField(required=False, default="UTC", max_length=64)
     # Never "system": that is the portal itself.
     kind = serializers.ChoiceField(
@@ -66,7 +68,7 @@ class People(Listing):
 
     @extend_schema(request=NewPerson, responses={201: AccountSerializer})
     def post(self, request: Request) -> Response:
-        """Add a person or a service account."""
+        """Add a person or a service account. A person sets a first password with a code (`reset-password`)."""
         rights.check_estate(self.person, Right.MANAGE)
         person = people.add_person(by=self.person, **checked(NewPerson, request))
         return Response(AccountSerializer(person).data, status=201)

@@ -280,9 +280,17 @@ class Story:
     def _add_person(self, player: Player) -> None:
         ada = self.by(ADA)
         new = {"login": player.login, "name": player.name, "email": player.email, "zone": player.zone}
+
+        def found() -> Any:
+            return next((p for p in ada.every("people/") if p["login"] == player.login), None)
+
+        self._once(found, lambda: ada.post("people/", **new))
+        # Nobody sets a password for somebody else: Ada gives a code, with which they choose one.
         self._once(
-            lambda: player.login in {p["login"] for p in ada.every("people/")},
-            lambda: ada.post("people/", password=PASSWORD, **new),
+            lambda: (found() or {}).get("has_password"),
+            lambda: self.by(player).choose_password(
+                ada.post(f"people/{player.login}/reset-password/")["code"]
+            ),
         )
 
     def _join_team(self, player: Player) -> None:

@@ -6,7 +6,6 @@ import pytest
 from django.utils import timezone
 
 from portal.actions import people
-from portal.demo.cast import PASSWORD
 from portal.models import Person, Team, Token
 from tests.api import Api, same_at_any_size, session, token, told
 from tests.cast import NAMES, Cast
@@ -32,10 +31,11 @@ def test_me_says_who_asks_and_how(cast: Cast) -> None:
 def test_an_admin_lists_and_adds_people(cast: Cast) -> None:
     ada = session(cast.ada)
     assert {one["login"] for one in ada.rows("people/")} == set(NAMES)
-    made = ada.post("people/", login="Ida", name="Ida Sand", password=PASSWORD, zone="Europe/Paris")
+    made = ada.post("people/", login="Ida", name="Ida Sand", zone="Europe/Paris")
     assert (made["login"], made["kind"], made["zone"]) == ("ida", "person", "Europe/Paris")
     assert told("person.added").subject == f"person:{made['id']}"
-    assert Person.objects.get(login="ida").check_password(PASSWORD)
+    assert made["has_password"] is False
+    assert not Person.objects.get(login="ida").has_usable_password()
 
 
 def test_people_are_for_admins(cast: Cast) -> None:
@@ -56,6 +56,7 @@ def test_people_are_for_admins(cast: Cast) -> None:
         ({"login": "ida", "name": "Ida", "email": "ida"}, "email"),
         ({"login": "ida", "name": "Ida", "kind": "system"}, "kind"),
         ({"login": "ida", "name": ""}, "name"),
+        ({"login": "ida", "name": "Ida", "password": "known to two"}, "password"),
         ({"login": "ida", "name": "Ida", "is_superuser": True}, "is_superuser"),
     ],
 )
