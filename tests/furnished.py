@@ -258,7 +258,7 @@ def furnished(cast: Cast) -> Furnished:
     assert lea is not None
     away = delegate(by=viewer.person, delegate=lea, starts_at=later(10), until=later(13), why="Leave.")
 
-    identities.link(by=cast.ada, person=cast.otto, provider="oidc", subject="otto@idp")
+    identities.link(by=cast.abe, person=cast.otto, provider="oidc", subject="otto@idp")
     mappings.map_group(by=cast.ada, provider="oidc", group="churn", team=cast.team, why="The same people.")
     brought = provisioning.add_person(by=robot, wish=provisioning.Wish(login="ida", name="Ida Sand"))
     group = provisioning.put_group(by=robot, name="Analysts", external_id="g1", members=[brought])

@@ -36,6 +36,8 @@ OF_DIRECTORIES = ("/scim/v2/Groups/", "/scim/v2/Schemas/", "/scim/v2/ResourceTyp
 OF_EVERYBODY = {"/api/v1/projects/<key>/rights/of/<login>/"}
 # A secret or a challenge is made anew whenever they are opened.
 MADE_ANEW = {"/account/factors/app/", "/account/factors/passkey/"}
+# Headers that tell how long a page is, which its body tells too, and what time it is.
+PASSING = {"Content-Length", "Expires"}
 NO_NUMBER, NO_NAME = "999999999", "no-such-thing"
 
 
@@ -80,7 +82,7 @@ def ask(who: Who, method: str, address: str, body: Any = None, hide: tuple[str, 
     headers = {
         name: plain(in_order(value) if name == "Content-Security-Policy" else value)
         for name, value in answer.headers.items()
-        if name != "Content-Length"
+        if name not in PASSING
     }
     return Told(
         answer.status_code,
