@@ -14,7 +14,6 @@ from urllib.parse import quote, urlencode
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.encoding import force_bytes
@@ -41,14 +40,6 @@ def has_one(person: Person) -> bool:
 def requiring(person: Person) -> list[Team]:
     """The teams of the person that require a second factor."""
     return list(Team.objects.filter(group__user=person, requires_second_factor=True))
-
-
-def lacking() -> Q:
-    """The condition on people: in a team that requires a second factor, without one."""
-    return Q(
-        Exists(Team.objects.filter(group__user=OuterRef("pk"), requires_second_factor=True))
-        & ~Exists(Factor.objects.filter(person=OuterRef("pk")))
-    )
 
 
 # --- codes ------------------------------------------------------------------------------------------------------------

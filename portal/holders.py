@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -23,10 +23,10 @@ from portal.models import (
     Person,
     Portfolio,
     Project,
-    Right,
 )
 from portal.models.delegation import running
 from portal.models.grant import DELEGABLE, SIGN_PREFIX, in_force, later
+from portal.reach import managers
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,22 +146,11 @@ def _stand_ins(
 def grantors(
     project: Project | None = None, portfolio: Portfolio | None = None, *, but: Person | None = None
 ) -> str:
-    """Names of the people who can grant on a project, a portfolio, or on the whole estate, for refusals."""
-    if project is None:
-        reach = Q(project__isnull=True, portfolio__isnull=True)
-        if portfolio is not None:
-            reach |= Q(portfolio=portfolio)
-        rows = Grant.objects.in_force(timezone.now()).filter(reach, right=Right.MANAGE, stage="")
-        groups = rows.filter(team__isnull=False).values("team__group_id")
-        member = Person.groups.through.objects.filter(person=OuterRef("pk"), group__in=groups)
-        able = Person.objects.filter(is_active=True, kind=Person.Kind.PERSON).filter(
-            Q(pk__in=rows.filter(person__isnull=False).values("person_id")) | Q(Exists(member))
-        )
-        people = dict(able.values_list("pk", "name"))
-    else:
-        lanes = list(Lane.objects.filter(project=project).values_list("pk", flat=True))
-        held = holders_on({lane: [Right.MANAGE.value] for lane in lanes})
-        each = [{holding.person.pk: holding.person.name for holding in found} for found in held.values()]
-        people = {pk: name for pk, name in each[0].items() if all(pk in one for one in each)} if each else {}
-    names = sorted(name for pk, name in people.items() if but is None or pk != but.pk)
+    """Names of the people who can grant on a project, a portfolio, or on the whole estate, for refusals; one query."""
+    people = managers(
+        None if project is None else project.pk,
+        None if portfolio is None else portfolio.pk,
+        timezone.now(),
+    )
+    names = sorted(name for pk, name in people if but is None or pk != but.pk)
     return _(" or ").join(names) if names else _("An administrator")

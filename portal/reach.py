@@ -71,6 +71,69 @@ SELECT party.holder, member.group_id, held."right", held.role, held.stage
     ON held.team_id = team.id AND held.project_id IS NULL AND held.portfolio_id IS NULL AND held.revoked_at IS NULL
    AND (held.until IS NULL OR held.until > :now)"""
 
+# What somebody holds themselves on the estate, and which of some codenames on any lane.
+_OVERSEEN = """
+SELECT held."right", held.role, held.stage, 0
+  FROM portal_grant held
+ WHERE held.project_id IS NULL AND held.portfolio_id IS NULL AND held.revoked_at IS NULL
+   AND (held.until IS NULL OR held.until > :now)
+   AND (held.person_id = :person OR held.team_id IN (
+     SELECT team.id FROM portal_team team JOIN portal_person_groups member ON member.group_id = team.group_id
+      WHERE member.person_id = :person))
+UNION
+SELECT named.codename, '', '', 1
+  FROM portal_laneuserobjectpermission held JOIN auth_permission named ON named.id = held.permission_id
+ WHERE held.user_id = :person AND named.codename IN (:names) AND (held.until IS NULL OR held.until > :now)
+UNION
+SELECT named.codename, '', '', 1
+  FROM portal_person_groups member JOIN portal_lanegroupobjectpermission held ON held.group_id = member.group_id
+  JOIN auth_permission named ON named.id = held.permission_id
+ WHERE member.person_id = :person AND named.codename IN (:names) AND (held.until IS NULL OR held.until > :now)"""
+
+# Who holds `manage` on every lane of a project, and who on the estate or a portfolio at every stage. It is never lent,
+# and service accounts are nobody to ask.
+_MANAGERS_OF_PROJECT = """
+WITH spot (lane, stage) AS (
+  SELECT lane.id, stage.slug FROM portal_lane lane JOIN portal_stage stage ON stage.id = lane.stage_id
+   WHERE lane.project_id = :project
+), power (person_id, team_id, stage) AS (
+  SELECT person_id, team_id, stage FROM portal_grant
+   WHERE project_id IS NULL AND portfolio_id IS NULL AND revoked_at IS NULL AND "right" = :manage
+     AND (until IS NULL OR until > :now)
+), held (person, lane) AS (
+  SELECT power.person_id, spot.lane FROM power JOIN spot ON power.stage IN ('', spot.stage)
+  UNION
+  SELECT member.person_id, spot.lane FROM power JOIN portal_team team ON team.id = power.team_id
+    JOIN portal_person_groups member ON member.group_id = team.group_id JOIN spot ON power.stage IN ('', spot.stage)
+  UNION
+  SELECT there.user_id, spot.lane
+    FROM spot JOIN portal_laneuserobjectpermission there ON there.content_object_id = spot.lane
+    JOIN auth_permission named ON named.id = there.permission_id
+   WHERE named.codename = :manage AND (there.until IS NULL OR there.until > :now)
+  UNION
+  SELECT member.person_id, spot.lane
+    FROM spot JOIN portal_lanegroupobjectpermission there ON there.content_object_id = spot.lane
+    JOIN auth_permission named ON named.id = there.permission_id
+    JOIN portal_person_groups member ON member.group_id = there.group_id
+   WHERE named.codename = :manage AND (there.until IS NULL OR there.until > :now)
+)
+SELECT who.id, who.name FROM held JOIN portal_person who ON who.id = held.person
+ WHERE who.is_active AND who.kind = 'person'
+ GROUP BY who.id, who.name HAVING count(*) = (SELECT count(*) FROM spot)"""
+
+_MANAGERS = """
+WITH power (person_id, team_id) AS (
+  SELECT person_id, team_id FROM portal_grant
+   WHERE project_id IS NULL AND (portfolio_id IS NULL OR portfolio_id = :portfolio) AND revoked_at IS NULL
+     AND "right" = :manage AND stage = '' AND (until IS NULL OR until > :now)
+)
+SELECT who.id, who.name FROM portal_person who
+ WHERE who.is_active AND who.kind = 'person' AND who.id IN (
+   SELECT person_id FROM power WHERE person_id IS NOT NULL
+   UNION
+   SELECT member.person_id FROM power JOIN portal_team team ON team.id = power.team_id
+     JOIN portal_person_groups member ON member.group_id = team.group_id)"""
+
 # The first rows of every single holder, to be merged. Read together, as `user in ... or group in ...`, a database walks
 # through all that they hold or through all projects, however few the page shows.
 _KEYS_OF_HOLDER = """
@@ -173,6 +236,28 @@ def parties(person: Person, now: datetime) -> tuple[Party, Party]:
             estate.add((right, role, stage))
     own, lent = (Party(*map(frozenset, some)) for some in found)
     return own, lent
+
+
+def overseen(person: Person, names: Collection[str], now: datetime) -> list[tuple[str, str, str, int]]:
+    """Of their own or their teams': estate rights as (right, role, stage, 0), and (codename, "", "", 1) of these names.
+
+    The latter where they are held on any lane; in one query.
+    """
+    values: list[Any] = []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _filled(_OVERSEEN, {"person": person.pk, "names": sorted(names), "now": now}, values), values
+        )
+        return list(cursor.fetchall())
+
+
+def managers(project: int | None, portfolio: int | None, now: datetime) -> list[tuple[UUID, str]]:
+    """Ids and names of who can grant on a project, on a portfolio, or with neither on the whole estate; one query."""
+    given = {"project": project, "portfolio": portfolio, "manage": Right.MANAGE.value, "now": now}
+    values: list[Any] = []
+    with connection.cursor() as cursor:
+        cursor.execute(_filled(_MANAGERS if project is None else _MANAGERS_OF_PROJECT, given, values), values)
+        return [(_uuid(pk), name) for pk, name in cursor.fetchall()]
 
 
 # --- lists by key, a window at a time --------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet, Value
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -18,15 +18,13 @@ from portal.holders import grantors
 from portal.models import (
     Grant,
     Lane,
-    LaneGroupObjectPermission,
-    LaneUserObjectPermission,
     Person,
     Portfolio,
     Project,
     Right,
 )
-from portal.models.grant import codename, in_force
-from portal.reach import Window
+from portal.models.grant import codename
+from portal.reach import Window, overseen
 from portal.seen import cut, lanes_with, projects_in, visible_projects
 
 __all__ = [
@@ -141,31 +139,15 @@ def oversight(person: Person) -> tuple[frozenset[str], frozenset[str]]:
     """
     if not acts(person) or person.scope is not None:
         return frozenset(), frozenset()
-    now = timezone.now()
-    wanted = [Right.MANAGE.value, Right.AUDIT.value]
-    live = Grant.objects.in_force(now).on_estate().order_by()
-    named = Q(permission__codename__in=wanted)
-    own = LaneUserObjectPermission.objects.filter(in_force(now), named, user=person)
-    teams = LaneGroupObjectPermission.objects.filter(in_force(now), named, group__in=_groups([person.pk]))
-    estate = ("right", "role", "stage")
-    lanes = ("permission__codename", Value("-"), Value(""))
-    rows = (
-        live.filter(person=person)
-        .values_list(*estate)
-        .union(
-            live.filter(team__group__in=_groups([person.pk])).values_list(*estate),
-            own.order_by().values_list(*lanes),
-            teams.order_by().values_list(*lanes),
-        )
-    )
+    wanted = {Right.MANAGE.value, Right.AUDIT.value}
     held: set[str] = set()
     somewhere: set[str] = set()
-    for what, role, stage in rows:
-        if role == "-" or stage:
+    for what, role, stage, lane in overseen(person, wanted, timezone.now()):
+        if lane or stage:
             somewhere.add(what)
         elif what != Right.SIGN or person.kind == Person.Kind.PERSON:
             held.add(codename(Right(what), role))
-    return frozenset(held), frozenset((somewhere | held) & set(wanted))
+    return frozenset(held), frozenset((somewhere | held) & wanted)
 
 
 def visible_portfolios(person: Person) -> QuerySet[Portfolio]:

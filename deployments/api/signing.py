@@ -18,7 +18,7 @@ from governance.sentences import meaning, title
 from portal import signing
 from portal.api.auth import acting, by_token
 from portal.api.fields import Digests, Facts
-from portal.api.inputs import Input, checked
+from portal.api.inputs import Input, PasswordField, checked
 from portal.api.people import PersonSerializer
 from portal.api.proofs import proof_in
 from portal.errors import Invalid
@@ -67,7 +67,7 @@ class NewSignOff(Input):
 
     requirement = serializers.CharField(max_length=120)
     decision = serializers.ChoiceField(choices=SignOff.Decision.choices)
-    password = serializers.CharField(required=False, max_length=500, trim_whitespace=False)
+    password = PasswordField(required=False)
     code = serializers.CharField(required=False, max_length=40)
     bound = serializers.CharField(max_length=64)
     comment = serializers.CharField(required=False, default="", allow_blank=True, max_length=5000)

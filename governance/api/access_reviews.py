@@ -24,7 +24,7 @@ from portal.api.auth import acting, by_token
 from portal.api.downloads import Download, sent
 from portal.api.fields import At
 from portal.api.grants import GrantSerializer
-from portal.api.inputs import Input, Why, checked, one_of, whole_number
+from portal.api.inputs import Input, PasswordField, Why, checked, one_of, whole_number
 from portal.api.listing import Listing
 from portal.api.people import PersonSerializer
 from portal.api.proofs import proof_in
@@ -133,7 +133,7 @@ class NewAnswers(Input):
 
     answers = NewAnswer(many=True, allow_empty=False)
     why = serializers.CharField(required=False, default="", allow_blank=True, max_length=460)
-    password = serializers.CharField(required=False, max_length=500, trim_whitespace=False)
+    password = PasswordField(required=False)
     code = serializers.CharField(required=False, max_length=40)
 
 

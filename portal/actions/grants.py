@@ -319,41 +319,39 @@ def administering() -> QuerySet[Grant]:
 
 
 def may_grant(person: Person, project: Project | None, portfolio: Portfolio | None = None) -> bool:
-    """Whether `check_grantor` would let the person pass: what to show."""
-    try:
-        check_grantor(person, project, portfolio)
-    except Refused:
-        return False
-    return True
+    """Whether the person may grant there: `manage` on the estate, on every lane of the project or the portfolio."""
+    if Right.MANAGE in rights.on_estate(person):
+        return True
+    if portfolio is not None:
+        return rights.manages(person, portfolio)
+    held = rights.held_on(person, _lanes_of(project)).values() if project is not None else ()
+    return bool(held) and all(Right.MANAGE.value in names for names in held)
 
 
 def check_grantor(by: Person, project: Project | None, portfolio: Portfolio | None = None) -> None:
-    """Who may grant: `manage` on the estate, on every lane of the project, or on the whole portfolio."""
-    if Right.MANAGE in rights.on_estate(by):
+    """Raise Absent or Forbidden unless the person may grant there."""
+    if may_grant(by, project, portfolio):
         return
     if portfolio is not None:
-        if not rights.manages(by, portfolio):
-            rights.see_portfolio(by, portfolio)
-            raise Forbidden(
-                _("You need the right to %(right)s on portfolio %(portfolio)s. %(grantors)s can grant it.")
-                % {
-                    "right": str(Right.MANAGE.label),
-                    "portfolio": portfolio.name,
-                    "grantors": grantors(),
-                },
-                code="right_missing",
-                right=Right.MANAGE.value,
-                portfolio=portfolio.slug,
-            )
-        return
-    if project is None:
-        rights.check_estate(by, Right.MANAGE)
-        return
-    lanes = Lane.objects.filter(project=project).select_related("project", "stage")
-    if not lanes:  # nowhere to hold it: only the estate's administrators may
-        rights.check_estate(by, Right.MANAGE)
-    for lane in lanes:
+        rights.see_portfolio(by, portfolio)
+        raise Forbidden(
+            _("You need the right to %(right)s on portfolio %(portfolio)s. %(grantors)s can grant it.")
+            % {
+                "right": str(Right.MANAGE.label),
+                "portfolio": portfolio.name,
+                "grantors": grantors(),
+            },
+            code="right_missing",
+            right=Right.MANAGE.value,
+            portfolio=portfolio.slug,
+        )
+    for lane in () if project is None else _lanes_of(project):
         rights.check(by, Right.MANAGE, lane)
+    rights.check_estate(by, Right.MANAGE)  # there is no lane on which to hold it
+
+
+def _lanes_of(project: Project) -> QuerySet[Lane]:
+    return Lane.objects.filter(project=project).select_related("project", "stage")
 
 
 def check_pipeline_team(team: Team, projects: QuerySet[Project]) -> None:

@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from portal.actions import accounts
 from portal.api.auth import acting, by_token
 from portal.api.fields import At
-from portal.api.inputs import Input, Why, checked
+from portal.api.inputs import Input, PasswordField, Why, checked
 from portal.api.listing import Listing
 from portal.api.people import AccountSerializer
 from portal.errors import Forbidden
@@ -53,8 +53,8 @@ class CodeSerializer(serializers.Serializer[Any]):
 class NewPassword(Input):
     """One's present password and the new one."""
 
-    current = serializers.CharField(max_length=500, trim_whitespace=False)
-    new = serializers.CharField(max_length=500, trim_whitespace=False)
+    current = PasswordField()
+    new = PasswordField()
 
 
 def present(request: Request) -> Person:

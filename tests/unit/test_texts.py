@@ -11,6 +11,7 @@ import governance.forms
 import portal.forms
 from portal.api.inputs import Why
 from portal.api.people import NewPerson
+from portal.api.sessions import NewPassword
 from portal.texts import plain
 
 TURNED = "live \u202egnp.exe\u202c, \u2066so\u2069\u200f\x07 it says"
@@ -44,10 +45,12 @@ def test_the_api_takes_it_out_but_of_a_password() -> None:
     why = Why(data={"why": TURNED})
     assert why.is_valid()
     assert why.validated_data == {"why": plain(TURNED)}
-    person = NewPerson(data={"login": "x", "name": TURNED, "password": TURNED})
+    person = NewPerson(data={"login": "x", "name": TURNED})
     assert person.is_valid()
     assert person.validated_data["name"] == plain(TURNED)
-    assert person.validated_data["password"] == TURNED
+    passwords = NewPassword(data={"current": TURNED, "new": TURNED})
+    assert passwords.is_valid()
+    assert passwords.validated_data == {"current": TURNED, "new": TURNED}
 
 
 @pytest.mark.parametrize("module", [portal.forms, governance.forms, deployments.forms])
