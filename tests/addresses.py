@@ -8,6 +8,7 @@ from typing import Any
 from unittest.mock import patch
 from urllib.parse import quote
 
+from django.http import QueryDict
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.resolvers import RegexPattern, RoutePattern
 from django.utils.datastructures import MultiValueDict
@@ -91,12 +92,15 @@ def names_read(get_page: Callable[[str], Any], path: str) -> set[str]:
     read: set[str] = set()
     get, every = MultiValueDict.__getitem__, MultiValueDict.getlist
 
+    # The map of addresses is such a dictionary too, and is asked for every link of a page.
     def spying(self: Any, key: str) -> Any:
-        read.add(key)
+        if isinstance(self, QueryDict):
+            read.add(key)
         return get(self, key)
 
     def spying_list(self: Any, key: str, default: Any = None) -> Any:
-        read.add(key)
+        if isinstance(self, QueryDict):
+            read.add(key)
         return every(self, key, default)
 
     with patch.multiple(MultiValueDict, __getitem__=spying, getlist=spying_list):
