@@ -1,6 +1,7 @@
 """Every page after the story, on a desk and on a phone, in light and dark: readable, reachable, nothing sticks out."""
 
 import re
+from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -13,6 +14,8 @@ from tests.browser.conftest import Desk
 DESK: ViewportSize = {"width": 1280, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 SMALL: ViewportSize = {"width": 360, "height": 740}
+BOTH: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+SCHEMES: dict[int, tuple[Literal["light", "dark"], ...]] = {360: (), 390: ("dark",), 1280: ("light",)}
 RULES = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
     "resultTypes": ["violations"],
@@ -96,7 +99,10 @@ def test_the_rules_would_notice(told: Story, desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_is_readable_at_every_size_in_light_and_dark(told: Story, desk: Desk, name: str) -> None:
+def test_a_page_is_readable_at_every_size_in_light_and_dark(
+    told: Story, desk: Desk, name: str, full_size: bool
+) -> None:
+    """Each size and each colour scheme once; with --long each size in both."""
     page = opened(told, desk, name)
     wrong = []
     for size in (SMALL, PHONE, DESK):
@@ -104,9 +110,7 @@ def test_a_page_is_readable_at_every_size_in_light_and_dark(told: Story, desk: D
         wide = page.evaluate("document.documentElement.scrollWidth")
         if wide > size["width"]:
             wrong.append(f"{wide - size['width']} px stick out at {size['width']} px")
-        for scheme in ("light", "dark"):
-            if size is SMALL:
-                continue
+        for scheme in BOTH if full_size and size is not SMALL else SCHEMES[size["width"]]:
             page.emulate_media(color_scheme=scheme)
             found = Axe().run(page, options=RULES)
             if found.violations_count:
