@@ -208,7 +208,10 @@ def _fill() -> None:
     many = Person.objects.create_person("many", name="Sees many")
     Person.objects.filter(pk=person.pk).delete()
     _rows("INSERT INTO auth_group (name) SELECT 'team-' || n FROM generate_series(0, %s) n", [TEAMS - 1])
-    _rows("INSERT INTO portal_team (group_id, slug, name) SELECT id, name, name FROM auth_group")
+    _rows(
+        "INSERT INTO portal_team (group_id, slug, name, requires_second_factor)"
+        " SELECT id, name, name, false FROM auth_group"
+    )
 
     node = Node.objects.create(
         slug="design", name="Design", kind="design", url="http://127.0.0.1:9", key_name="k"
