@@ -16,8 +16,9 @@ from portal.actions.owners import Choice, Found
 from portal.errors import Refused
 from portal.event_kinds import EventKind
 from portal.models import Counterpart, Person, Portfolio, Project, Right, Stage, Team
-from portal.models.grant import CARRIED, IN_USE
+from portal.models.grant import CARRIED, ESTATE_ONLY, IN_USE
 from portal.models.person import spelled
+from portal.places import Place
 from portal.projecting import sign_roles
 from portal.reauthentication import Code, Password, Proof
 from portal.texts import plain
@@ -271,12 +272,13 @@ class GrantForm(UntilForm):
     stage = forms.ChoiceField(label=_("Where"), required=False)
     field_order = ("holder", "right", "role", "stage", "until", "why")
 
-    def __init__(self, *args: Any, project: Project | None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, place: Place, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         people = Person.objects.filter(is_active=True).exclude(kind=Person.Kind.SYSTEM)
         stages = Stage.objects.order_by("position", "slug")
-        if project is not None:
-            stages = stages.filter(pipeline=project.pipeline_id)
+        if place.project is not None:
+            stages = stages.filter(pipeline=place.project.pipeline_id)
+        offered = IN_USE if place == Place() else IN_USE - ESTATE_ONLY
         names = dict(stages.values_list("slug", "name"))
         self._choose(
             "holder",
@@ -290,7 +292,8 @@ class GrantForm(UntilForm):
             ],
         )
         self._choose(
-            "right", [("", _("Choose…")), *((right.value, right.label) for right in Right if right in IN_USE)]
+            "right",
+            [("", _("Choose…")), *((right.value, right.label) for right in Right if right in offered)],
         )
         self._choose("role", [("", "–"), *((role, role.replace("-", " ")) for role in sign_roles())])
         self._choose("stage", [("", _("Every stage")), *names.items()])

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from portal.models import Delegation, Grant, Person, Pipeline, Right, Team
 from portal.models.delegation import running
-from portal.models.grant import DELEGABLE, IN_USE, codename
+from portal.models.grant import DELEGABLE, ESTATE_ONLY, IN_USE, codename
 from portal.places import EVERYWHERE, Place, stages_of
 from portal.projecting import sign_roles
 from portal.ways import Way, company, day, last, right_word, told, ways
@@ -165,7 +165,8 @@ def of_place(
     stages = stages_of(place.project)
     if editing or place.project is None:
         stages = [("", _("Every stage")), *stages]
-    columns = columns_for(sign_roles(), ())
+    whole = place.project is None and place.portfolio is None
+    columns = columns_for(sign_roles(), (), estate=whole)
     holders = _holders(visible)
     if editing:
         holders = _with(holders, more)
@@ -190,7 +191,7 @@ def of_place(
     teams = {grant.team.pk: grant.team for grant in reaching if grant.team is not None}
     if set(team_ids) - teams.keys():  # somebody just added one that holds nothing yet
         teams |= Team.objects.in_bulk(team_ids)
-    known = tuple(columns_for([column.role for column in columns if column.role], reaching))
+    known = tuple(columns_for([column.role for column in columns if column.role], reaching, estate=whole))
     by_person = ways(people, [slug for slug, _name in stages], reaching, among)
 
     def may_show(grant: Grant) -> bool:
@@ -275,14 +276,17 @@ def of_team(
     )
 
 
-def columns_for(roles: Iterable[str], grants: Iterable[Grant]) -> list[Column]:
-    """The rights in use in their order, the right to sign once for each role that a policy or a grant names."""
+def columns_for(roles: Iterable[str], grants: Iterable[Grant], *, estate: bool = True) -> list[Column]:
+    """The rights in use in their order, the right to sign once for each role that a policy or a grant names.
+
+    Without `estate` those that count on a project.
+    """
     named = sorted({*roles, *(grant.role for grant in grants if grant.role)})
     found: list[Column] = []
     for right in Right:
         if right == Right.SIGN:
             found += [Column(right, role) for role in named]
-        elif right in IN_USE:
+        elif right in IN_USE and (estate or right not in ESTATE_ONLY):
             found.append(Column(right))
     return found
 

@@ -349,7 +349,7 @@ def each(request: HttpRequest, **which: str) -> HttpResponse:
     if request.method == "POST":
         _to_edit(request, which)  # the form names everybody here, so nobody else gets one
     offered = here.may and here.team is None
-    form = GrantForm(request.POST or None, project=here.place.project) if offered else None
+    form = GrantForm(request.POST or None, place=here.place) if offered else None
     if request.method == "POST" and form is not None and form.is_valid():
         asked = form.cleaned_data
         with told_by(form):

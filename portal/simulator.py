@@ -72,7 +72,7 @@ def simulated(person: Person, lane: Lane) -> list[Answer]:
     )
     stage = lane.stage.slug
     found = ways([person], [stage], grants, among)[person.pk, stage]
-    columns = columns_for(sign_roles(), grants)
+    columns = columns_for(sign_roles(), grants, estate=False)
     others = holders_on({lane.pk: [column.name for column in columns]})
     sees_by = ""
     if Right.VIEW.value not in held and rights.visible_projects(person).filter(pk=lane.project_id).exists():
