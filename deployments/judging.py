@@ -140,14 +140,21 @@ def signature_counts(people: Collection[str], judged: Judged) -> Mapping[str, An
     return None
 
 
-def why_not_promoter(person: Person, judged: Judged, principal: UUID | None = None) -> str:
+def why_not_promoter(
+    person: Person, judged: Judged, principal: UUID | None = None, makers: Collection[UUID] = ()
+) -> str:
     """The sentence for somebody whose signature counts here and who so cannot start the promotion, or an empty text.
 
-    `principal` is for whom they would start it.
+    `principal` is for whom they would start it, `makers` who made a token by which they, a service account, could.
     """
-    word = signature_counts({str(person.pk), str(principal or person.pk)}, judged)
+    word = signature_counts({str(pk) for pk in (person.pk, principal or person.pk, *makers)}, judged)
     if word is None:
         return ""
+    if {word["person"], word.get("on_behalf_of")} & {str(pk) for pk in makers}:
+        return _(
+            "Whoever made a token of this service account signed for this bundle, so somebody else has to start"
+            " its promotion. The signature stands."
+        )
     if word["person"] != str(person.pk):
         return _(
             "This bundle was signed in the name of somebody you stand in for, or who stood in for you, so"

@@ -256,8 +256,9 @@ def _words(case: Case, clause: Clause) -> _Words:
         about_this, fact, differs = latest[person]
         approves = fact.decision in (APPROVE, APPROVE_WITH_CONDITIONS)
         barred, whom = _barred(case, fact)
-        # Changing rights takes back an approval, never a no: nobody's objection may fall because of it.
-        bars = barred is not None and (approves or not barred.until)
+        # What somebody does later (changing rights, asking as a service account) takes back an approval, never a no:
+        # nobody's objection may fall because of it.
+        bars = barred is not None and (approves or not (barred.until or barred.why == "token_maker"))
         if not about_this and not approves:
             continue  # a no to something else says nothing here
         if fact.withdrawn:

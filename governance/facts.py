@@ -138,7 +138,7 @@ class RunningFact:
 class Barred:
     """A person whose sign-off does not count here.
 
-    `why` is "requester", "token_maker" (of the service account that asked), "bundle_author" or "evidence_author".
+    `why` is "requester", "bundle_author", "token_maker" (of a service account that is one) or "evidence_author".
     With `until` only before that instant: "changed_rights" and "changed_policy" are of whoever changed lately what the
     judgement depends on.
     """

@@ -168,8 +168,8 @@ def case_for(
 ) -> Case:
     """Everything a judgement of this bundle in this lane needs, as it is now.
 
-    `requested_by` (for whom they asked, and who made the token by which a service account could ask at `asked_at`) and
-    the bundle's author are barred from signing; `running` says what ran where and since when.
+    `requested_by` (for whom they asked), the bundle's author, and who made a token by which one of them, a service
+    account, could do so at that time are barred from signing; `running` says what ran where and since when.
     """
     asked = Asked(bundle, lane, requested_by, running, on_behalf_of, asked_at)
     rules = rules or rules_for(lane)
@@ -194,8 +194,8 @@ def cases_for(asked: Sequence[Asked]) -> list[Case | Refused]:
 class _Facts:
     """What was gathered for one case; the holders are everybody's who can act in its lane.
 
-    `makers` made the token by which a service account could ask for it; `cooling_off` are those among who could sign,
-    or did, who lately changed what it depends on.
+    `makers` made a token by which a service account could ask for it, or for its bundle; `cooling_off` are those among
+    who could sign, or did, who lately changed what it depends on.
     """
 
     known: Known
@@ -225,15 +225,19 @@ def _facts(asked: Sequence[tuple[Asked, Rules]]) -> list[_Facts]:
     signed = [one for one in asked if any(held.kind == "sign_off" for held in one[1].stage.requirements)]
     changes = lately((one.lane, rules.version.name) for one, rules in signed)
     now = timezone.now()
-    makers = makers_of([(one.requested_by, one.asked_at or now) for one, _rules in asked], Right.REQUEST)
+    acts = [(one.requested_by, one.asked_at or now) for one, _rules in asked]
+    acts += [(one.bundle.author, one.bundle.asked_at) for one, _rules in asked]
+    makers = makers_of(acts, Right.REQUEST)
     return [
         _Facts(
             one,
             holders[asker.lane.pk],
-            made,
+            asked_by | made_by,
             _cooling_off(asker.lane, rules, holders[asker.lane.pk], one, changes),
         )
-        for one, made, (asker, rules) in zip(found, makers, asked, strict=True)
+        for one, asked_by, made_by, (asker, rules) in zip(
+            found, makers[: len(asked)], makers[len(asked) :], asked, strict=True
+        )
     ]
 
 

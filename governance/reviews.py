@@ -23,7 +23,7 @@ from portal import rights
 from portal.canonical import digest
 from portal.errors import Forbidden
 from portal.event_kinds import EventKind
-from portal.models import Delegation, Event, Grant, Person, Project, Right
+from portal.models import Delegation, Event, Grant, Person, Project, Right, Token
 from portal.models.grant import DELEGABLE
 from portal.queries import looks_over_estate
 
@@ -134,13 +134,17 @@ def answers_at(person: Person, places: Sequence[ReviewPlace]) -> set[int]:
 def own_grants(person: Person) -> Q:
     """The grants by which the person holds something: their own, their teams', and those of whom they stand in for.
 
-    Of these last also where they will stand in for them later on, and only what can be lent.
+    Of these also where they will stand in for them later on, and only what can be lent. And those of a service account
+    whose token they made: they could come as it.
     """
     lenders = Delegation.objects.filter(
         delegate=person, until__gt=timezone.now(), ended_at__isnull=True
     ).values("person")
     lent = _held_by(lenders) & Q(right__in=[right.value for right in DELEGABLE])
-    return _held_by([person.pk]) | lent
+    robots = Token.objects.filter(
+        made_by=person, person__kind=Person.Kind.SERVICE, revoked_at=None, expires_at__gt=timezone.now()
+    ).values("person")
+    return _held_by([person.pk]) | lent | _held_by(robots)
 
 
 def _held_by(people: QuerySet[Any, Any] | list[UUID]) -> Q:

@@ -422,7 +422,9 @@ def _reason(why: str) -> str:
         "requester": _("asked for this deployment"),
         "bundle_author": _("made this bundle"),
         "evidence_author": _("brought evidence for it"),
-        "token_maker": _("made a token of the service account that asked for this deployment"),
+        "token_maker": _(
+            "made a token of the service account that asked for this deployment or made this bundle"
+        ),
         "changed_rights": _("lately changed the rights here or where it runs"),
         "changed_policy": _("lately changed the rules that apply here"),
         Why.COUNTS_ELSEWHERE.value: _("already fills another place"),

@@ -1,7 +1,7 @@
 """Who made the tokens by which a service account acts: they have seen the secrets, so what it did may be theirs."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from portal.models import Person, Right, Token
@@ -15,9 +15,13 @@ def tokens_of(people: Collection[UUID], *rights: Right) -> list[Token]:
     return [one for one in tokens if {right.value for right in rights} & {*one.rights}]
 
 
+# What came in by a token that ended on the way is done a moment after its end.
+ON_THE_WAY = timedelta(minutes=10)
+
+
 def lived(token: Token, at: datetime) -> bool:
-    """Whether the token was in force then."""
-    return token.made_at <= at < min(token.expires_at, token.revoked_at or token.expires_at)
+    """Whether something done then may have come by this token."""
+    return token.made_at <= at < min(token.expires_at, token.revoked_at or token.expires_at) + ON_THE_WAY
 
 
 def makers_of(acts: Sequence[tuple[Person | None, datetime]], *rights: Right) -> list[frozenset[UUID]]:

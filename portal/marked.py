@@ -19,7 +19,7 @@ from yaml.events import AliasEvent, Event, NodeEvent
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from portal.errors import Invalid
-from portal.texts import unseen
+from portal.texts import unseen, writable
 
 MAX_BYTES = 128 * 1024
 MAX_DEPTH = 20
@@ -45,6 +45,10 @@ class Problem:
     path: str
     message: str
     remedy: str
+
+    def __post_init__(self) -> None:
+        for name in ("path", "message", "remedy"):
+            object.__setattr__(self, name, writable(getattr(self, name)))
 
     def __str__(self) -> str:
         return f"Line {self.line}, column {self.column}: {self.message} {self.remedy}"

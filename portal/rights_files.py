@@ -28,7 +28,7 @@ from portal.errors import Invalid
 from portal.models import Grant, Person, Portfolio, Project, Right, Team
 from portal.models.person import spelled
 from portal.places import Place
-from portal.texts import unseen
+from portal.texts import unseen, writable
 
 MAX_BYTES = 1024 * 1024
 MAX_PROBLEMS = 50
@@ -51,6 +51,10 @@ class Problem:
     column: int
     message: str
     remedy: str
+
+    def __post_init__(self) -> None:
+        for name in ("message", "remedy"):
+            object.__setattr__(self, name, writable(getattr(self, name)))
 
     def __str__(self) -> str:
         return f"{self.line}:{self.column}: {self.message} {self.remedy}"

@@ -22,6 +22,11 @@ def unseen(text: str) -> bool:
     return bool(UNSEEN.search(text) or HALF.search(text))
 
 
+def writable(text: str) -> str:
+    """The text with halves of characters spelled out, for a sentence that says what was wrong with it."""
+    return HALF.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
+
+
 def plain(text: str) -> str:
     """The text with nothing in it that cannot be seen and acts all the same."""
     return UNSEEN.sub("", text)

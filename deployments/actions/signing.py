@@ -18,7 +18,9 @@ def barred(request: DeploymentRequest) -> Sequence[Barred]:
         found.append(Barred(str(request.on_behalf_of_id), "requester"))
     if request.bundle.author_id is not None:
         found.append(Barred(str(request.bundle.author_id), "bundle_author"))
-    (makers,) = makers_of([(request.requested_by, request.requested_at)], Right.REQUEST)
+    bundle = request.bundle
+    acts = [(request.requested_by, request.requested_at), (bundle.author, bundle.asked_at)]
+    makers = frozenset().union(*makers_of(acts, Right.REQUEST))
     return [*found, *(Barred(str(maker), "token_maker") for maker in makers)]
 
 

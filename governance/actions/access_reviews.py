@@ -348,8 +348,8 @@ def _checked(
     if own:
         raise Forbidden(
             _(
-                "%(grants)s: you hold this right yourself, your team does, or somebody you stand in for, so another"
-                " owner or an administrator answers for it."
+                "%(grants)s: you hold this right yourself, or could use it: through a team, for somebody you stand in"
+                " for, or by a token you made. Another owner or an administrator answers for it."
             )
             % {"grants": _numbers(own)},
             code="review_own",

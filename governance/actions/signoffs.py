@@ -114,8 +114,8 @@ def why_barred(person: Person, barred: Sequence[Barred], shown: Draft) -> str:
     principal = shown.on_behalf_of
     if not why and principal is not None and any(one.person == str(principal.pk) for one in barred):
         return _(
-            "You would sign for %(name)s, who asked for this or made it, so the signature would not be"
-            " independent. Somebody else with the role has to sign."
+            "You would sign for %(name)s, who asked for this or made it, or a token of the service account that"
+            " did, so the signature would not be independent. Somebody else with the role has to sign."
         ) % {"name": principal.name}
     if not why:
         return _cooling_off(person, shown)
@@ -125,8 +125,8 @@ def why_barred(person: Person, barred: Sequence[Barred], shown: Draft) -> str:
             "Somebody else with the role has to sign."
         ),
         "token_maker": _(
-            "You made a token of the service account that asked for this promotion, so your signature would not be"
-            " independent. Somebody else with the role has to sign."
+            "You made a token of the service account that asked for this promotion or made this bundle, so your"
+            " signature would not be independent. Somebody else with the role has to sign."
         ),
         "bundle_author": _(
             "You made this bundle, so your signature would not be independent. Somebody else with the role has to sign."

@@ -339,7 +339,7 @@ def check_grantor(by: Person, project: Project | None, portfolio: Portfolio | No
             % {
                 "right": str(Right.MANAGE.label),
                 "portfolio": portfolio.name,
-                "grantors": grantors(),
+                "grantors": grantors(portfolio=portfolio),
             },
             code="right_missing",
             right=Right.MANAGE.value,

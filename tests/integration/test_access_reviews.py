@@ -258,6 +258,19 @@ def test_nobody_answers_for_what_is_lent_to_them(cast: Cast) -> None:
     assert ReviewedGrant.objects.get(grant=fairness).answered_by == cast.olga
 
 
+def test_nor_for_a_service_account_s_that_they_could_come_as(cast: Cast) -> None:
+    robot = people.add_person(by=cast.ada, login="ci", name="The pipeline", kind="service")
+    grants.grant(by=cast.ada, person=robot, right=Right.PROMOTE, project=cast.churn, why="Runs at night.")
+    token, _secret = people.make_token(by=cast.ada, person=robot, name="night", carrying=["promote"])
+    review = started(cast)
+    promote = grant_of("promote", person=robot, project=cast.churn)
+    with pytest.raises(Forbidden) as refusal:
+        answered(cast.ada, review, promote)
+    assert (refusal.value.code, refusal.value.params["grants"]) == ("review_own", [promote.pk])
+    people.revoke_token(by=cast.ada, token=token)
+    answered(cast.ada, review, promote)
+
+
 def test_ownership_without_any_right_shows_nothing(cast: Cast) -> None:
     cast.maint.owners.set([cast.otto])
     grants.grant(by=cast.ada, person=cast.dev, right=Right.VIEW, project=cast.maint, why="Looks.")

@@ -220,6 +220,9 @@ def test_the_command_checks_shows_and_applies(
         with pytest.raises(CommandError, match="there is no team “nobody”") as refused:
             call_command("estate", verb, str(path))
         assert refused.value.returncode == 2
+    path.write_text(written(current()).replace("\n  design:", '\n  "design\\n":'))
+    with pytest.raises(CommandError, match="design"):
+        call_command("estate", "check", str(path))
     path.write_text("nodes: [")
     with pytest.raises(CommandError, match=r"estate\.yaml:1:9") as refused:
         call_command("estate", "check", str(path))

@@ -278,7 +278,8 @@ def taken(portal: Furnished, route: Route, said: set[str]) -> set[str]:
     view = getattr(route.view, "view_class", None) or getattr(route.view, "cls", None)
     if view is not None:
         return {m for m in METHODS if m.lower() in view.http_method_names and hasattr(view, m.lower())}
-    who = portal.whos["superuser" if route.path.startswith("/admin/") else "admin"]
+    by = {"/admin/": "superuser", "/scim/": "directory"}
+    who = portal.whos[next((name for start, name in by.items() if route.path.startswith(start)), "admin")]
     others = [method for method in METHODS if method not in said]
     return said | {method for method in others if ask(portal, who, method, route.path).status != 405}
 

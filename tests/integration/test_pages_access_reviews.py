@@ -53,7 +53,7 @@ def test_an_owner_answers_on_a_page(cast: Cast) -> None:
     assert "directly, project Customer churn, every stage, no end; granted by Ada Novak" in page
     matrix = words(signed_in(cast.ada).get("/projects/CHURN/rights/"))
     assert f"unless access review {review.pk} confirms it; granted by Ada Novak" in matrix
-    assert page.count("You hold it yourself, your team does, or somebody you stand in for") == 2
+    assert page.count("You hold it yourself, or could use it") == 2
     assert access_reviews.meaning(review) in page
     sent = form(olga, path, fay="confirm", mona="confirm", eli="revoke")
     wrong = olga.post(path, {**sent, "password": "no"})

@@ -265,6 +265,19 @@ def test_a_table_holds_nothing_that_a_spreadsheet_would_work_out(cast: Cast, why
     assert wanted(text, "csv")[0].ops == []
 
 
+def test_half_a_character_in_a_key_is_told_in_words(cast: Cast) -> None:
+    with pytest.raises(FileError) as told:
+        wanted('"\\ud800": 1', "yaml")
+    assert any("“\\ud800” is not known here" in str(one) for one in told.value.problems)
+    ada = signed_in(cast.ada)
+    for address, field in (("/rights/file/", "text"), ("/estate/file/", "text")):
+        answer = ada.post(address, {field: '"\\ud800": 1', "format": "yaml", "why": "w"})
+        assert answer.status_code == 400, address
+    for address, sent in (("estate/file/", "text"), ("policies/", "source")):
+        told_ = session(cast.ada).refused(400, "post", address, {sent: '"\\ud800": 1', "why": "w"})
+        assert "\\ud800" in str(told_), address
+
+
 def test_the_command_checks_compares_and_applies(cast: Cast, robot: Person, tmp_path: Path) -> None:
     (tmp_path / "churn.yaml").write_text(written(Place(project=cast.churn)))
     (tmp_path / "MAINT.CSV").write_text(written(Place(project=cast.maint), "csv"))
@@ -281,6 +294,18 @@ def test_the_command_checks_compares_and_applies(cast: Cast, robot: Person, tmp_
         True,
     )
     (tmp_path / "credit/eu/wrong.yaml").unlink()
+    elsewhere = tmp_path.parent / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "linked.yaml").write_text("grants: []")
+    (elsewhere / "back").symlink_to(tmp_path)  # and round again
+    (tmp_path / "credit/link").symlink_to(elsewhere)
+    status, said = run("check", folder)
+    assert (status, said.count("The key scope is missing"), "credit/link/linked.yaml:1:1" in said) == (
+        2,
+        1,
+        True,
+    )
+    (tmp_path / "credit/link").unlink()
     assert run("apply", folder, "--as", "repo") == (0, "Nothing would change.\n")
     assert run("export", "project CHURN") == (0, (tmp_path / "churn.yaml").read_text())
 

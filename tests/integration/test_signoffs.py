@@ -4,13 +4,15 @@ import json
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
 from pytest_django import Settings
 
-from deployments.actions import requests
+from deployments.actions import promotions, requests
 from deployments.actions import signing as request_signing
 from deployments.judging import judge_now
 from deployments.models import DeploymentRequest
@@ -175,55 +177,129 @@ def test_requester_and_author_are_kept_from_signing_and_the_ledger_keeps_that(ca
     ]
 
 
+def with_robot(cast: Cast, *makers: Person) -> Person:
+    """A service account that may ask and promote, and whoever of these made a token of it may sign fairness, too."""
+    robot = people.add_person(by=cast.ada, login="ci", name="The pipeline", kind="service")
+    for right in (Right.REQUEST, Right.PROMOTE):
+        grants.grant(by=cast.ada, person=robot, right=right, project=cast.churn, why="Acts when green.")
+    for who in makers:
+        if who not in (cast.ada, cast.abe):
+            grants.grant(by=cast.ada, person=who, right=Right.MANAGE, why="For a test.")
+        if who != cast.fay:
+            grants.grant(
+                by=cast.ada,
+                person=who,
+                right=Right.SIGN,
+                role="fairness",
+                project=cast.churn,
+                why="For a test.",
+            )
+    return robot
+
+
+def fresh(request: DeploymentRequest) -> DeploymentRequest:
+    return DeploymentRequest.objects.select_related(
+        "lane__project", "lane__stage", "bundle__author", "requested_by"
+    ).get(pk=request.pk)
+
+
+def not_counted(request: DeploymentRequest) -> list[tuple[str, str, str]]:
+    return [(one["person"], one["why"], one["barred"]) for one in finding(request).params["not_counted"]]
+
+
+def sign_apart(cast: Cast, by: Person, bundle: Bundle) -> None:
+    """Signed from the bundle, where nobody knows who asked."""
+    shown = signoffs.draft(by=by, bundle=bundle, lane=cast.prod, requirement=FAIRNESS)
+    signoffs.sign(
+        by=by, proof=Password(PASSWORD), bundle=bundle, lane=cast.prod, requirement=FAIRNESS, decision="approve",
+        bound=shown.bound,
+    )  # fmt: skip
+
+
 def test_whoever_could_ask_as_a_service_account_does_not_sign_what_it_asked(
     cast: Cast, settings: Settings
 ) -> None:
     """They have seen the secret of its token. Who made one that had ended, or one that asks for nothing, may sign."""
     settings.COOLING_OFF_SECONDS = 0  # they gave rights here too
-    robot = people.add_person(by=cast.ada, login="ci", name="The pipeline", kind="service")
-    grants.grant(by=cast.ada, person=robot, right=Right.REQUEST, project=cast.churn, why="Asks when green.")
-    for who in (cast.nora, cast.fay):
-        grants.grant(by=cast.ada, person=who, right=Right.MANAGE, why="For a test.")
-    for who in (cast.ada, cast.nora):
-        grants.grant(
-            by=cast.ada, person=who, right=Right.SIGN, role="fairness", project=cast.churn, why="For a test."
-        )
-    ended, _secret = people.make_token(by=cast.nora, person=robot, name="old")
-    people.revoke_token(by=cast.nora, token=ended)
+    robot = with_robot(cast, cast.ada, cast.abe, cast.nora, cast.fay)
+    for maker, minutes in ((cast.nora, 11), (cast.abe, 9)):  # what came in by it may still be on its way
+        ended, _secret = people.make_token(by=maker, person=robot, name="old")
+        people.revoke_token(by=maker, token=ended)
+        at = timezone.now() - timedelta(minutes=minutes)
+        type(ended).objects.filter(pk=ended.pk).update(made_at=at, revoked_at=at)
     people.make_token(by=cast.fay, person=robot, name="looks", carrying=[])
     people.make_token(by=cast.ada, person=robot, name="new", carrying=["request"])
     bundle = bundle_registered(cast)
     to_read(cast, bundle)
-    pk = requests.submit(by=robot, bundle=bundle, lane=cast.prod, why="It is green.").pk
-    request = DeploymentRequest.objects.select_related(
-        "lane__project", "lane__stage", "bundle", "requested_by"
-    ).get(pk=pk)
+    request = fresh(requests.submit(by=robot, bundle=bundle, lane=cast.prod, why="It is green."))
     people.make_token(by=cast.nora, person=robot, name="later", carrying=["request"])
 
-    with pytest.raises(Forbidden) as refused:
-        sign(request, cast.ada)
-    assert refused.value.code == "barred"
-    assert refused.value.sentence.startswith("You made a token of the service account that asked")
+    for who in (cast.ada, cast.abe):
+        with pytest.raises(Forbidden) as refused:
+            sign(request, who)
+        assert refused.value.code == "barred"
+        assert refused.value.sentence.startswith("You made a token of the service account that asked")
     for who in (cast.nora, cast.fay):
-        assert not why_barred(
-            who,
-            request_signing.barred(request),
-            request_signing.draft(by=who, request=request, requirement=FAIRNESS),
-        )
-    # Signed from the bundle, where nobody knows who asked, the gate does not count it.
-    shown = signoffs.draft(by=cast.ada, bundle=bundle, lane=cast.prod, requirement=FAIRNESS)
-    signoffs.sign(
-        by=cast.ada, proof=Password(PASSWORD), bundle=bundle, lane=cast.prod, requirement=FAIRNESS, decision="approve",
-        bound=shown.bound,
-    )  # fmt: skip
-    found = finding(request)
-    assert found.state == "not_met"
-    assert [(one["person"], one["why"], one["barred"]) for one in found.params["not_counted"]] == [
-        (str(cast.ada.pk), "barred", "token_maker")
-    ]
-    assert "made a token of the service account" in sentence("sign_off_missing", found.params, str)
+        draft = request_signing.draft(by=who, request=request, requirement=FAIRNESS)
+        assert not why_barred(who, request_signing.barred(request), draft)
+    sign_apart(cast, cast.ada, bundle)
+    assert finding(request).state == "not_met"
+    assert not_counted(request) == [(str(cast.ada.pk), "barred", "token_maker")]
+    assert "made a token of the service account" in sentence("sign_off_missing", finding(request).params, str)
     sign(request, cast.fay)
     assert finding(request).state == "met"
+
+
+def test_nor_what_it_made(cast: Cast, settings: Settings) -> None:
+    settings.COOLING_OFF_SECONDS = 0
+    robot = with_robot(cast, cast.ada)
+    people.make_token(by=cast.ada, person=robot, name="new", carrying=["request"])
+    bundle = bundle_registered(cast)
+    Bundle.objects.filter(pk=bundle.pk).update(author=robot, asked_at=timezone.now())
+    bundle.refresh_from_db()
+    to_read(cast, bundle)
+    request = fresh(request_at(cast, bundle=bundle, lane=cast.prod))
+    with pytest.raises(Forbidden, match="or made this bundle"):
+        sign(request, cast.ada)
+    sign_apart(cast, cast.ada, bundle)
+    assert not_counted(request) == [(str(cast.ada.pk), "barred", "token_maker")]
+
+
+def test_an_objection_stands_whoever_asks_next(cast: Cast, settings: Settings) -> None:
+    """Else a service account that asks again would take its maker's no away."""
+    settings.COOLING_OFF_SECONDS = 0
+    robot = with_robot(cast, cast.ada)
+    people.make_token(by=cast.ada, person=robot, name="new", carrying=["request"])
+    request = asked(cast)
+    sign(request, cast.ada, decision="reject", comment="Not this one.")
+    sign(request, cast.fay)
+    assert finding(request).state == "not_met"
+    requests.withdraw(by=cast.dev, request=request, why="Not now.")
+    again = requests.submit(by=robot, bundle=request.bundle, lane=cast.prod, why="It is green.")
+    assert finding(fresh(again)).code == "sign_off_rejected"
+
+
+def test_a_service_account_does_not_start_what_the_maker_of_its_token_signed(
+    cast: Cast, settings: Settings
+) -> None:
+    settings.COOLING_OFF_SECONDS = 0
+    robot = with_robot(cast, cast.ada)
+    bundle = bundle_registered(cast)
+    all_but_signed(cast, bundle)
+    request = request_at(cast, bundle=bundle, lane=cast.prod)
+    sign(request, cast.ada)
+    for role, who in (("explainability", cast.eli), ("model-risk", cast.ravi)):
+        signed(who, request, role)
+    token, _secret = people.make_token(by=cast.ada, person=robot, name="starts", carrying=["promote"])
+    with pytest.raises(Forbidden) as refused:
+        promotions.promote(by=robot, request=fresh(request))
+    assert refused.value.code == "promoter_signed"
+    assert refused.value.sentence.startswith("Whoever made a token of this service account signed")
+    people.revoke_token(by=cast.ada, token=token)
+    at = timezone.now() - timedelta(hours=1)
+    type(token).objects.filter(pk=token.pk).update(made_at=at, revoked_at=at)
+    promotion = promotions.promote(by=robot, request=fresh(request))
+    assert promotion.started_by == robot
 
 
 def test_nobody_approves_what_is_not_there_to_read(cast: Cast) -> None:

@@ -1,6 +1,8 @@
 """manage.py rights check|diff|apply|export: rights as files in a repository."""
 
+import os
 from argparse import ArgumentParser
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +59,7 @@ class Command(BaseCommand):
         """What all files state; every mistake of every file is told before this gives up."""
         files = [path]
         if path.is_dir():
-            # What lies further down too: a file passed over would revoke nothing, unseen. But not .git and its like.
-            files = sorted(
-                one
-                for one in path.rglob("*")
-                if _form(one) and not any(part.startswith(".") for part in one.relative_to(path).parts)
-            )
+            files = sorted(_below(path))
         if not files:
             raise CommandError(f"{path}: no .yaml, .yml or .csv file is there.", returncode=ERRORS)
         found: list[Wanted] = []
@@ -121,6 +118,24 @@ class Command(BaseCommand):
                 self.stdout.write(f"Applied as change {change.pk}.")
             else:
                 self.stdout.write(f"Change {change.pk} waits for an administrator to apply it.")
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """The files of a folder and of those below it, linked ones too: one passed over would revoke nothing, unseen.
+
+    But not of .git and its like. Raises CommandError for a folder that cannot be read.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise CommandError(f"{error.filename}: cannot be read: {error.strerror}.", returncode=ERRORS)
+
+    seen: set[str] = set()
+    for place, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
+        real = os.path.realpath(place)
+        folders[:] = [] if real in seen else [one for one in folders if not one.startswith(".")]
+        if real not in seen:
+            yield from (Path(place, one) for one in names if not one.startswith(".") and _form(Path(one)))
+        seen.add(real)
 
 
 def _form(file: Path) -> Format | None:
