@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from portal import ledger, rights
-from portal.actions import grants, people
+from portal.actions import grants, people, portfolios
 from portal.errors import Absent, Forbidden, Invalid, Refused
 from portal.event_kinds import EventKind
 from portal.models import (
@@ -137,6 +137,19 @@ def test_who_manages_a_project_grants_there_and_nowhere_else(cast: Cast) -> None
     by_admin = Grant.objects.get(person=cast.nora)
     with pytest.raises(Forbidden):
         grants.revoke(by=cast.olga, grant=by_admin, why="Not hers.")
+
+
+def test_a_refusal_on_a_portfolio_names_who_manages_it(cast: Cast) -> None:
+    credit = portfolios.add_portfolio(by=cast.ada, name="Credit")
+    portfolios.put_project(by=cast.ada, portfolio=credit, project=cast.churn)
+    grants.grant(by=cast.ada, person=cast.mona, right=Right.MANAGE, portfolio=credit, why="Runs it.")
+    with pytest.raises(Forbidden) as refused:
+        grants.grant(by=cast.dev, person=cast.otto, right=Right.VIEW, portfolio=credit, why="Helps.")
+    assert refused.value.sentence.endswith(
+        "on portfolio Credit. Abe Tanner or Ada Novak or Mona Castell can grant it."
+    )
+    with pytest.raises(Absent):
+        grants.grant(by=cast.otto, person=cast.otto, right=Right.VIEW, portfolio=credit, why="Helps.")
 
 
 def test_managing_one_lane_is_not_enough_to_grant(cast: Cast) -> None:
