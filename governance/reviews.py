@@ -54,7 +54,9 @@ def reviews_for(person: Person) -> QuerySet[AccessReview]:
 
 def places_for(person: Person, review: AccessReview | int) -> QuerySet[ReviewPlace]:
     """The places of a review that the person may look at."""
-    found = ReviewPlace.objects.filter(review=review).select_related("project", "portfolio", "review")
+    # By its key, of which the database is only asked what it can hold: an address may say any number.
+    number = review if isinstance(review, int) else review.pk
+    found = ReviewPlace.objects.filter(review__pk=number).select_related("project", "portfolio", "review")
     return found if looks_over_estate(person) else found.filter(_seen(person))
 
 
@@ -62,7 +64,7 @@ def review_for(person: Person, number: int) -> AccessReview:
     """One review; raises Absent for who sees none of its projects, Forbidden for a mere member of one."""
     found = reviews_for(person).filter(pk=number).first()
     if found is None:
-        _refuse(person, ReviewPlace.objects.filter(review=number))
+        _refuse(person, ReviewPlace.objects.filter(review__pk=number))
     return found
 
 
@@ -70,7 +72,7 @@ def place_for(person: Person, number: int, at: int) -> ReviewPlace:
     """One place of a review; raises Absent for who does not see its project, Forbidden for a mere member of it."""
     found = places_for(person, number).filter(pk=at).first()
     if found is None:
-        _refuse(person, ReviewPlace.objects.filter(review=number, pk=at))
+        _refuse(person, ReviewPlace.objects.filter(review__pk=number, pk=at))
     return found
 
 

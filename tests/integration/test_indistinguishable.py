@@ -24,6 +24,7 @@ from portal.models import Grant, Portfolio, Right
 from tests.addresses import PLACE, names_read
 from tests.bodies import body_for, query_for
 from tests.cast import imported, make_cast
+from tests.databases import quicker_database
 from tests.factories import bundle_registered
 from tests.furnished import Furnished, Who, design_answers, furnished, undone
 from tests.integration.test_no_way_around import Line, the_table
@@ -42,9 +43,11 @@ NO_NUMBER, NO_NAME = "999999999", "no-such-thing"
 
 
 @pytest.fixture(scope="module")
-def portal(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Furnished]:
+def portal(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, request: pytest.FixtureRequest
+) -> Iterator[Furnished]:
     """One of each thing and everybody, in one transaction that is undone at the end."""
-    with django_db_blocker.unblock(), undone(), design_answers():
+    with django_db_blocker.unblock(), quicker_database(request.config), undone(), design_answers():
         yield furnished(make_cast())
 
 

@@ -26,6 +26,7 @@ from portal.models import Event, Person
 from tests.addresses import Route, routes
 from tests.bodies import arrange, body_for, query_for
 from tests.cast import make_cast
+from tests.databases import quicker_database
 from tests.furnished import Furnished, Who, design_answers, furnished, undone
 
 TABLE = Path(__file__).resolve().parents[1] / "no_way_around.md"
@@ -147,9 +148,11 @@ for _line in the_table().lines:
 
 
 @pytest.fixture(scope="module")
-def portal(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Furnished]:
+def portal(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, request: pytest.FixtureRequest
+) -> Iterator[Furnished]:
     """One of each thing and everybody, in one transaction that is undone at the end."""
-    with django_db_blocker.unblock(), undone(), design_answers():
+    with django_db_blocker.unblock(), quicker_database(request.config), undone(), design_answers():
         found = furnished(make_cast())
         assert set(found.whos) == set(EVERYBODY)
         yield found

@@ -28,7 +28,7 @@ from portal.reauthentication import Password
 from tests import factories
 from tests.addresses import PLACE, Things, names_read, routes, written
 from tests.cast import Cast, make_cast
-from tests.databases import copied, pointed_at
+from tests.databases import quicker_database
 from tests.factories import (
     all_signed,
     bundle_registered,
@@ -38,7 +38,6 @@ from tests.factories import (
     request_at,
 )
 from tests.pages import signed_in
-from tests.settings import TEST_DATABASE
 
 ODD = (
     "\0",
@@ -85,9 +84,11 @@ class Stage:
 
 
 @pytest.fixture(scope="module")
-def stage(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Stage]:
+def stage(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, request: pytest.FixtureRequest
+) -> Iterator[Stage]:
     """One database for all of these, which only look: one of each thing, and Nora with every right."""
-    with django_db_blocker.unblock(), copied(TEST_DATABASE) as database, pointed_at(database):
+    with django_db_blocker.unblock(), quicker_database(request.config):
         yield furnished(make_cast())
         connections.close_all()
 
