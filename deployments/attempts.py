@@ -27,9 +27,13 @@ def begin(
     place: Place,
     by: Person,
     undoes: Promotion | None = None,
+    on_behalf_of: Person | None = None,
 ) -> Promotion:
     """A new attempt with its frozen steps. Raises Refused while another promotion holds the lane; one that is only
-    watched any more, a rollback of the same request among them, does not."""
+    watched any more, a rollback of the same request among them, does not.
+
+    `on_behalf_of` is for whom `by` started it, where they stood in for somebody.
+    """
     if bundle.project_id != request.lane.project_id:
         raise ValueError("a lane runs bundles of its own project only")
     try:
@@ -42,6 +46,7 @@ def begin(
                 bundle=bundle,
                 undoes=undoes,
                 started_by=by,
+                on_behalf_of=on_behalf_of,
             )
     except IntegrityError as error:
         raise _not_free(request.lane) from error
@@ -63,6 +68,8 @@ def begin(
         place=place.infra_id,
         steps=names,
         name=by.name,
+        on_behalf_of=on_behalf_of and str(on_behalf_of.pk),
+        for_name=on_behalf_of.name if on_behalf_of else "",
     )
     return promotion
 

@@ -19,6 +19,7 @@ from deployments.steps import names_of
 from deployments.words import step_name, step_note
 from governance.checks import Code, Why
 from governance.models import SignOff
+from portal.held import Held
 from portal.models import Person, Right
 from portal.names import names
 
@@ -134,7 +135,7 @@ def _compared_with(finding: Mapping[str, Any], signed: Mapping[str, str]) -> str
 
 
 def verdict_bar(
-    request: DeploymentRequest, judged: Judged, person: Person, held: Collection[str], busy: Promotion | None
+    request: DeploymentRequest, judged: Judged, person: Person, held: Held, busy: Promotion | None
 ) -> Bar:
     """The answer of the gate in words, and whether this reader can start the promotion now."""
     stage = request.lane.stage.name
@@ -159,8 +160,8 @@ def verdict_bar(
             names()(holder.person) for holder in judged.case.holders if holder.role == "right:promote"
         )
         then = _("%(bundle)s can go to %(stage)s now.")
-        why_not = why_not_promoter(person, judged)
-        if Right.PROMOTE.value not in held:
+        why_not = why_not_promoter(person, judged, held.principal(Right.PROMOTE.value))
+        if Right.PROMOTE.value not in held.names:
             then = (
                 _("%(names)s can bring %(bundle)s to %(stage)s now.")
                 if starters

@@ -5,9 +5,10 @@ that was not all of them, it is said, and one may look on from there. Not in cha
 what stands here asks the rules again.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
@@ -16,9 +17,12 @@ from django.utils.translation import gettext as _
 from deployments.judging import Judged, judge_many, why_not_promoter
 from deployments.lanes import latest_promotions
 from deployments.models import DeploymentRequest, Promotion
+from governance import reviews
 from portal import rights
 from portal.errors import Refused
+from portal.held import Held
 from portal.models import Bundle, Lane, Person, Right
+from portal.models.grant import codename
 
 LIMIT = 30
 # How many requests are judged at once: few at first, since often they fill the list, then more, to need few turns.
@@ -29,12 +33,16 @@ RECENT = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A request a person can do something about now. `sign` are the keys of what they can sign."""
+    """A request a person can do something about now. `sign` are the keys of what they can sign.
+
+    `instead_of` is who is away, where all of it waits for somebody whom they stand in for.
+    """
 
     request: DeploymentRequest
     judged: Judged
     sign: tuple[str, ...]
     promote: bool
+    instead_of: Person | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,23 +121,37 @@ def _looked_at(person: Person, numbers: Sequence[int]) -> Iterator[tuple[int, Wa
         if not chosen:
             return
         requests = list(_whole(chosen).order_by("pk"))
-        held = rights.held_on(person, _lanes(requests))
+        held = rights.held_by(person, _lanes(requests))
+        away = Person.objects.in_bulk(
+            {whom for one in held.values() for some in one.lent.values() for whom in some}
+        )
         judgements = judge_many(requests)
         for request in requests:
-            yield request.pk, _waiting(person, request, judgements[request.pk], held[request.lane_id])
+            yield request.pk, _waiting(person, request, judgements[request.pk], held[request.lane_id], away)
 
 
 def _waiting(
-    person: Person, request: DeploymentRequest, judged: Judged | Refused, held: frozenset[str]
+    person: Person,
+    request: DeploymentRequest,
+    judged: Judged | Refused,
+    held: Held,
+    away: Mapping[UUID, Person],
 ) -> Waiting | None:
     if not isinstance(judged, Judged):
         return None
-    waiting = Waiting(request, judged, to_sign(person, judged), _starts(person, request, judged, held))
-    return waiting if waiting.sign or waiting.promote else None
+    sign, starts = to_sign(person, judged), _starts(person, request, judged, held)
+    if not (sign or starts):
+        return None
+    used = [_codename(judged, key) for key in sign] + [Right.PROMOTE.value] * starts
+    lenders = {held.principal(name) for name in used}
+    lender = lenders.pop() if len(lenders) == 1 else None
+    return Waiting(request, judged, sign, starts, away[lender] if lender else None)
 
 
 def to_sign(person: Person, judged: Judged) -> tuple[str, ...]:
-    """The keys of the sign-offs that the gate says this person can give now."""
+    """The keys of the sign-offs that the gate says this person can give now; through a token never any."""
+    if person.scope is not None:
+        return ()
     return tuple(
         finding.key
         for finding in judged.verdict.findings
@@ -137,18 +159,31 @@ def to_sign(person: Person, judged: Judged) -> tuple[str, ...]:
     )
 
 
-def _starts(person: Person, request: DeploymentRequest, judged: Judged, held: frozenset[str]) -> bool:
+def _codename(judged: Judged, key: str) -> str:
+    """The codename of the right that signing this requirement takes."""
+    clause = next(one for one in judged.case.requirements if one.key == key)
+    return codename(Right.SIGN, str(clause.params["role"]))
+
+
+def _starts(person: Person, request: DeploymentRequest, judged: Judged, held: Held) -> bool:
     return (
         judged.verdict.met
-        and Right.PROMOTE.value in held
+        and Right.PROMOTE.value in held.names
         and not request.held
-        and not why_not_promoter(person, judged)
+        and not why_not_promoter(person, judged, held.principal(Right.PROMOTE.value))
     )
 
 
 def count(person: Person) -> str:
-    """How many requests wait for the person, as the navigation shows it."""
-    return waits_for(person).count
+    """How many requests, and access reviews to answer in, wait for the person, as the navigation shows it."""
+    return with_reviews(waits_for(person), reviews.waits_for(person))
+
+
+def with_reviews(waits: Waits, asked: Sequence[reviews.Waiting]) -> str:
+    """The count of both."""
+    if not asked:
+        return waits.count
+    return f"{len(waits.found) + len(asked)}{'+' if waits.next is not None else ''}"
 
 
 def asked_by(person: Person) -> list[Mine]:
@@ -218,7 +253,7 @@ def _numbers(chosen: QuerySet[DeploymentRequest]) -> list[int]:
 def _whole(numbers: Sequence[int]) -> QuerySet[DeploymentRequest]:
     """The requests of these numbers with all that is read of them: chosen first, so that only those few are joined."""
     return DeploymentRequest.objects.filter(pk__in=numbers).select_related(
-        "lane__project", "lane__stage", "bundle__author", "bundle__project", "requested_by"
+        "lane__project", "lane__stage", "bundle__author", "bundle__project", "requested_by", "on_behalf_of"
     )
 
 

@@ -3,23 +3,26 @@
 The facts are governance's; only what deployments knows (who asked, what ran how long) is added here.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db.models import F
 from django.utils.translation import gettext as _
 
 from deployments.models import Deployment, DeploymentRequest
 from governance import queries
+from governance.checks import Why
 from governance.gate import Case, RunningFact, Verdict, case_to_json, instant, judge, verdict_to_json
 from governance.newest import Within
 from governance.sentences import sentence, title
-from portal import content, ledger
+from portal import content, ledger, rights
 from portal.canonical import digest
 from portal.errors import Refused
 from portal.event_kinds import EventKind
-from portal.models import Bundle, Lane, Person
+from portal.models import Bundle, Lane, Person, Right
 from portal.names import names
 
 CASE_TYPE = "application/vnd.countersign.case+json"
@@ -66,17 +69,30 @@ def _running(asked: Sequence[tuple[Bundle, Lane]]) -> list[list[RunningFact]]:
     ]
 
 
-def judge_bundle(bundle: Bundle, lane: Lane, requested_by: Person | None) -> Judged:
-    """Judge a bundle for a lane; with nobody asking, nobody is barred as requester."""
+def judge_bundle(
+    bundle: Bundle,
+    lane: Lane,
+    requested_by: Person | None,
+    on_behalf_of: Person | None = None,
+    asked_at: datetime | None = None,
+) -> Judged:
+    """Judge a bundle for a lane; with nobody asking, nobody is barred as requester. `asked_at`: None is now."""
     case, verdict = queries.verdict_for(
-        bundle=bundle, lane=lane, requested_by=requested_by, running=running_facts(bundle, lane)
+        bundle=bundle,
+        lane=lane,
+        requested_by=requested_by,
+        on_behalf_of=on_behalf_of,
+        asked_at=asked_at,
+        running=running_facts(bundle, lane),
     )
     return Judged(case, verdict)
 
 
 def judge_now(request: DeploymentRequest) -> Judged:
     """Judge a request afresh."""
-    return judge_bundle(request.bundle, request.lane, request.requested_by)
+    return judge_bundle(
+        request.bundle, request.lane, request.requested_by, request.on_behalf_of, request.requested_at
+    )
 
 
 def judge_many(requests: Sequence[DeploymentRequest]) -> dict[int, Judged | Refused]:
@@ -86,7 +102,14 @@ def judge_many(requests: Sequence[DeploymentRequest]) -> dict[int, Judged | Refu
     """
     running = _running([(request.bundle, request.lane) for request in requests])
     asked = [
-        queries.Asked(request.bundle, request.lane, request.requested_by, ran)
+        queries.Asked(
+            request.bundle,
+            request.lane,
+            request.requested_by,
+            ran,
+            request.on_behalf_of,
+            request.requested_at,
+        )
         for request, ran in zip(requests, running, strict=True)
     ]
     return {
@@ -95,23 +118,64 @@ def judge_many(requests: Sequence[DeploymentRequest]) -> dict[int, Judged | Refu
     }
 
 
-def signature_counts(person: Person, judged: Judged) -> bool:
-    """Whether a signature of this person is among those that the verdict counts."""
-    return any(
-        word["person"] == str(person.pk)
-        for finding in judged.verdict.findings
-        if finding.kind == "sign_off"
-        for word in finding.params["given"]
+def principal_of(person: Person, right: Right, lane: Lane) -> Person | None:
+    """Whom the person stands in for when using this right here; None where it is their own."""
+    found = rights.standing_in_for(person, right, lane)
+    return Person.objects.get(pk=found) if found else None
+
+
+def signature_counts(people: Collection[str], judged: Judged) -> Mapping[str, Any] | None:
+    """A signature of any of these that the verdict counts; one given for somebody is that of both.
+
+    Also one that shares its place with another, and so counts through that.
+    """
+    for finding in judged.verdict.findings:
+        if finding.kind != "sign_off":
+            continue
+        shared = [word for word in finding.params["not_counted"] if word["why"] == Why.ONE_PLACE]
+        for word in (*finding.params["given"], *shared):
+            if {word["person"], word.get("on_behalf_of")} & {*people}:
+                found: Mapping[str, Any] = word
+                return found
+    return None
+
+
+def why_not_promoter(
+    person: Person, judged: Judged, principal: UUID | None = None, makers: Collection[UUID] = ()
+) -> str:
+    """The sentence for somebody whose signature counts here and who so cannot start the promotion, or an empty text.
+
+    `principal` is for whom they would start it, `makers` who made a token by which they, a service account, could.
+    """
+    word = signature_counts({str(pk) for pk in (person.pk, principal or person.pk, *makers)}, judged)
+    if word is None:
+        return ""
+    if {word["person"], word.get("on_behalf_of")} & {str(pk) for pk in makers}:
+        return _(
+            "Whoever made a token of this service account signed for this bundle, so somebody else has to start"
+            " its promotion. The signature stands."
+        )
+    if word["person"] != str(person.pk):
+        return _(
+            "This bundle was signed in the name of somebody you stand in for, or who stood in for you, so"
+            " somebody else has to start its promotion. The signature stands."
+        )
+    return _(
+        "You signed for this bundle, so somebody else has to start its promotion. Your signature stands."
     )
 
 
-def why_not_promoter(person: Person, judged: Judged) -> str:
-    """The sentence for somebody whose signature counts here and who so cannot start the promotion, or an empty text."""
-    if signature_counts(person, judged):
-        return _(
-            "You signed for this bundle, so somebody else has to start its promotion. Your signature stands."
-        )
-    return ""
+def why_not_asked(request: DeploymentRequest) -> str:
+    """The sentence where whoever asked may not ask for this lane any more, or an empty text: a wish needs its right.
+
+    What was asked for somebody stands as long as that person may ask, and the account of who asked is open.
+    """
+    whose = request.on_behalf_of or request.requested_by
+    if request.requested_by.is_active and rights.can(whose, Right.REQUEST, request.lane):
+        return ""
+    return _(
+        "Whoever asked for this no longer has the right to. Somebody who has it can ask for the bundle again."
+    )
 
 
 def findings_in_words(judged: Judged) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ how a lane reads (`deployments.lanes`).
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 
 from deployments.inbox import to_sign
 from deployments.judging import Judged
@@ -34,10 +34,17 @@ class ProjectRow:
     lanes: tuple[LaneRow, ...]
 
 
-def projects_of(person: Person) -> QuerySet[Project]:
-    """The projects a person may see, ready for `project_rows`."""
-    found = rights.visible_projects(person).select_related("node", "pipeline")
-    return found.prefetch_related("owners").order_by("key")
+def projects_of(person: Person, window: rights.Window, said: str = "") -> QuerySet[Project]:
+    """The projects a person may see, by key in a window, ready for `project_rows`; those with `said` in name or key.
+
+    Whoever reads it cuts it at the window's limit.
+    """
+    if said:
+        named = rights.visible_projects(person).filter(Q(name__icontains=said) | Q(key__icontains=said))
+        found = rights.cut(named, window)
+    else:
+        found = rights.projects_in(person, window)
+    return found.select_related("node", "pipeline").prefetch_related("owners")
 
 
 def project_rows(person: Person, projects: Iterable[Project]) -> list[ProjectRow]:
@@ -63,7 +70,7 @@ def deployments_now(person: Person) -> QuerySet[Deployment]:
 def requests_for(person: Person) -> QuerySet[DeploymentRequest]:
     """The requests of the projects a person may see."""
     return DeploymentRequest.objects.filter(lane__project__in=rights.visible_projects(person)).select_related(
-        "lane__project", "lane__stage", "bundle__author", "bundle__project", "requested_by"
+        "lane__project", "lane__stage", "bundle__author", "bundle__project", "requested_by", "on_behalf_of"
     )
 
 
@@ -79,7 +86,9 @@ def promotions_for(person: Person) -> QuerySet[Promotion]:
     """The promotions of the projects a person may see, each with its steps."""
     return (
         Promotion.objects.filter(lane__project__in=rights.visible_projects(person))
-        .select_related("lane__project", "lane__stage", "place", "bundle", "started_by", "request")
+        .select_related(
+            "lane__project", "lane__stage", "place", "bundle", "started_by", "on_behalf_of", "request"
+        )
         .prefetch_related(Prefetch("steps", Step.objects.order_by("position")))
     )
 

@@ -148,7 +148,7 @@ def _load(promotion_id: int) -> Promotion:
     promotion = Promotion.objects.select_related(
         "lane__project__node", "lane__stage", "bundle", "place__deployer", "place__automation"
     ).get(pk=promotion_id)
-    request = DeploymentRequest.objects.select_related("bundle__author", "requested_by").get(
+    request = DeploymentRequest.objects.select_related("bundle__author", "requested_by", "on_behalf_of").get(
         pk=promotion.request_id
     )
     # A promotion has the lane of its request; only a rollback has another bundle.

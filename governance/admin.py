@@ -2,8 +2,23 @@
 
 from django.contrib import admin
 
-from governance.models import Collection, Document, Evidence, PolicyVersion, Report, SignOff, Withdrawal
+from governance.models import (
+    AccessReview,
+    Collection,
+    Document,
+    Evidence,
+    PolicyVersion,
+    Report,
+    ReviewedGrant,
+    ReviewPlace,
+    ReviewSignature,
+    SignOff,
+    Withdrawal,
+)
 from portal.admin import Look
 
-for model in (Collection, Document, Evidence, PolicyVersion, Report, SignOff, Withdrawal):
+for model in (
+    *(Collection, Document, Evidence, PolicyVersion, Report, SignOff, Withdrawal),
+    *(AccessReview, ReviewPlace, ReviewedGrant, ReviewSignature),
+):
     admin.site.register(model, Look)

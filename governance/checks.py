@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from itertools import chain, combinations
 from typing import Any, Protocol
 
 from governance import explainability, fairness
@@ -22,11 +23,13 @@ from governance.facts import (
     NOT_MET,
     REJECT,
     SYSTEM,
+    Barred,
     Case,
     Clause,
     DocumentFact,
     EvidenceFact,
     Finding,
+    Holder,
     SignOffFact,
     State,
     instant,
@@ -36,6 +39,8 @@ from governance.matching import Seating, seat
 from portal.canonical import digest
 
 MAX_NAMED = 20
+# Of words given for somebody that compete with another of the same two people: how many are weighed each way.
+MOST_DOUBLED = 4
 RATIO_METRICS = frozenset({"demographic_parity_ratio"})
 # Which rates a metric compares between groups; a metric of two rates is as bad as the worse of them.
 COMPARED = {
@@ -89,6 +94,7 @@ class Why(StrEnum):
     BARRED = "barred"
     COUNTS_ELSEWHERE = "counts_elsewhere"
     DIFFERS = "differs"
+    ONE_PLACE = "one_place"
     ROLE_LOST = "role_lost"
     WITHDRAWN = "withdrawn"
 
@@ -136,13 +142,16 @@ def sign_off(case: Case, clause: Clause) -> Finding:
     clauses = [held for held in case.requirements if held.kind == "sign_off"]
     words = {held.key: _words(case, held) for held in clauses}
     places = {held.key: int(held.params.get("people", 1)) for held in clauses}
-    seating = seat(
-        places,
-        {key: {fact.person for fact in word.counting} for key, word in words.items()},
-        {held.key: _able(case, held) - words[held.key].opposed for held in clauses},
-    )
-    until = _first_grant_to_end(case, clauses)
-    return _sign_off_finding(case, clause, words[clause.key], words, seating, until)
+    could = {
+        held.key: {
+            one.person
+            for one in _able(case, held)
+            if (one.on_behalf_of or one.person) not in words[held.key].taken(one)
+        }
+        for held in clauses
+    }
+    until = _first_to_end(case, clauses)
+    return _sign_off_finding(case, clause, words[clause.key], _seated(places, words, could), until)
 
 
 class _Words:
@@ -153,9 +162,77 @@ class _Words:
         self.against: list[SignOffFact] = []
         self.not_counted: list[dict[str, Any]] = []
 
+    def taken(self, one: Holder) -> set[str]:
+        """The seats in which this holder's word would change nothing: who said no, and, where they only stand in for
+        somebody, who has spoken already."""
+        spoken = (*self.against, *self.counting) if one.on_behalf_of else self.against
+        return {fact.seat for fact in spoken}
+
+
+class _Seated:
+    """Who fills which place. Whoever stood in for somebody is one with them: the two never fill two places.
+
+    `left_out` are words given for somebody without which the places fill better, because one of the two signed
+    somewhere else as well.
+    """
+
+    def __init__(
+        self,
+        places: Mapping[str, int],
+        words: Mapping[str, _Words],
+        could: Mapping[str, set[str]],
+        left_out: Sequence[SignOffFact] = (),
+    ) -> None:
+        self.left_out = {fact.id for fact in left_out}
+        self._one = _one_each(
+            fact for word in words.values() for fact in word.counting if fact.id not in self.left_out
+        )
+        self.seating: Seating = seat(
+            places,
+            {
+                key: {self.one(fact.person) for fact in word.counting if fact.id not in self.left_out}
+                for key, word in words.items()
+            },
+            {key: {self.one(person) for person in people} for key, people in could.items()},
+        )
+        self._could = could
+
     @property
-    def opposed(self) -> set[str]:
-        return {fact.person for fact in self.against}
+    def filled(self) -> int:
+        return sum(len(people) for people in self.seating.filled.values())
+
+    def one(self, person: str) -> str:
+        """The name under which a person is seated."""
+        return self._one.get(person, person)
+
+    def helpers(self, key: str) -> tuple[str, ...]:
+        """The people themselves who could help at a place now."""
+        found = self.seating.helpers.get(key) or self.seating.swaps.get(key, {})
+        return tuple(sorted(person for person in self._could[key] if self.one(person) in found))
+
+
+def _seated(places: Mapping[str, int], words: Mapping[str, _Words], could: Mapping[str, set[str]]) -> _Seated:
+    """The seating that fills most places; words given for somebody are left out only where that fills more."""
+    whole = _Seated(places, words, could)
+    signed = [fact for word in words.values() for fact in word.counting]
+    doubled = [
+        fact
+        for fact in signed
+        if fact.on_behalf_of and any(one is not fact and {*one.people} & {*fact.people} for one in signed)
+    ][:MOST_DOUBLED]
+    fewer = chain.from_iterable(combinations(doubled, n) for n in range(1, len(doubled) + 1))
+    return max((whole, *(_Seated(places, words, could, some) for some in fewer)), key=lambda one: one.filled)
+
+
+def _one_each(facts: Iterable[SignOffFact]) -> dict[str, str]:
+    """People who stood in for each other, by id -> the one name for all of them; the others are not in it."""
+    one: dict[str, str] = {}
+    for fact in facts:
+        if fact.on_behalf_of:
+            first, second = sorted(one.get(person, person) for person in fact.people)
+            one |= {person: first for person in one if one[person] == second}
+            one |= {fact.person: first, fact.on_behalf_of: first}
+    return one
 
 
 def _words(case: Case, clause: Clause) -> _Words:
@@ -166,21 +243,30 @@ def _words(case: Case, clause: Clause) -> _Words:
             continue
         differs = _other_subject(case, clause, fact, scope)
         # A word about other parts is about another thing: it neither replaces nor outlives one about these.
-        if not differs or fact.person not in latest or not latest[fact.person][0]:
-            latest[fact.person] = (not differs, fact, differs)
-    holders = {holder.person for holder in case.holders if holder.role == role and _holds(case, holder.until)}
+        if not differs or fact.seat not in latest or not latest[fact.seat][0]:
+            latest[fact.seat] = (not differs, fact, differs)
+    # Theirs, not lent: a word given for somebody lasts as long as that person holds the role.
+    holders = {
+        holder.person
+        for holder in case.holders
+        if holder.role == role and not holder.on_behalf_of and _holds(case, holder.until)
+    }
     words = _Words()
     for person in sorted(latest):
         about_this, fact, differs = latest[person]
         approves = fact.decision in (APPROVE, APPROVE_WITH_CONDITIONS)
-        barred = _barred(case, fact)
+        barred, whom = _barred(case, fact)
+        # What somebody does later (changing rights, asking as a service account) takes back an approval, never a no:
+        # nobody's objection may fall because of it.
+        bars = barred is not None and (approves or not (barred.until or barred.why == "token_maker"))
         if not about_this and not approves:
             continue  # a no to something else says nothing here
         if fact.withdrawn:
             words.not_counted.append(_discounted(fact, Why.WITHDRAWN))
-        elif barred:
-            words.not_counted.append(_discounted(fact, Why.BARRED, barred=barred))
-        elif person not in holders:
+        elif barred is not None and bars:
+            until = {"until": barred.until} if barred.until else {}
+            words.not_counted.append(_discounted(fact, Why.BARRED, barred=barred.why, **until, **whom))
+        elif person not in holders or fact.left:
             words.not_counted.append(_discounted(fact, Why.ROLE_LOST))
         elif approves and (differs := differs or _other_page(case, fact, scope)):
             words.not_counted.append(_discounted(fact, Why.DIFFERS, differs=differs))
@@ -311,11 +397,26 @@ def outcome(case: Case, fact: EvidenceFact) -> list[Any]:
     return said or [digest(fact.result)]
 
 
-def _barred(case: Case, fact: SignOffFact) -> str:
-    for barred in case.barred:
-        if barred.person == fact.person:
-            return barred.why
-    return "evidence_author" if fact.person in _evidence_authors(case, fact.evidence) else ""
+def _barred(case: Case, fact: SignOffFact) -> tuple[Barred | None, dict[str, str]]:
+    """Why a word does not count for want of independence, and, as parameters, of whom where it is not the signer.
+
+    Of the two of whom one stood in, what lasts comes before what ends.
+    """
+    bars = _bars(case, fact.evidence)
+    found = sorted(
+        (bars[person] for person in fact.people if person in bars), key=lambda one: bool(one.until)
+    )
+    if not found:
+        return None, {}
+    return found[0], {} if found[0].person == fact.person else {"whom": found[0].person}
+
+
+def _bars(case: Case, signed: Iterable[str] = ()) -> dict[str, Barred]:
+    """Whose word does not count here now, and why: of each first what lasts, then what ends last."""
+    ending = sorted((one for one in case.barred if one.until > case.at), key=lambda one: one.until)
+    lasting = [one for one in reversed(case.barred) if not one.until]
+    authors = [Barred(person, "evidence_author") for person in _evidence_authors(case, signed)]
+    return {one.person: one for one in (*ending, *authors, *lasting)}
 
 
 def _evidence_authors(case: Case, signed: Iterable[str] = ()) -> set[str]:
@@ -330,36 +431,45 @@ def _evidence_authors(case: Case, signed: Iterable[str] = ()) -> set[str]:
     return {fact.author for fact in facts if fact is not None and fact.author != SYSTEM}
 
 
-def _able(case: Case, clause: Clause) -> set[str]:
-    """Who holds the role now and may sign here."""
-    barred = {held.person for held in case.barred} | _evidence_authors(case)
-    return {
-        holder.person
+def _able(case: Case, clause: Clause) -> list[Holder]:
+    """Who holds the role now and may sign here; nobody who is barred, nor who stands in for somebody barred."""
+    barred = _bars(case).keys()
+    return [
+        holder
         for holder in case.holders
-        if holder.role == clause.params["role"] and holder.person not in barred and _holds(case, holder.until)
-    }
+        if holder.role == clause.params["role"]
+        and not barred & {*holder.people}
+        and _holds(case, holder.until)
+    ]
 
 
 def _holds(case: Case, until: str | None) -> bool:
     return until is None or until > case.at
 
 
-def _first_grant_to_end(case: Case, clauses: Sequence[Clause]) -> str | None:
-    """Sign-off places are filled together, so the end of any signer's grant may change any of them."""
+def _first_to_end(case: Case, clauses: Sequence[Clause]) -> str | None:
+    """Sign-off places are filled together, so the end of any signer's grant or bar may change any of them."""
     roles = {clause.params["role"] for clause in clauses}
-    return min(
-        (held.until for held in case.holders if held.role in roles and held.until and held.until > case.at),
-        default=None,
-    )
+    holders = [held for held in case.holders if held.role in roles]
+    signers = {person for held in holders for person in held.people}
+    signers |= {person for fact in case.signoffs if fact.role in roles for person in fact.people}
+    ends = [held.until for held in holders if held.until]
+    ends += [one.until for one in case.barred if one.person in signers]
+    return min((end for end in ends if end > case.at), default=None)
 
 
 def _discounted(fact: SignOffFact, why: Why, **more: Any) -> dict[str, Any]:
-    return {"person": fact.person, "signoff": fact.id, "at": fact.at, "why": why.value, **more}
+    return {"person": fact.person, **_for(fact), "signoff": fact.id, "at": fact.at, "why": why.value, **more}
+
+
+def _for(fact: SignOffFact) -> dict[str, str]:
+    return {"on_behalf_of": fact.on_behalf_of} if fact.on_behalf_of else {}
 
 
 def _said(fact: SignOffFact) -> dict[str, Any]:
     return {
         "person": fact.person,
+        **_for(fact),
         "signoff": fact.id,
         "at": fact.at,
         "conditions": fact.decision == APPROVE_WITH_CONDITIONS,
@@ -367,29 +477,34 @@ def _said(fact: SignOffFact) -> dict[str, Any]:
 
 
 def _sign_off_finding(
-    case: Case,
-    clause: Clause,
-    words: _Words,
-    everywhere: Mapping[str, _Words],
-    seating: Seating,
-    until: str | None,
+    case: Case, clause: Clause, words: _Words, seated: _Seated, until: str | None
 ) -> Finding:
-    key, role = clause.key, clause.params["role"]
-    seated = set(seating.filled[key])
+    key, role, seating = clause.key, clause.params["role"], seated.seating
     elsewhere = {
         person: other for other, people in seating.filled.items() for person in people if other != key
     }
+    given: dict[str, SignOffFact] = {}
+    # One's own word before one given for somebody: together they fill one place.
+    for fact in sorted(words.counting, key=lambda fact: bool(fact.on_behalf_of)):
+        one = seated.one(fact.person)
+        if fact.id not in seated.left_out and one in seating.filled[key]:
+            given.setdefault(one, fact)
+    counted = [fact for fact in words.counting if fact in given.values()]
     not_counted = list(words.not_counted)
-    not_counted += [
-        _discounted(fact, Why.COUNTS_ELSEWHERE, elsewhere=elsewhere[fact.person].partition(":")[2])
-        for fact in words.counting
-        if fact.person not in seated and fact.person in elsewhere
-    ]
+    for fact in words.counting:
+        one = seated.one(fact.person)
+        if fact in counted:
+            continue
+        if fact.id in seated.left_out or one in given:
+            not_counted.append(_discounted(fact, Why.ONE_PLACE))
+        elif one in elsewhere:
+            other = elsewhere[one].partition(":")[2]
+            not_counted.append(_discounted(fact, Why.COUNTS_ELSEWHERE, elsewhere=other))
     params: dict[str, Any] = {
         "role": role,
         "people": int(clause.params.get("people", 1)),
         "covers": list(clause.params.get("covers", ())),
-        "given": [_said(fact) for fact in words.counting if fact.person in seated],
+        "given": [_said(fact) for fact in counted],
         "not_counted": sorted(not_counted, key=lambda entry: (entry["person"], entry["why"])),
         "missing": seating.missing[key],
     }
@@ -397,14 +512,14 @@ def _sign_off_finding(
         rejected = [fact for fact in words.against if fact.decision == REJECT]
         code = Code.SIGN_OFF_REJECTED if rejected else Code.SIGN_OFF_CHANGES_REQUESTED
         params["against"] = [_said(fact) | {"decision": fact.decision} for fact in words.against]
-        return _finding(clause, NOT_MET, code, params, [fact.person for fact in words.against], until)
+        people = [person for fact in words.against for person in fact.people]
+        return _finding(clause, NOT_MET, code, params, people, until)
     if not seating.missing[key]:
         return _finding(clause, MET, Code.SIGN_OFF_GIVEN, params, (), until)
     if waited_for := not_there(case):
         params["not_there"] = [{"field": held.kind, "kind": held.params["kind"]} for held in waited_for]
-    helpers = seating.helpers[key]
-    if not helpers and key in seating.swaps:
-        helpers = tuple(sorted(seating.swaps[key]))
+    helpers = seated.helpers(key)
+    if not seating.helpers[key] and key in seating.swaps:
         params["swaps"] = [
             {"person": person, "role": move.place.partition(":")[2], "instead": move.person}
             for person, moves in sorted(seating.swaps[key].items())
@@ -420,14 +535,19 @@ def _sign_off_finding(
 
 def _kept_out(case: Case, role: str, elsewhere: Mapping[str, str]) -> list[dict[str, str]]:
     """Why each holder of the role cannot help: the first reason that applies."""
-    barred = dict.fromkeys(sorted(_evidence_authors(case)), "evidence_author")
-    barred |= {held.person: held.why for held in reversed(case.barred)}
+    barred = _bars(case)
     found = []
+    # Of who stands in for somebody barred, the one who is barred stands here.
     for person in sorted(
-        {held.person for held in case.holders if held.role == role and _holds(case, held.until)}
+        {
+            held.person
+            for held in case.holders
+            if held.role == role and not held.on_behalf_of and _holds(case, held.until)
+        }
     ):
         if person in barred:
-            found.append({"person": person, "why": barred[person]})
+            bar = barred[person]
+            found.append({"person": person, "why": bar.why, **({"until": bar.until} if bar.until else {})})
         elif person in elsewhere:
             found.append({"person": person, "why": Why.COUNTS_ELSEWHERE.value})
     return found

@@ -109,6 +109,19 @@ class SignOffFact:
     evidence: tuple[str, ...] = ()
     documents: tuple[str, ...] = ()
     withdrawn: bool = False
+    # Who signed stood in for this person; `left`: the account of who signed so is disabled.
+    on_behalf_of: str = ""
+    left: bool = False
+
+    @property
+    def seat(self) -> str:
+        """Whose word it is: of whoever was stood in for."""
+        return self.on_behalf_of or self.person
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """Everybody whose independence it takes."""
+        return (self.person, self.on_behalf_of) if self.on_behalf_of else (self.person,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,19 +136,34 @@ class RunningFact:
 
 @dataclass(frozen=True, slots=True)
 class Barred:
-    """A person whose sign-off does not count here; `why` is "requester", "bundle_author" or "evidence_author"."""
+    """A person whose sign-off does not count here.
+
+    `why` is "requester", "bundle_author", "token_maker" (of a service account that is one) or "evidence_author".
+    With `until` only before that instant: "changed_rights" and "changed_policy" are of whoever changed lately what the
+    judgement depends on.
+    """
 
     person: str
     why: str
+    until: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A person who holds the sign right of a role on this lane at the Case's instant, `until` if it ends."""
+    """A person who holds the sign right of a role on this lane at the Case's instant, `until` if it ends.
+
+    With `on_behalf_of` it is this person's right, for whom they stand in.
+    """
 
     role: str
     person: str
     until: str | None = None
+    on_behalf_of: str = ""
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """Everybody whose independence their signature takes."""
+        return (self.person, self.on_behalf_of) if self.on_behalf_of else (self.person,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,11 +199,13 @@ class Case:
         put(self, "documents", tuple(sorted(self.documents, key=lambda f: (f.at, f.id))))
         put(self, "signoffs", tuple(sorted(self.signoffs, key=lambda f: (f.at, f.id))))
         put(self, "running", tuple(sorted(self.running, key=lambda f: (f.stage, f.since, f.until or "~"))))
-        put(self, "barred", tuple(sorted(set(self.barred), key=lambda f: (f.person, f.why))))
+        put(self, "barred", tuple(sorted(set(self.barred), key=lambda f: (f.person, f.why, f.until))))
         put(
             self,
             "holders",
-            tuple(sorted(set(self.holders), key=lambda f: (f.role, f.person, f.until or "~"))),
+            tuple(
+                sorted(set(self.holders), key=lambda f: (f.role, f.person, f.until or "~", f.on_behalf_of))
+            ),
         )
 
 

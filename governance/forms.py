@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from governance.actions.documents import LIMIT
 from governance.models import SignOff
 from portal.forms import Form
+from portal.models import Portfolio
 
 DECISIONS = (
     (SignOff.Decision.APPROVE.value, _("Approve")),
@@ -37,7 +38,57 @@ class DocumentForm(Form):
         field.choices = kinds
 
 
-class SignForm(Form):
+class ProofForm(Form):
+    """What binds a signature to somebody.
+
+    `way` says what shows who signs: "password", "code" of an app, or empty where that was shown a moment ago.
+    """
+
+    password = forms.CharField(
+        label=_("Your password, once more"),
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+        help_text=_("It binds the signature to you."),
+    )
+    code = forms.CharField(
+        label=_("A code of your authenticator app"),
+        max_length=40,
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric"}),
+        help_text=_("It binds the signature to you."),
+    )
+
+    def __init__(self, *args: Any, way: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.way = way
+        for name in {"password", "code"} - {way}:
+            del self.fields[name]
+
+
+class TierForm(Form):
+    """Which rules are to apply to a project, of those that are published, and why."""
+
+    rules = forms.ChoiceField(label=_("Rules"), choices=())
+    why = forms.CharField(
+        label=_("Why"),
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("Whoever applies it, and whoever looks back, reads this."),
+    )
+
+    def __init__(self, *args: Any, choices: list[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["rules"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = choices
+
+    @property
+    def chosen(self) -> dict[str, str]:
+        """The policy and the tier chosen."""
+        policy, _slash, tier = self.cleaned_data["rules"].partition("/")
+        return {"policy": policy, "tier": tier}
+
+
+class SignForm(ProofForm):
     """A decision on what was shown; `bound` is the digest of it, so that nothing else is signed."""
 
     decision = forms.ChoiceField(
@@ -51,13 +102,50 @@ class SignForm(Form):
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text=_("Needed when you ask for changes or reject: say what has to change."),
     )
-    password = forms.CharField(
-        label=_("Your password, once more"),
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
-        help_text=_("It binds the signature to you."),
-    )
     bound = forms.CharField(widget=forms.HiddenInput)
+
+
+class AnswersForm(ProofForm):
+    """Why rights are revoked, and who signs; the answers themselves stand beside each right."""
+
+    why = forms.CharField(
+        label=_("Why"),
+        required=False,
+        max_length=460,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("Needed when you revoke: whoever held it reads this."),
+    )
+
+
+class StartReviewForm(Form):
+    """What an access review is to ask about, until when, why. Without portfolio and project: the whole estate."""
+
+    portfolio = forms.ChoiceField(label=_("About"), required=False, choices=())
+    project = forms.CharField(
+        label=_("Or one project, by its key"),
+        required=False,
+        max_length=100,
+        help_text=_("A portfolio includes the rights on each of its projects."),
+    )
+    due = forms.DateTimeField(
+        label=_("Due"),
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        help_text=_("What nobody has confirmed by then is revoked."),
+    )
+    why = forms.CharField(label=_("Why"), max_length=460, widget=forms.Textarea(attrs={"rows": 2}))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["portfolio"]
+        assert isinstance(field, forms.ChoiceField)
+        portfolios = Portfolio.objects.values_list("slug", "name")
+        field.choices = [("", _("the whole estate")), *((slug, name) for slug, name in portfolios)]
+
+
+class CallOffForm(Form):
+    """Why an access review is called off."""
+
+    why = forms.CharField(label=_("Why"), max_length=460, widget=forms.Textarea(attrs={"rows": 2}))
 
 
 class WithdrawForm(Form):

@@ -87,7 +87,13 @@ def judge(case: Case) -> Verdict:
 
 def case_to_json(case: Case) -> dict[str, Any]:
     """The Case as JSON values, shape version in `v`; equal Cases give equal values."""
-    return {"v": _SHAPE, **_plain(asdict(case))}
+    fields = _plain(asdict(case))
+    for fact in (*fields["signoffs"], *fields["holders"]):
+        _leave_out_standing_in(fact)
+    for fact in fields["barred"]:
+        if not fact["until"]:
+            del fact["until"]  # nor that a bar is for good
+    return {"v": _SHAPE, **fields}
 
 
 def case_from_json(value: dict[str, Any]) -> Case:
@@ -132,6 +138,13 @@ def verdict_from_json(value: dict[str, Any]) -> Verdict:
         return Verdict(findings, fields["holds_until"])
     except (KeyError, TypeError) as error:
         raise ValueError(f"This is not a stored verdict: {error}.") from error
+
+
+def _leave_out_standing_in(fact: dict[str, Any]) -> None:
+    """What says that nobody stood in for anybody is not written: Cases from before it could be are equal to these."""
+    if not fact["on_behalf_of"]:
+        del fact["on_behalf_of"]
+        fact.pop("left", None)
 
 
 def _opened(value: dict[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from django.db.models import (
     When,
     Window,
 )
-from django.db.models.functions import RowNumber
+from django.db.models.functions import Coalesce, RowNumber
 
 from governance.facts import SYSTEM, DocumentFact, EvidenceFact, SignOffFact, instant
 from governance.models import Document, Evidence, SignOff, Withdrawal
@@ -33,6 +33,7 @@ Row = dict[str, Any]
 
 _WORD = (
     *("lane_id", "judged", "pk", "person_id", "role", "decision", "signed_at", "covered", "clause"),
+    *("on_behalf_of_id", "person__is_active"),
     *("evidence", "documents", "withdrawn"),
 )
 _ADDED = ("pk", "project_id", "kind", "digest", "parts", "recorded_at", "author_id")
@@ -53,7 +54,7 @@ def known(asked: Sequence[tuple[Bundle, Lane]]) -> list[Known]:
     """What may matter to a judgement of each bundle in its lane, in their order, in six queries for all of them.
 
     - Of each person and role the newest word about these parts, under each clause that was ever signed about them, and
-      the newest about something else.
+      the newest about something else. What was said for somebody is their word.
     - Of each kind (and stage) the newest about equal parts; where there is none, the newest about others, so that the
       gate can say what changed since.
     - What those words bind, once for each author: who brought evidence does not judge it.
@@ -115,9 +116,10 @@ def _words(asked: Sequence[tuple[Bundle, Lane]]) -> list[list[Row]]:
         judged=F("lane__project__bundles"),
         held=Within(F("covered"), F("lane__project__bundles__parts")),
         under=Case(When(held=True, then=F("clause")), default=Value("")),
+        seat=Coalesce("on_behalf_of", "person"),
         withdrawn=Exists(Withdrawal.objects.filter(signoff=OuterRef("pk"))),
     )
-    found = newest(rows, "signed_at", "lane", "judged", "person", "role", "held", "under").values(*_WORD)
+    found = newest(rows, "signed_at", "lane", "judged", "seat", "role", "held", "under").values(*_WORD)
     by_pair: dict[tuple[int, int], list[Row]] = {}
     for row in found:
         by_pair.setdefault((row["judged"], row["lane_id"]), []).append(row)
@@ -198,6 +200,8 @@ def _word(row: Row, lane: Lane) -> SignOffFact:
         evidence=tuple(row["evidence"]),
         documents=tuple(row["documents"]),
         withdrawn=row["withdrawn"],
+        on_behalf_of=str(row["on_behalf_of_id"] or ""),
+        left=row["on_behalf_of_id"] is not None and not row["person__is_active"],
     )
 
 

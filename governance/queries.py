@@ -4,13 +4,17 @@ Not in charge of judging: `governance.gate.judge` is. What runs where is told by
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
+from uuid import UUID
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from governance.cooling import Lately, lately
 from governance.gate import (
     CAN_PROMOTE,
     CAN_REQUEST,
@@ -29,8 +33,11 @@ from governance.newest import Known, known, same_parts
 from governance.policy import PolicyDocument, StageRules, parse
 from portal import rights
 from portal.errors import Refused
+from portal.holders import holders_on
+from portal.makers import makers_of
 from portal.models import Bundle, Lane, Person, Project, Right
-from portal.queries import looks_over_estate
+from portal.queries import check_audit, check_looks_over_estate, looks_over_estate
+from portal.simulator import check_may_simulate
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +111,17 @@ def _rules(lane: Lane, versions: Mapping[str, PolicyVersion]) -> Rules:
     return Rules(version, document, stage)
 
 
+def rules_of_lanes(lanes: Iterable[Lane]) -> dict[int, Rules]:
+    """The rules of each of these lanes (with project and stage), by id; one query. None where the policy is silent."""
+    lanes = list(lanes)
+    versions = _versions(lane.project.policy for lane in lanes)
+    found: dict[int, Rules] = {}
+    for lane in lanes:
+        with suppress(Refused):
+            found[lane.pk] = _rules(lane, versions)
+    return found
+
+
 def rules_of_tier(project: Project) -> dict[str, StageRules]:
     """The rules of every stage for the project's tier, by stage; raises Refused like `rules_for`."""
     version = policy_of(project)
@@ -117,6 +135,13 @@ def rules_of_tier(project: Project) -> dict[str, StageRules]:
     return dict(tier.stages)
 
 
+def tiers_published() -> list[tuple[str, str]]:
+    """Each tier of each policy in force, as (policy, tier)."""
+    newer = PolicyVersion.objects.filter(name=OuterRef("name"), version__gt=OuterRef("version"))
+    versions = PolicyVersion.objects.filter(~Exists(newer)).order_by("name")
+    return [(row.name, tier) for row in versions for tier in _parsed(row.source).tiers]
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A judgement that is wanted: this bundle in this lane. `running` says what ran where and since when."""
@@ -125,6 +150,10 @@ class Asked:
     lane: Lane
     requested_by: Person | None
     running: Sequence[RunningFact]
+    # For whom `requested_by` asked, where they stood in for somebody.
+    on_behalf_of: Person | None = None
+    # When they asked; None: they would now.
+    asked_at: datetime | None = None
 
 
 def case_for(
@@ -134,12 +163,15 @@ def case_for(
     requested_by: Person | None,
     running: Sequence[RunningFact],
     rules: Rules | None = None,
+    on_behalf_of: Person | None = None,
+    asked_at: datetime | None = None,
 ) -> Case:
     """Everything a judgement of this bundle in this lane needs, as it is now.
 
-    `requested_by` and the bundle's author are barred from signing; `running` says what ran where and since when.
+    `requested_by` (for whom they asked), the bundle's author, and who made a token by which one of them, a service
+    account, could do so at that time are barred from signing; `running` says what ran where and since when.
     """
-    asked = Asked(bundle, lane, requested_by, running)
+    asked = Asked(bundle, lane, requested_by, running, on_behalf_of, asked_at)
     rules = rules or rules_for(lane)
     (facts,) = _facts([(asked, rules)])
     return _case(asked, rules, facts)
@@ -160,31 +192,74 @@ def cases_for(asked: Sequence[Asked]) -> list[Case | Refused]:
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What was gathered for one case; the holders are everybody's who can act in its lane."""
+    """What was gathered for one case; the holders are everybody's who can act in its lane.
+
+    `makers` made a token by which a service account could ask for it, or for its bundle; `cooling_off` are those among
+    who could sign, or did, who lately changed what it depends on.
+    """
 
     known: Known
     holders: tuple[Holder, ...]
+    makers: frozenset[UUID]
+    cooling_off: tuple[Barred, ...]
 
 
 def _facts(asked: Sequence[tuple[Asked, Rules]]) -> list[_Facts]:
     """What each case needs, in their order."""
     wanted = {one.lane.pk: _codenames(rules) for one, rules in asked}
-    held = rights.holders_on({lane: list(names) for lane, names in wanted.items()})
+    held = holders_on({lane: list(names) for lane, names in wanted.items()})
     holders = {
         lane: tuple(
-            Holder(role, str(one.person.pk), instant(one.until) if one.until else None)
+            Holder(
+                role,
+                str(one.person.pk),
+                instant(one.until) if one.until else None,
+                str(one.instead_of or ""),
+            )
             for name, role in names.items()
             for one in held[lane, name]
         )
         for lane, names in wanted.items()
     }
     found = known([(one.bundle, one.lane) for one, _rules in asked])
-    return [_Facts(one, holders[asker.lane.pk]) for one, (asker, _rules) in zip(found, asked, strict=True)]
+    signed = [one for one in asked if any(held.kind == "sign_off" for held in one[1].stage.requirements)]
+    changes = lately((one.lane, rules.version.name) for one, rules in signed)
+    now = timezone.now()
+    acts = [(one.requested_by, one.asked_at or now) for one, _rules in asked]
+    acts += [(one.bundle.author, one.bundle.asked_at) for one, _rules in asked]
+    makers = makers_of(acts, Right.REQUEST)
+    return [
+        _Facts(
+            one,
+            holders[asker.lane.pk],
+            asked_by | made_by,
+            _cooling_off(asker.lane, rules, holders[asker.lane.pk], one, changes),
+        )
+        for one, asked_by, made_by, (asker, rules) in zip(
+            found, makers[: len(asked)], makers[len(asked) :], asked, strict=True
+        )
+    ]
+
+
+def _cooling_off(
+    lane: Lane, rules: Rules, holders: Sequence[Holder], known: Known, changes: Lately
+) -> tuple[Barred, ...]:
+    signers = {
+        person for one in holders if one.role not in (CAN_REQUEST, CAN_PROMOTE) for person in one.people
+    }
+    signers |= {person for fact in known.signoffs for person in fact.people}
+    return changes.bars(
+        lane, rules.version.name, signers, {person for one in holders for person in one.people}
+    )
 
 
 def _case(asked: Asked, rules: Rules, facts: _Facts) -> Case:
     bundle, lane = asked.bundle, asked.lane
-    barred = ((asked.requested_by, "requester"), (bundle.author, "bundle_author"))
+    barred = (
+        (asked.requested_by, "requester"),
+        (asked.on_behalf_of, "requester"),
+        (bundle.author, "bundle_author"),
+    )
     return Case(
         project=lane.project.key,
         stage=lane.stage.slug,
@@ -199,17 +274,34 @@ def _case(asked: Asked, rules: Rules, facts: _Facts) -> Case:
         documents=facts.known.documents,
         signoffs=facts.known.signoffs,
         running=tuple(asked.running),
-        barred=tuple(Barred(str(person.pk), why) for person, why in barred if person),
+        barred=(
+            *(Barred(str(person.pk), why) for person, why in barred if person),
+            *(Barred(str(maker), "token_maker") for maker in facts.makers),
+            *facts.cooling_off,
+        ),
         holders=facts.holders,
         at=instant(timezone.now()),
     )
 
 
 def verdict_for(
-    *, bundle: Bundle, lane: Lane, requested_by: Person | None, running: Sequence[RunningFact]
+    *,
+    bundle: Bundle,
+    lane: Lane,
+    requested_by: Person | None,
+    running: Sequence[RunningFact],
+    on_behalf_of: Person | None = None,
+    asked_at: datetime | None = None,
 ) -> tuple[Case, Verdict]:
     """The Case now, and what the gate says of it."""
-    case = case_for(bundle=bundle, lane=lane, requested_by=requested_by, running=running)
+    case = case_for(
+        bundle=bundle,
+        lane=lane,
+        requested_by=requested_by,
+        running=running,
+        on_behalf_of=on_behalf_of,
+        asked_at=asked_at,
+    )
     return case, judge(case)
 
 
@@ -241,14 +333,38 @@ def policies_for(person: Person) -> QuerySet[PolicyVersion]:
 def signoffs_for(person: Person) -> QuerySet[SignOff]:
     """The sign-offs in the projects a person may see, withdrawn ones among them."""
     return SignOff.objects.filter(lane__project__in=rights.visible_projects(person)).select_related(
-        "lane__project", "lane__stage", "bundle", "person", "withdrawal__withdrawn_by"
+        "lane__project", "lane__stage", "bundle", "person", "on_behalf_of", "withdrawal__withdrawn_by"
     )
 
 
 def reports_for(person: Person) -> QuerySet[Report]:
-    """The reports of the projects the person may audit, without their bytes."""
+    """The reports somebody may read (see `check_report`), without their bytes."""
     audited = rights.lanes_with(person, [Right.AUDIT]).values("project")
-    return Report.objects.filter(project__in=audited).select_related("project", "asked_by")
+    over = rights.lanes_with(person, [Right.AUDIT, Right.MANAGE]).values("project")
+    requests = Q(about__startswith="request:")
+    shown = Q(project__in=audited) | (Q(project__in=over) & ~requests)
+    if looks_over_estate(person):
+        shown |= Q(project__isnull=True)
+    return Report.objects.filter(shown).select_related("project", "asked_by")
+
+
+def reports_about(person: Person, about: str) -> QuerySet[Report]:
+    """The reports on one subject that somebody may read."""
+    return reports_for(person).filter(about=about)
+
+
+def check_report(person: Person, report: Report) -> None:
+    """Raise Absent or Forbidden unless somebody may read a report, or ask for one like it.
+
+    On a request: who audits the project. On rights, which those who manage can see anyway: who manages or audits the
+    project, or else the estate.
+    """
+    if report.about.startswith("request:"):
+        check_audit(person, report.project)
+    elif report.project is None:
+        check_looks_over_estate(person)
+    else:
+        check_may_simulate(person, report.project)
 
 
 def _codenames(rules: Rules) -> dict[str, str]:

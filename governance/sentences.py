@@ -119,6 +119,29 @@ def cannot_approve(not_there: Sequence[Clause]) -> str:
     ) % {"papers": _papers(papers)}
 
 
+def cooling_off(why: str, until: str) -> str:
+    """Why somebody who changed what a request depends on cannot sign for it yet; to them."""
+    what = {
+        "changed_rights": _(
+            "You changed the rights here or where it runs, so you cannot sign for it until %(until)s."
+            " Somebody else with the role has to sign."
+        ),
+        "changed_policy": _(
+            "You changed the rules that apply here, so you cannot sign for it until %(until)s."
+            " Somebody else with the role has to sign."
+        ),
+    }[why]
+    return what % {"until": _when(until)}
+
+
+def cooling_off_of(name: str, why: str, until: str) -> str:
+    """The same to whoever would sign for them."""
+    return _(
+        "You would sign for %(name)s, who %(reason)s; that cannot be until %(until)s."
+        " Somebody else with the role has to sign."
+    ) % {"name": name, "reason": _reason(why), "until": _when(until)}
+
+
 def state_word(state: str) -> str:
     """The word printed for a finding's state; a shape goes with it, never colour alone."""
     return {
@@ -206,10 +229,7 @@ def _asked_again(params: Params, say: _Say) -> str:
 
 
 def _nobody(params: Params, say: _Say) -> str:
-    kept = [
-        _("%(person)s %(reason)s") % {"person": say.names(entry["person"]), "reason": _reason(entry["why"])}
-        for entry in params.get("kept_out", [])
-    ]
+    kept = [_kept(entry, say) for entry in params.get("kept_out", [])]
     reasons = [
         reason for entry in params["not_counted"] if entry["why"] == Why.DIFFERS for reason in _differs(entry)
     ]
@@ -224,19 +244,19 @@ def _nobody(params: Params, say: _Say) -> str:
 
 
 def _rejected(params: Params, say: _Say) -> str:
-    by = [fact["person"] for fact in params["against"] if fact["decision"] == REJECT]
+    by = [_who(fact, say) for fact in params["against"] if fact["decision"] == REJECT]
     return _(
         "%(people)s rejected it. Read the reasons, change the bundle and register it again, or ask them to withdraw "
         "or change their word."
-    ) % {"people": _and(map(say.names, by))}
+    ) % {"people": _and(by)}
 
 
 def _changes_requested(params: Params, say: _Say) -> str:
-    by = [fact["person"] for fact in params["against"]]
+    by = [_who(fact, say) for fact in params["against"]]
     return _(
         "%(people)s asked for changes. Make them and register a new bundle, or answer in the conversation and ask for "
         "another look."
-    ) % {"people": _and(map(say.names, by))}
+    ) % {"people": _and(by)}
 
 
 def _progress(params: Params, say: _Say) -> str:
@@ -278,17 +298,18 @@ def _not_counted(params: Params, say: _Say, but: str = "") -> str:
     for entry in params["not_counted"]:
         if entry["why"] == but:
             continue
-        person = say.names(entry["person"])
+        person = _who(entry, say)
         if entry["why"] == Why.BARRED:
-            reason = _reason(entry["barred"])
-            said.append(
-                _("%(person)s signed, but %(reason)s, so it does not count.")
-                % {"person": person, "reason": reason}
-            )
+            said.append(_barred(entry, person, say))
         elif entry["why"] == Why.WITHDRAWN:
             said.append(_("%(person)s withdrew the signature.") % {"person": person})
         elif entry["why"] == Why.ROLE_LOST:
             said.append(_("%(person)s signed, but may no longer sign this.") % {"person": person})
+        elif entry["why"] == Why.ONE_PLACE:
+            said.append(
+                _("The signature of %(person)s does not count besides: the two fill one place.")
+                % {"person": person}
+            )
         elif entry["why"] == Why.COUNTS_ELSEWHERE:
             said.append(
                 _("The signature of %(person)s counts for %(role)s; one person fills one place.")
@@ -301,6 +322,39 @@ def _not_counted(params: Params, say: _Say, but: str = "") -> str:
                 % {"person": person, "reasons": reasons}
             )
     return " ".join(said)
+
+
+def _barred(entry: Params, person: str, say: _Say) -> str:
+    """A signature that is not independent; of one that only waits for an end, until when it does not count."""
+    if "whom" in entry:
+        text = (
+            _("%(person)s signed, but %(whom)s %(reason)s, so it does not count until %(until)s.")
+            if "until" in entry
+            else _("%(person)s signed, but %(whom)s %(reason)s, so it does not count.")
+        )
+    else:
+        text = (
+            _("%(person)s signed, but %(reason)s, so it does not count until %(until)s.")
+            if "until" in entry
+            else _("%(person)s signed, but %(reason)s, so it does not count.")
+        )
+    return text % {
+        "person": person,
+        "whom": say.names(entry["whom"]) if "whom" in entry else "",
+        "reason": _reason(entry["barred"]),
+        "until": _when(entry["until"]) if "until" in entry else "",
+    }
+
+
+def _kept(entry: Params, say: _Say) -> str:
+    """Who holds the role and cannot help, and why; where that ends, when."""
+    values = {"person": say.names(entry["person"]), "reason": _reason(entry["why"])}
+    if "until" not in entry:
+        return _("%(person)s %(reason)s") % values
+    return _("%(person)s %(reason)s, and cannot sign until %(until)s") % {
+        **values,
+        "until": _when(entry["until"]),
+    }
 
 
 def _swaps(params: Params, say: _Say) -> str:
@@ -368,12 +422,27 @@ def _reason(why: str) -> str:
         "requester": _("asked for this deployment"),
         "bundle_author": _("made this bundle"),
         "evidence_author": _("brought evidence for it"),
+        "token_maker": _(
+            "made a token of the service account that asked for this deployment or made this bundle"
+        ),
+        "changed_rights": _("lately changed the rights here or where it runs"),
+        "changed_policy": _("lately changed the rules that apply here"),
         Why.COUNTS_ELSEWHERE.value: _("already fills another place"),
     }.get(why, _("may not sign here"))
 
 
 def _signer(fact: Params, say: _Say) -> str:
-    return _("%(person)s on %(when)s") % {"person": say.names(fact["person"]), "when": _when(fact["at"])}
+    return _("%(person)s on %(when)s") % {"person": _who(fact, say), "when": _when(fact["at"])}
+
+
+def _who(fact: Params, say: _Say) -> str:
+    """Who signed, and for whom where they stood in for somebody."""
+    if not fact.get("on_behalf_of"):
+        return say.names(fact["person"])
+    return _("%(person)s for %(other)s") % {
+        "person": say.names(fact["person"]),
+        "other": say.names(fact["on_behalf_of"]),
+    }
 
 
 # --- document ---

@@ -10,7 +10,7 @@ import binascii
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -65,6 +65,8 @@ class Word:
     zone: str
     comment: str | None = None
     conditions: str | None = None
+    # Whom the person stood in for; the word counts in that person's place.
+    on_behalf_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +119,12 @@ def sign_off_statement(word: Word) -> dict[str, Any]:
             "decision": word.decision,
             "meaning": word.meaning,
             "person": word.person,
+            # Written only where it is so: what was signed before anybody could be stood in for reads the same.
+            **({"on_behalf_of": word.on_behalf_of} if word.on_behalf_of else {}),
             "at": {
                 "utc": instant(word.at),
                 "zone": word.zone,
-                "local": word.at.astimezone(_zone(word.zone)).isoformat(timespec="microseconds"),
+                "local": word.at.astimezone(zone_of(word.zone)).isoformat(timespec="microseconds"),
             },
             "comment": word.comment,
             "conditions": word.conditions,
@@ -161,6 +165,7 @@ def sign_off_fact(statement: Mapping[str, Any], *, id: str, withdrawn: bool = Fa
             evidence=tuple(piece["digest"] for piece in said["evidence"]),
             documents=tuple(piece["digest"] for piece in said["documents"]),
             withdrawn=withdrawn,
+            on_behalf_of=said.get("on_behalf_of", ""),
         )
     except (KeyError, TypeError) as error:
         raise StatementError(
@@ -251,7 +256,8 @@ def _ordered(pieces: tuple[Shown, ...]) -> list[Shown]:
     return sorted(pieces, key=lambda piece: (piece.kind, piece.digest))
 
 
-def _zone(name: str) -> Any:
+def zone_of(name: str) -> tzinfo:
+    """The time zone of an IANA name; raises ValueError for none."""
     if name == "UTC":
         return UTC
     try:

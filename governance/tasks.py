@@ -7,8 +7,8 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
-from governance.actions import evidence, reports
-from governance.models import Collection, Report
+from governance.actions import access_reviews, evidence, reports
+from governance.models import AccessReview, Collection, Report
 from portal.models import Person
 
 
@@ -47,3 +47,16 @@ def sweep_reports() -> None:
     lost = Q(lease_until__lt=now) | Q(lease_until__isnull=True, asked_at__lt=since)
     for pk in Report.objects.filter(lost, status=Report.Status.ASKED).values_list("pk", flat=True)[:20]:
         make_report.delay(str(pk))
+
+
+@shared_task
+def start_access_review() -> None:
+    """Start one where it is time."""
+    access_reviews.start_if_time(by=Person.objects.system())
+
+
+@shared_task
+def close_access_reviews() -> None:
+    """Write down which reviews are over; their effect needs nobody to."""
+    for review in AccessReview.objects.filter(status=AccessReview.Status.OPEN, due__lte=timezone.now()):
+        access_reviews.close(by=Person.objects.system(), review=review)

@@ -2,13 +2,33 @@
 
 from django.urls import path
 
-from governance import views
+from governance import combination_pages, review_pages, views
 
 urlpatterns = [
+    path("projects/<str:key>/tier/", views.tier, name="tier"),
     path("signoffs/<int:pk>/", views.signoff, name="signoff"),
     path("signoffs/<int:pk>/statement/", views.statement, name="signoff-statement"),
     path("documents/<int:pk>/", views.document, name="document"),
     path("evidence/<int:pk>/junit/", views.junit_report, name="junit-report"),
     path("reports/<int:pk>/", views.report, name="report"),
     path("reports/<int:pk>/pdf/", views.report_pdf, name="report-pdf"),
+    path("combinations/", combination_pages.of_estate, name="estate-combinations"),
+    path("combinations/report/", combination_pages.report_of_estate, name="estate-combinations-report"),
+    path("projects/<str:key>/combinations/", combination_pages.of_project, name="combinations"),
+    path(
+        "projects/<str:key>/combinations/report/",
+        combination_pages.report_of_project,
+        name="combinations-report",
+    ),
+    path("access-reviews/", review_pages.listed, name="access-reviews"),
+    path("access-reviews/start/", review_pages.start, name="access-review-start"),
+    path("access-reviews/<int:number>/", review_pages.one, name="access-review"),
+    path("access-reviews/<int:number>/places/<int:at>/", review_pages.place, name="access-review-place"),
+    path("access-reviews/<int:number>/call-off/", review_pages.call_off, name="access-review-call-off"),
+    path("access-reviews/<int:number>/report/", review_pages.report, name="access-review-report"),
+    path(
+        "access-reviews/<int:number>/signatures/<int:pk>/",
+        review_pages.statement,
+        name="access-review-statement",
+    ),
 ]

@@ -1,4 +1,7 @@
-"""Pages of governance: a signature with its statement, a document, a report. One action or query each."""
+"""Pages of governance: a signature with its statement, a document, a report. One action or query each.
+
+What somebody may not see is not even found: asking for it costs as many queries as asking for nothing.
+"""
 
 import json
 
@@ -8,24 +11,23 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
-from governance import junit
-from governance.actions import signoffs
+from governance import junit, queries
+from governance.actions import signoffs, tiers
 from governance.exhibits import junit_run
-from governance.forms import WithdrawForm
+from governance.forms import TierForm, WithdrawForm
 from governance.models import Document, Evidence, Report, SignOff
+from governance.queries import check_report
+from governance.sentences import title
 from governance.written import blocks
 from portal import content, rights, typed
+from portal.change_pages import asked_for, cooling_off
+from portal.errors import Refused
 from portal.lookups import project_for
-from portal.models import Event, Person, Project
+from portal.models import Event, Person, Right
 from portal.pages import is_fragment, person_of, renewed, status_of, told_by
-from portal.queries import check_audit
 
 # What a browser may show in place; everything else is saved.
 SHOWN = {"text/markdown; charset=utf-8", "text/plain; charset=utf-8"}
-
-
-def _seen(person: Person, project: Project) -> None:
-    project_for(person, project.key)
 
 
 def _signoff(person: Person, pk: int) -> SignOff:
@@ -34,20 +36,63 @@ def _signoff(person: Person, pk: int) -> SignOff:
         SignOff.objects.select_related(
             "bundle__project", "lane__stage", "lane__project", "person", "withdrawal__withdrawn_by"
         )
-        .filter(pk=pk)
+        .filter(pk=pk, lane__project__in=rights.visible_projects(person))
         .first()
     )
     if found is None:
         raise rights.absent()
-    _seen(person, found.lane.project)
     return found
+
+
+@require_http_methods(["GET", "POST"])
+def tier(request: HttpRequest, key: str) -> HttpResponse:
+    """Which rules apply to a project, stage by stage; an administrator who does not own it proposes others here."""
+    by = person_of(request)
+    project = project_for(by, key)
+    stays = tiers.why_not(by, project)
+    form = None
+    if request.method == "POST" or not stays:
+        rights.check_estate(by, Right.MANAGE)  # before anything of other policies is told
+        there = (project.policy, project.tier)
+        choices = [
+            (f"{policy}/{one}", f"{policy}: {one}")
+            for policy, one in queries.tiers_published()
+            if (policy, one) != there
+        ]
+        form = TierForm(request.POST or None, choices=choices)
+    if request.method == "POST" and form is not None and form.is_valid():
+        with told_by(form):
+            change = tiers.propose(by=by, project=project, why=form.cleaned_data["why"], **form.chosen)
+            return asked_for(request, change, request.path)
+    try:
+        asked = queries.rules_of_tier(project)
+        silent = ""
+    except Refused as refusal:
+        asked, silent = {}, refusal.sentence
+    stages = [
+        (stage, [title(clause) for clause in asked[stage.slug].requirements] if stage.slug in asked else [])
+        for stage in project.pipeline.stages.order_by("position")
+    ]
+    return render(
+        request,
+        "governance/tier.html",
+        {
+            "project": project,
+            "stages": stages,
+            "silent": silent,
+            "form": form,
+            "stays": stays,
+            "cooling_off": cooling_off(),
+        },
+        status=status_of(form),
+    )
 
 
 @require_GET
 def statement(request: HttpRequest, pk: int) -> HttpResponse:
     """The bytes that were signed, as they are kept: their digest is the one the signature's page shows."""
     found = _signoff(person_of(request), pk)
-    return _file(content.get(found.statement_id), signoffs.STATEMENT_TYPE, f"countersign-statement-{pk}.json")
+    return sent(content.get(found.statement_id), signoffs.STATEMENT_TYPE, f"countersign-statement-{pk}.json")
 
 
 @require_http_methods(["GET", "POST"])
@@ -88,12 +133,11 @@ def document(request: HttpRequest, pk: int) -> HttpResponse:
     found = (
         Document.objects.select_related("project", "bundle", "author", "content")
         .defer("content__body")
-        .filter(pk=pk)
+        .filter(pk=pk, project__in=rights.visible_projects(person_of(request)))
         .first()
     )
     if found is None:
         raise rights.absent()
-    _seen(person_of(request), found.project)
     body = content.get(found.content_id)
     if found.content.media_type in SHOWN and "download" not in request.GET:
         return render(
@@ -108,7 +152,7 @@ def document(request: HttpRequest, pk: int) -> HttpResponse:
         if "wordprocessingml" in found.content.media_type
         else "bin"
     )
-    return _file(
+    return sent(
         body, found.content.media_type, f"{found.project.key}-{found.bundle.bundle_id}-{found.kind}.{ending}"
     )
 
@@ -117,14 +161,15 @@ def document(request: HttpRequest, pk: int) -> HttpResponse:
 def junit_report(request: HttpRequest, pk: int) -> HttpResponse:
     """The results of test scenarios as JUnit XML, for other tools."""
     found = (
-        Evidence.objects.select_related("project", "bundle").filter(pk=pk, kind=Evidence.Kind.TESTS).first()
+        Evidence.objects.select_related("project", "bundle")
+        .filter(pk=pk, kind=Evidence.Kind.TESTS, project__in=rights.visible_projects(person_of(request)))
+        .first()
     )
     if found is None:
         raise rights.absent()
-    _seen(person_of(request), found.project)
     name = f"{found.project.key}-{found.bundle.bundle_id}-{found.stage}"
     runs = [junit_run(run) for run in json.loads(content.get(found.result_id))["runs"]]
-    return _file(junit.compose(runs, suite=name), "application/xml", f"{name}.xml")
+    return sent(junit.compose(runs, suite=name), "application/xml", f"{name}.xml")
 
 
 def _report(request: HttpRequest, pk: int) -> Report:
@@ -133,12 +178,12 @@ def _report(request: HttpRequest, pk: int) -> Report:
     found = (
         Report.objects.select_related("project", "asked_by", "content")
         .defer("content__body")
-        .filter(pk=pk)
+        .filter(pk=pk, project__in=rights.visible_projects(person))
         .first()
     )
     if found is None:
         raise rights.absent()
-    check_audit(person, found.project)
+    check_report(person, found)
     return found
 
 
@@ -153,11 +198,7 @@ def report(request: HttpRequest, pk: int) -> HttpResponse:
             else renewed()
         )
     kind, _colon, number = found.about.partition(":")
-    return render(
-        request,
-        "governance/report.html",
-        {"report": found, "request_number": number if kind == "request" else ""},
-    )
+    return render(request, "governance/report.html", {"report": found, "kind": kind, "number": number})
 
 
 @require_GET
@@ -166,14 +207,15 @@ def report_pdf(request: HttpRequest, pk: int) -> HttpResponse:
     found = _report(request, pk)
     if found.content_id is None:
         raise rights.absent()
-    return _file(
+    return sent(
         content.get(found.content_id),
         "application/pdf",
-        f"countersign-{found.project.key}-{found.about.replace(':', '-')}.pdf",
+        f"countersign-{found.project_key or 'estate'}-{found.about.replace(':', '-')}.pdf",
     )
 
 
-def _file(body: bytes, media_type: str, name: str) -> HttpResponse:
+def sent(body: bytes, media_type: str, name: str) -> HttpResponse:
+    """A file to be saved."""
     return HttpResponse(
         body,
         content_type=media_type,

@@ -2,30 +2,47 @@
 
 from typing import TYPE_CHECKING, Any
 
-import django.contrib.auth.admin  # noqa: F401 - registers Group before it is taken back below
+# These register models that are taken back below.
+import allauth.account.admin
+import allauth.socialaccount.admin  # noqa: F401
+import django.contrib.auth.admin  # noqa: F401
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
+from portal.doors import SignOut
 from portal.models import (
     Bundle,
+    Change,
     Checkpoint,
     Content,
+    Counterpart,
+    Delegation,
+    DirectoryGroup,
     Disclosure,
     Event,
+    Factor,
     Grant,
+    GroupMapping,
+    Identity,
     Lane,
     LaneGroupObjectPermission,
     LaneUserObjectPermission,
+    Membership,
     Node,
+    PasswordReset,
     Person,
     Pipeline,
     Place,
+    Portfolio,
     Project,
+    RecoveryCode,
+    Session,
     Stage,
     Team,
     Token,
+    Tries,
 )
 
 if TYPE_CHECKING:  # generic for the type checker only
@@ -80,12 +97,58 @@ class TokenLook(Look):
     exclude = ("hashed",)
 
 
+@admin.register(Session)
+class SessionLook(Look):
+    """Where people are signed in, without what lets anybody in."""
+
+    list_display = ("person", "method", "browser", "begun_at", "seen_at", "expires_at")
+    list_select_related = ("person",)
+    exclude = ("hashed", "data")
+
+
+@admin.register(PasswordReset)
+class PasswordResetLook(Look):
+    """Codes for new passwords, without their hash."""
+
+    list_display = ("person", "made_by", "made_at", "expires_at", "used_at")
+    list_select_related = ("person", "made_by")
+    exclude = ("hashed",)
+
+
+@admin.register(Factor)
+class FactorLook(Look):
+    """Second factors, without their secrets."""
+
+    list_display = ("person", "kind", "name", "made_at", "used_at")
+    list_select_related = ("person",)
+    exclude = ("secret", "credential", "credential_id", "counter")
+
+
+@admin.register(RecoveryCode)
+class RecoveryCodeLook(Look):
+    """Recovery codes, without their digests."""
+
+    list_display = ("person", "made_at", "used_at")
+    list_select_related = ("person",)
+    exclude = ("hashed",)
+
+
 @admin.register(Grant)
 class GrantLook(Look):
     """Grants: the truth about who may do what."""
 
-    list_display = ("codename", "person", "team", "project", "stage", "until", "given_by", "revoked_at")
-    list_select_related = ("person", "team", "project", "given_by")
+    list_display = (
+        "codename",
+        "person",
+        "team",
+        "project",
+        "portfolio",
+        "stage",
+        "until",
+        "given_by",
+        "revoked_at",
+    )
+    list_select_related = ("person", "team", "project", "portfolio", "given_by")
 
 
 @admin.register(Event)
@@ -128,19 +191,32 @@ class BundleLook(Look):
 
 
 for model in (
+    Change,
+    Counterpart,
+    Delegation,
+    DirectoryGroup,
     Disclosure,
+    GroupMapping,
+    Identity,
     Lane,
     LaneGroupObjectPermission,
     LaneUserObjectPermission,
+    Membership,
     Node,
     Pipeline,
     Place,
+    Portfolio,
     Project,
     Stage,
     Team,
+    Tries,
 ):
     admin.site.register(model, Look)
 admin.site.unregister(Group)
+# allauth's own tables stay empty: providers are named in the settings, and nobody is known by an e-mail.
+for theirs in list(admin.site._registry):
+    if theirs._meta.app_label in ("account", "socialaccount"):
+        admin.site.unregister(theirs)
 
 
 def _sign_in(request: HttpRequest, extra_context: Any = None) -> HttpResponse:
@@ -155,6 +231,8 @@ def _no_password_here(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpRe
     raise Http404
 
 
+# Whoever leaves leaves by the door where it is written down.
+admin.site.logout = SignOut.as_view()  # type: ignore[method-assign,assignment]
 admin.site.login = _sign_in  # type: ignore[method-assign]
 admin.site.password_change = _no_password_here  # type: ignore[method-assign,assignment]
 admin.site.password_change_done = _no_password_here  # type: ignore[method-assign,assignment]

@@ -8,6 +8,8 @@ from celery import Celery
 from celery.signals import celeryd_after_setup, worker_before_create_process
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+# Django's checks load every URL, and with them what only pages need (SAML, passkeys, SCIM): memory a worker can spare.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 app = Celery("countersign")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -53,3 +53,10 @@ class Unavailable(Refused):
 
     status = 503
     title = "Not available"
+
+
+class TooMany(Refused):
+    """Too many failed tries; the sentence says when the next counts, `params["wait"]` in how many seconds."""
+
+    status = 429
+    title = "Too many tries"

@@ -17,18 +17,64 @@ class EventKind(models.TextChoices):
 
     ADMIN_MADE = "admin.made", _("Admin made")
     PERSON_ADDED = "person.added", _("Person added")
+    PERSON_CHANGED = "person.changed", _("Person changed")
+    PERSON_LEFT = "person.left", _("Person left")
     TEAM_ADDED = "team.added", _("Team added")
     TEAM_JOINED = "team.joined", _("Team joined")
     TEAM_LEFT = "team.left", _("Team left")
     SIGNED_IN = "person.signed_in", _("Signed in")
+    SIGNED_OUT = "person.signed_out", _("Signed out")
+    SIGN_IN_REFUSED = "person.sign_in_refused", _("Not let in")
+    SESSION_ENDED = "session.ended", _("Session ended")
+    PASSWORD_CHANGED = "person.password_changed", _("Password changed")
+    PASSWORD_RESET = "person.password_reset", _("Password reset")
+    PERSON_DISABLED = "person.disabled", _("Account disabled")
+    PERSON_ENABLED = "person.enabled", _("Account enabled")
+    FACTOR_ADDED = "factor.added", _("Second factor added")
+    FACTOR_REMOVED = "factor.removed", _("Second factor removed")
+    CODES_MADE = "factor.codes_made", _("Recovery codes made")
+    TEAM_FACTOR = "team.second_factor", _("Second factor of a team")
+    IDENTITY_LINKED = "identity.linked", _("Account linked")
+    IDENTITY_UNLINKED = "identity.unlinked", _("Account unlinked")
+    DIRECTORY_GROUP = "group.changed", _("Group changed")
+    GROUP_MAPPED = "group.mapped", _("Group mapped")
+    GROUP_UNMAPPED = "group.unmapped", _("Group unmapped")
+    PROVIDER_FAILED = "provider.failed", _("Identity provider failed")
     TOKEN_MADE = "token.made", _("Token made")
     TOKEN_REVOKED = "token.revoked", _("Token revoked")
+    DELEGATION_MADE = "delegation.made", _("Delegated")
+    DELEGATION_ENDED = "delegation.ended", _("Delegation ended")
     NODE_ADDED = "node.added", _("Node added")
+    NODE_CHANGED = "node.changed", _("Node changed")
+    NODE_REMOVED = "node.removed", _("Node removed")
     PIPELINE_ADDED = "pipeline.added", _("Pipeline added")
+    PIPELINE_CHANGED = "pipeline.changed", _("Pipeline changed")
+    PIPELINE_REMOVED = "pipeline.removed", _("Pipeline removed")
     PROJECT_IMPORTED = "project.imported", _("Project imported")
+    PROJECT_RERULED = "project.reruled", _("Tier changed")
+    PORTFOLIO_ADDED = "portfolio.added", _("Portfolio added")
+    PORTFOLIO_GAINED = "portfolio.gained", _("Project put into portfolio")
+    PORTFOLIO_LOST = "portfolio.lost", _("Project taken out of portfolio")
     OWNER_ADDED = "project.owner_added", _("Owner added")
+    OWNER_REMOVED = "project.owner_removed", _("Owner removed")
+    PROJECT_HANDED_OVER = "project.handed_over", _("Project handed over")
+    COUNTERPART_SET = "counterpart.set", _("Counterpart set")
     GRANT_GIVEN = "grant.given", _("Right granted")
     GRANT_REVOKED = "grant.revoked", _("Right revoked")
+    GRANT_CONFIRMED = "grant.confirmed", _("Right confirmed")
+    REVIEW_STARTED = "review.started", _("Access review started")
+    REVIEW_ANSWERED = "review.answered", _("Rights answered for")
+    REVIEW_LAPSED = "review.lapsed", _("Rights not confirmed")
+    REVIEW_COMPLETED = "review.completed", _("Access review completed")
+    REVIEW_EXPIRED = "review.expired", _("Access review expired")
+    REVIEW_CALLED_OFF = "review.called_off", _("Access review called off")
+    COMBINATIONS_FOUND = "combinations.found", _("Combinations found")
+    CHANGE_ASKED = "change.asked", _("Change proposed")
+    CHANGE_APPLIED = "change.applied", _("Change applied")
+    CHANGE_REFUSED = "change.refused", _("Change refused")
+    CHANGE_WITHDRAWN = "change.withdrawn", _("Change withdrawn")
+    CHANGE_OUTDATED = "change.outdated", _("Change outdated")
+    CHANGE_HANDED_OVER = "change.handed_over", _("Change handed over")
     ACCESS_REFUSED = "access.refused", _("Refused")
     POLICY_PUBLISHED = "policy.published", _("Policy published")
     BUNDLE_ASKED = "bundle.asked", _("Bundle asked for")
@@ -42,6 +88,7 @@ class EventKind(models.TextChoices):
     SIGNOFF_WITHDRAWN = "signoff.withdrawn", _("Signature withdrawn")
     REQUEST_SUBMITTED = "request.submitted", _("Request submitted")
     REQUEST_WITHDRAWN = "request.withdrawn", _("Request withdrawn")
+    REQUEST_HANDED_OVER = "request.handed_over", _("Request handed over")
     REQUEST_SUPERSEDED = "request.superseded", _("Request superseded")
     REQUEST_PROMOTED = "request.promoted", _("Promotion asked for")
     REQUEST_LANDED = "request.landed", _("Request done")
@@ -86,15 +133,85 @@ K = EventKind
 SHAPES: dict[EventKind, Shape] = {
     K.ADMIN_MADE: _shape("{name} was made an administrator by command line", "person", "name*"),
     K.PERSON_ADDED: _shape("{name} was added as {kind}", "person", "name*", "login*", "kind"),
+    K.PERSON_CHANGED: _shape("{actor} changed {changed} of {name}", "person", "name*", "was*", "changed"),
+    K.PERSON_LEFT: _shape("{name} left; {actor} disabled the account", "person", "name*", "heirs", "why*"),
     K.TEAM_ADDED: _shape("Team {name} was added", "team", "name"),
-    K.TEAM_JOINED: _shape("{name} joined team {team}", "team", "person", "name*"),
-    K.TEAM_LEFT: _shape("{name} left team {team}", "team", "person", "name*"),
-    K.SIGNED_IN: _shape("{actor} signed in", "method"),
-    K.TOKEN_MADE: _shape("{actor} made the API token {prefix}…", "prefix", "name*", "expires_at"),
-    K.TOKEN_REVOKED: _shape("{actor} revoked the API token {prefix}…", "prefix"),
-    K.NODE_ADDED: _shape("Node {node} ({kind}) was added", "node", "kind", "url"),
+    K.TEAM_JOINED: _shape("{name} joined team {team}", "team", "person", "name*", "source", "change"),
+    K.TEAM_LEFT: _shape("{name} left team {team}", "team", "person", "name*", "source", "change"),
+    K.SIGNED_IN: _shape("{actor} signed in by {method}", "method", "factor", "address*"),
+    K.SIGNED_OUT: _shape("{actor} signed out"),
+    K.SIGN_IN_REFUSED: _shape(
+        "{name} was not let in", "person", "name*", "method", "provider", "code", "address*", "waits"
+    ),
+    K.SESSION_ENDED: _shape("{count} sessions of {name} were ended", "person", "name*", "count", "why"),
+    K.PASSWORD_CHANGED: _shape("{actor} set a new password", "how"),
+    K.PASSWORD_RESET: _shape(
+        "{actor} gave {name} a code to set a new password{until}", "person", "name*", "until"
+    ),
+    K.PERSON_DISABLED: _shape("{actor} disabled the account of {name}", "person", "name*", "why*"),
+    K.PERSON_ENABLED: _shape("{actor} enabled the account of {name} again", "person", "name*", "why*"),
+    K.FACTOR_ADDED: _shape("{actor} added a second factor ({kind})", "factor", "kind", "name*"),
+    K.FACTOR_REMOVED: _shape(
+        "{actor} removed a second factor ({kind}) of {name}", "person", "name*", "factor", "kind", "why*"
+    ),
+    K.CODES_MADE: _shape("{actor} made {count} recovery codes", "count"),
+    K.TEAM_FACTOR: _shape("{actor} said that {name} {required} a second factor", "team", "name", "required"),
+    K.IDENTITY_LINKED: _shape(
+        "{actor} linked {name} to their account by {provider}", "person", "name*", "provider", "account*"
+    ),
+    K.IDENTITY_UNLINKED: _shape(
+        "{actor} unlinked {name} from their account by {provider}", "person", "name*", "provider"
+    ),
+    K.DIRECTORY_GROUP: _shape("{actor} changed the group {group}", "group", "joined", "left"),
+    K.GROUP_MAPPED: _shape(
+        "{actor} let the {provider} group {group} mean team {team}", "provider", "group", "team", "change"
+    ),
+    K.GROUP_UNMAPPED: _shape(
+        "{actor} let the {provider} group {group} mean team {team} no more",
+        "provider",
+        "group",
+        "team",
+        "change",
+    ),
+    K.PROVIDER_FAILED: _shape("The identity provider by {provider} failed: {code}", "provider", "code"),
+    K.TOKEN_MADE: _shape(
+        "{actor} made the API token {prefix}… of {holder}",
+        "person",
+        "holder*",
+        "prefix",
+        "name*",
+        "rights",
+        "projects",
+        "expires_at",
+    ),
+    K.TOKEN_REVOKED: _shape("{actor} revoked the API token {prefix}…", "person", "prefix"),
+    K.DELEGATION_MADE: _shape(
+        "{delegate_name} stands in for {name} from {starts_at}{until}",
+        "delegation",
+        "person",
+        "name*",
+        "delegate",
+        "delegate_name*",
+        "starts_at",
+        "until",
+        "change",
+        "why*",
+    ),
+    K.DELEGATION_ENDED: _shape(
+        "{actor} ended that {delegate_name} stands in for {name}",
+        "delegation",
+        "person",
+        "name*",
+        "delegate",
+        "delegate_name*",
+    ),
+    K.NODE_ADDED: _shape("Node {node} ({kind}) was added", "node", "kind", "url", "change"),
+    K.NODE_CHANGED: _shape("Node {node} was changed", "node", "before", "after", "change"),
+    K.NODE_REMOVED: _shape("Node {node} was removed", "node", "change"),
+    K.PIPELINE_CHANGED: _shape("Pipeline {pipeline} was changed", "pipeline", "before", "after", "change"),
+    K.PIPELINE_REMOVED: _shape("Pipeline {pipeline} was removed", "pipeline", "change"),
     K.PIPELINE_ADDED: _shape(
-        "Pipeline {pipeline} was added with stages {stages}", "pipeline", "stages", "places"
+        "Pipeline {pipeline} was added with stages {stages}", "pipeline", "stages", "places", "change"
     ),
     K.PROJECT_IMPORTED: _shape(
         "Project {name} was imported from {node} into tier {tier}",
@@ -102,12 +219,48 @@ SHAPES: dict[EventKind, Shape] = {
         "name",
         "tier",
         "pipeline",
+        "team",
         "dss_owner*",
     ),
-    K.OWNER_ADDED: _shape("{name} became an owner", "person", "name*"),
+    K.PROJECT_RERULED: _shape(
+        "{actor} put {name} under other rules: before {before}, now {after}",
+        "name",
+        "before",
+        "after",
+        "change",
+        "asked_by",
+    ),
+    K.PORTFOLIO_ADDED: _shape("Portfolio {name} was added", "portfolio", "name"),
+    K.PORTFOLIO_GAINED: _shape(
+        "{actor} put {name} into portfolio {portfolio}", "portfolio", "name", "change"
+    ),
+    K.PORTFOLIO_LOST: _shape(
+        "{actor} took {name} out of portfolio {portfolio}", "portfolio", "name", "change"
+    ),
+    K.OWNER_ADDED: _shape("{name} became an owner", "person", "name*", "why*"),
+    K.OWNER_REMOVED: _shape("{name} is no owner any more", "person", "name*", "why*"),
+    K.PROJECT_HANDED_OVER: _shape(
+        "{actor} handed {project_name} over from {name} to {heir_name}",
+        "project_name",
+        "person",
+        "name*",
+        "heir",
+        "heir_name*",
+        "why*",
+    ),
+    K.COUNTERPART_SET: _shape(
+        "The {kind} {in_dss} of node {node} is {name} here",
+        "node",
+        "kind",
+        "in_dss*",
+        "person",
+        "team",
+        "name*",
+    ),
     K.GRANT_GIVEN: _shape(
         "{actor} gave {holder} the right to {right} on {where}{until}",
         "grant",
+        "change",
         "holder_kind",
         "holder_id",
         "holder*",
@@ -121,6 +274,7 @@ SHAPES: dict[EventKind, Shape] = {
     K.GRANT_REVOKED: _shape(
         "{actor} revoked the right of {holder} to {right} on {where}",
         "grant",
+        "change",
         "holder_kind",
         "holder_id",
         "holder*",
@@ -130,10 +284,101 @@ SHAPES: dict[EventKind, Shape] = {
         "stage",
         "why*",
     ),
+    K.GRANT_CONFIRMED: _shape(
+        "{actor} confirmed the right of {holder} to {right} on {where}{until}",
+        "grant",
+        "review",
+        "holder_kind",
+        "holder_id",
+        "holder*",
+        "right",
+        "role",
+        "where",
+        "stage",
+        "until",
+    ),
+    K.REVIEW_STARTED: _shape(
+        "{actor} started access review {review} of {scope}: {grants} rights, due {due}",
+        "review",
+        "scope",
+        "due",
+        "grants",
+        "places",
+        "population",
+        "spared",
+        "why*",
+    ),
+    K.REVIEW_ANSWERED: _shape(
+        "{actor} answered in access review {review}: {confirms} confirmed, {revokes} revoked",
+        "review",
+        "confirms",
+        "revokes",
+        "confirmed",
+        "revoked",
+        "meaning",
+        "statement",
+        "envelope",
+        "key_id",
+        "proved_by",
+        "name*",
+        "why*",
+    ),
+    K.REVIEW_LAPSED: _shape(
+        "{count} rights were revoked because nobody confirmed them in access review {review}",
+        "review",
+        "count",
+        "lapsed",
+        "spared",
+    ),
+    K.REVIEW_COMPLETED: _shape(
+        "Access review {review} is complete: {outcome}", "review", "outcome", "counts"
+    ),
+    K.REVIEW_EXPIRED: _shape(
+        "Access review {review} ended at its due date: {outcome}", "review", "outcome", "counts"
+    ),
+    K.REVIEW_CALLED_OFF: _shape("{actor} called access review {review} off", "review", "why*"),
+    K.COMBINATIONS_FOUND: _shape(
+        "Who could act alone on {scope} was worked out: {alone} alone, {pairs} pairs, {risks} risky rights",
+        "scope",
+        "report",
+        "projects",
+        "alone",
+        "pairs",
+        "risks",
+        "content",
+    ),
+    K.CHANGE_ASKED: _shape(
+        "{actor} proposed change {change} of {kind}: {does}",
+        "change",
+        "kind",
+        "does",
+        "basis",
+        "alone",
+        "why*",
+    ),
+    K.CHANGE_APPLIED: _shape(
+        "{actor} applied change {change} of {kind}", "change", "kind", "asked_by", "alone"
+    ),
+    K.CHANGE_REFUSED: _shape("{actor} refused change {change} of {kind}", "change", "kind", "why*"),
+    K.CHANGE_WITHDRAWN: _shape("{actor} took back change {change} of {kind}", "change", "kind", "why*"),
+    K.CHANGE_OUTDATED: _shape(
+        "Change {change} of {kind} was not applied: what it was based on is not so any more", "change", "kind"
+    ),
+    K.CHANGE_HANDED_OVER: _shape(
+        "Change {change} of {kind} was handed over from {name} to {heir_name}",
+        "change",
+        "kind",
+        "person",
+        "name*",
+        "heir",
+        "heir_name*",
+        "why*",
+    ),
     K.ACCESS_REFUSED: _shape("{actor} was refused: {reason}", "action", "code", "reason*"),
     K.POLICY_PUBLISHED: _shape(
         "{actor} published policy {policy} version {version}",
         "policy",
+        "change",
         "version",
         "digest",
         "source",
@@ -203,7 +448,10 @@ SHAPES: dict[EventKind, Shape] = {
         "statement",
         "envelope",
         "key_id",
+        "proved_by",
         "name*",
+        "on_behalf_of",
+        "for_name*",
         "comment*",
     ),
     K.SIGNOFF_WITHDRAWN: _shape(
@@ -223,13 +471,24 @@ SHAPES: dict[EventKind, Shape] = {
         "stage",
         "why*",
         "name*",
+        "on_behalf_of",
+        "for_name*",
         "project_name",
         "stage_name",
     ),
-    K.REQUEST_WITHDRAWN: _shape("{actor} withdrew request {request}", "request", "why*"),
+    K.REQUEST_WITHDRAWN: _shape("{actor} withdrew request {request}", "request", "why*", "on_behalf_of"),
+    K.REQUEST_HANDED_OVER: _shape(
+        "Request {request} was handed over from {name} to {heir_name}",
+        "request",
+        "person",
+        "name*",
+        "heir",
+        "heir_name*",
+        "why*",
+    ),
     K.REQUEST_SUPERSEDED: _shape("Request {request} was superseded by {by_request}", "request", "by_request"),
     K.REQUEST_PROMOTED: _shape(
-        "{actor} started the promotion of request {request}", "request", "promotion", "why*"
+        "{actor} started the promotion of request {request}", "request", "promotion", "why*", "on_behalf_of"
     ),
     K.REQUEST_LANDED: _shape("Request {request} is done", "request", "promotion"),
     K.REQUEST_HELD: _shape(
@@ -258,6 +517,8 @@ SHAPES: dict[EventKind, Shape] = {
         "place",
         "steps",
         "name*",
+        "on_behalf_of",
+        "for_name*",
     ),
     K.PROMOTION_LIVE: _shape(
         "The live change of promotion {promotion} began",
@@ -277,7 +538,13 @@ SHAPES: dict[EventKind, Shape] = {
         "Promotion {promotion} errored: {reason}", "promotion", "request", "kind", "code", "reason", "then"
     ),
     K.PROMOTION_STOPPED: _shape(
-        "{actor} stopped promotion {promotion}", "promotion", "request", "kind", "why*", "then"
+        "{actor} stopped promotion {promotion}",
+        "promotion",
+        "request",
+        "kind",
+        "why*",
+        "then",
+        "on_behalf_of",
     ),
     K.STEP_DONE: _shape(
         "Step {step} done",
@@ -306,7 +573,9 @@ SHAPES: dict[EventKind, Shape] = {
     K.DEPLOYMENT_CHANGED: _shape(
         "{bundle} runs in {stage}", "stage", "place", "bundle", "previous", "promotion", "parts"
     ),
-    K.LANE_RELEASED: _shape("{actor} released the stage {stage}", "stage", "promotion", "why*"),
+    K.LANE_RELEASED: _shape(
+        "{actor} released the stage {stage}", "stage", "promotion", "why*", "on_behalf_of"
+    ),
     K.CHECKPOINT_CUT: _shape("A checkpoint was cut over {size} events", "size", "root", "note"),
     K.REPORT_ASKED: _shape("{actor} asked for a report on {about}", "report", "about"),
     K.REPORT_MADE: _shape(

@@ -275,9 +275,26 @@ def sentence(entry: Entry, names: Callable[[str], str]) -> str:
         shown["about"] = shown["about"].replace(":", " ")
     if "until" in shown:
         shown["until"] = _until(entry.facts["until"])
+    for name in {"starts_at", "due"} & shown.keys():
+        shown[name] = _minute(entry.facts[name])
     template = SHAPES[entry.kind].sentence
-    said = template.format_map({"actor": names(entry.actor_id), **shown})
+    said = template.format_map({"actor": _actor(entry, names), **shown})
     return said[:1].upper() + said[1:] if template.startswith(_SLUG_FIRST) else said
+
+
+def people_in(entries: Iterable[Entry]) -> list[str]:
+    """The ids of those who acted in these events, and of those they stood in for."""
+    return [
+        one for entry in entries for one in (entry.actor_id, entry.facts.get("on_behalf_of") or "") if one
+    ]
+
+
+def _actor(entry: Entry, names: Callable[[str], str]) -> str:
+    """Who acted, and for whom where they stood in for somebody."""
+    principal = entry.facts.get("on_behalf_of")
+    if not principal:
+        return names(entry.actor_id)
+    return f"{names(entry.actor_id)} for {names(str(principal))}"
 
 
 def decoded(body: bytes) -> Any:
@@ -348,4 +365,8 @@ def _shown(value: Any, *, erased: bool) -> str:
 def _until(value: Any) -> str:
     if not value:
         return ""
-    return f" until {datetime.fromisoformat(str(value)).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return f" until {_minute(value)}"
+
+
+def _minute(value: Any) -> str:
+    return f"{datetime.fromisoformat(str(value)).astimezone(UTC):%Y-%m-%d %H:%M} UTC"

@@ -3,8 +3,12 @@
 Fetching and being allowed to see are one call, so that no view can forget the second.
 """
 
+from django.utils.translation import gettext as _
+
 from portal import rights
-from portal.models import Bundle, Lane, Person, Project
+from portal.errors import Invalid
+from portal.models import Bundle, Lane, Person, Portfolio, Project
+from portal.models.person import spelled
 
 
 def project_for(person: Person, key: str) -> Project:
@@ -13,6 +17,14 @@ def project_for(person: Person, key: str) -> Project:
     if project is None:
         raise rights.absent()
     return project
+
+
+def portfolio_for(person: Person, slug: str) -> Portfolio:
+    """The portfolio of this slug; raises Absent where the person may not see it."""
+    portfolio = rights.visible_portfolios(person).filter(slug=slug).first()
+    if portfolio is None:
+        raise rights.absent()
+    return portfolio
 
 
 def bundle_for(person: Person, key: str, bundle_id: str) -> Bundle:
@@ -36,3 +48,22 @@ def lanes_of(project: Project) -> list[Lane]:
     for lane in lanes:
         lane.project = project
     return lanes
+
+
+def service_named(login: str) -> Person:
+    """The active service account of a login, for commands that apply files: nobody at a shell speaks as a person.
+
+    Raises Invalid where there is none.
+    """
+    found = Person.objects.filter(login=spelled(login), kind=Person.Kind.SERVICE, is_active=True).first()
+    if found is None:
+        raise Invalid(
+            _(
+                "“%(login)s” is no active service account. Add one, and let an administrator give it the right to"
+                " manage."
+            )
+            % {"login": login},
+            code="service_unknown",
+            field="as",
+        )
+    return found

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from portal.event_kinds import EventKind
-from portal.models.grant import Right
+from portal.models.right import Right
 
 SYSTEM = None  # in the `right` column: only the system makes this move
 

@@ -3,7 +3,7 @@
 What else a move brings about is the action's.
 """
 
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from django.db.models import Model
 from django.utils.translation import gettext as _
@@ -15,17 +15,27 @@ from portal.moves import SYSTEM, Move
 
 
 class Movable(Protocol):
-    """What `make()` moves: a model with a status, a lane and a subject."""
+    """What `make()` moves: a model with a status, the key of its project (empty: the estate's) and a subject.
+
+    One whose table asks for rights has a lane to ask them on, too.
+    """
 
     pk: Any
     status: str
 
     @property
-    def lane(self) -> Lane: ...
+    def project_key(self) -> str: ...
     @property
     def subject(self) -> str: ...
     @property
     def _meta(self) -> Any: ...
+
+
+class Laned(Protocol):
+    """What happens in a lane."""
+
+    @property
+    def lane(self) -> Lane: ...
 
 
 def make(
@@ -44,7 +54,7 @@ def make(
     """
     move = table[verb]
     if move.right is not SYSTEM:
-        rights.check(by, move.right, thing.lane)
+        rights.check(by, move.right, cast(Laned, thing).lane)
     model: type[Model] = type(thing)  # type: ignore[assignment]
     moved = model._default_manager.filter(pk=thing.pk, status__in=move.sources).update(
         status=move.target, **fields
@@ -62,6 +72,4 @@ def make(
     for name, value in fields.items():
         setattr(thing, name, value)
     if move.event is not None:
-        ledger.record(
-            move.event, by=by, project=thing.lane.project.key, subject=thing.subject, **(facts or {})
-        )
+        ledger.record(move.event, by=by, project=thing.project_key, subject=thing.subject, **(facts or {}))

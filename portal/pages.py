@@ -4,8 +4,10 @@ Not in charge of the API's answers: portal/api is.
 """
 
 import zoneinfo
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from functools import wraps
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,7 +18,8 @@ from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
 from django.forms import BaseForm
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render, resolve_url
 from django.urls import Resolver404, get_script_prefix, resolve, reverse
 from django.utils import timezone
@@ -30,7 +33,8 @@ from portal import rights, typed
 from portal.dss.errors import DssError
 from portal.errors import Refused, Stale, Unavailable
 from portal.forms import SignInForm
-from portal.models import Person, Right
+from portal.models import Person, Project, Right
+from portal.reauthentication import FRESH, Code, Password, Proof, Shown, ways
 
 PAGE = 50
 DIGITS = 18  # as many as always fit a column
@@ -40,6 +44,37 @@ View = Callable[..., HttpResponse]
 
 
 # --- for views --------------------------------------------------------------------------------------------------------
+
+
+# Where in a session stands how and when the person showed again who they are.
+SHOWN = "shown"
+
+
+def take_shown(request: HttpRequest) -> Shown | None:
+    """That the person showed who they are a moment ago, for one act: it is forgotten here."""
+    told = request.session.pop(SHOWN, None)
+    return Shown(told["how"], datetime.fromisoformat(told["at"])) if told else None
+
+
+def is_shown(request: HttpRequest) -> bool:
+    """Whether `take_shown` would do."""
+    told = request.session.get(SHOWN)
+    return told is not None and timezone.now() - datetime.fromisoformat(told["at"]) <= FRESH
+
+
+def way_of(request: HttpRequest) -> str:
+    """By what a form asks who signs: "password", "code", or empty where that was shown, or is to be shown elsewhere."""
+    known = [] if is_shown(request) else ways(person_of(request))
+    return next((way for way in known if way in ("password", "code")), "")
+
+
+def proof_of(request: HttpRequest, said: Mapping[str, Any]) -> Proof:
+    """What shows that it is still the same person, of a form that asks by `way_of`."""
+    if "password" in said:
+        return Password(said["password"])
+    if "code" in said:
+        return Code(said["code"])
+    return take_shown(request) or Password("")
 
 
 def person_of(request: HttpRequest) -> Person:
@@ -101,6 +136,46 @@ def page_of(request: HttpRequest, found: "QuerySet[Any, Any]", size: int = PAGE)
     return Paginator(found, size).get_page(request.GET.get("page"))
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A part of a long list by key, and the keys beyond which the list goes on; empty where it does not."""
+
+    rows: list[Project]
+    before: str
+    after: str
+
+
+def stretch_of(request: HttpRequest, read: "Callable[[rights.Window], QuerySet[Project]]") -> Stretch:
+    """The part of a list of projects that the address asks for, by `after` or `before` a key; nothing is counted.
+
+    An address beyond the list's end, as after a revocation, gives its first part.
+    """
+    before, after = (request.GET.get(name, "")[:100] for name in ("before", "after"))
+    window = rights.Window(PAGE + 1, before or after, backwards=bool(before))
+    rows = list(read(window)[: window.limit])
+    if window.edge and not rows:
+        window = rights.Window(PAGE + 1)
+        rows = list(read(window)[: window.limit])
+    more, rows = len(rows) > PAGE, rows[:PAGE]
+    if window.backwards:
+        rows.reverse()
+    earlier, later = (more, True) if window.backwards else (bool(window.edge), more)
+    return Stretch(rows, rows[0].key if rows and earlier else "", rows[-1].key if rows and later else "")
+
+
+# First what others also claim to be.
+_BROWSERS = ("Edg", "OPR", "Firefox", "Chrome", "Safari", "curl", "python-requests")
+_NAMES = {"Edg": "Edge", "OPR": "Opera"}
+_SYSTEMS = ("Windows", "Android", "iPhone", "iPad", "Mac OS", "Linux")
+
+
+def browser_of(request: HttpRequest) -> str:
+    """What a request says it comes from, coarsely: "Firefox, Linux". Anybody can say anything."""
+    told = request.headers.get("User-Agent", "")
+    found = [next((one for one in some if one in told), "") for some in (_BROWSERS, _SYSTEMS)]
+    return ", ".join(_NAMES.get(one, one) for one in found if one)
+
+
 def place_of(request: HttpRequest, name: str) -> int | None:
     """The number that the address says a list begins at; anything odd says nothing."""
     text = request.GET.get(name, "")
@@ -134,11 +209,15 @@ def _entries(request: HttpRequest) -> list[dict[str, Any]]:
     person = getattr(request, "user", None)
     if not isinstance(person, Person):
         return []
-    held = rights.on_estate(person)
+    held, somewhere = oversight(request)
     shown = [(_("Inbox"), "inbox"), (_("Projects"), "projects")]
     if Right.MANAGE.value in held or Right.AUDIT.value in held:
-        shown.append((_("Rights"), "estate-rights"))
-    if Right.AUDIT.value in held or rights.lanes_with(person, [Right.AUDIT]).exists():
+        shown += [(_("Portfolios"), "portfolios"), (_("Estate"), "estate"), (_("Rights"), "estate-rights")]
+    if Right.MANAGE.value in held:
+        shown.append((_("People"), "people"))
+    if somewhere:
+        shown.append((_("Changes"), "changes"))
+    if Right.AUDIT.value in somewhere:
         shown.append((_("Ledger"), "ledger"))
     return [
         {
@@ -153,12 +232,21 @@ def _entries(request: HttpRequest) -> list[dict[str, Any]]:
     ]
 
 
+def oversight(request: HttpRequest) -> tuple[frozenset[str], frozenset[str]]:
+    """`rights.oversight` of the reader, asked once a request: for what to offer on the page."""
+    if _OVERSIGHT not in request.META:
+        request.META[_OVERSIGHT] = rights.oversight(person_of(request))
+    found: tuple[frozenset[str], frozenset[str]] = request.META[_OVERSIGHT]
+    return found
+
+
 def counts(request: HttpRequest, **known: str) -> None:
     """Tell the navigation a count that this page worked out anyway, by the name of its entry."""
     request.META.setdefault(_COUNTS, {}).update(known)
 
 
 _COUNTS = "countersign.counts"
+_OVERSIGHT = "countersign.oversight"
 
 
 def _count(request: HttpRequest, name: str, person: Person) -> str:
@@ -187,7 +275,22 @@ class PersonZoneMiddleware:
 
 
 class SignInMiddleware(LoginRequiredMiddleware):
-    """Every page asks for a sign-in. Whoever was signed out over a form is told so, and comes back to its page."""
+    """Every page asks for a sign-in, and, of whose team requires it, for a second factor before anything else.
+
+    Whoever was signed out over a form is told so, and comes back to its page.
+    """
+
+    def process_view(self, request: HttpRequest, view_func: Any, *args: Any) -> HttpResponseBase | None:
+        """On to the view, or to where the way to it begins. The API refuses by itself."""
+        answer = super().process_view(request, view_func, *args)
+        if answer is None and getattr(view_func, "login_required", True):
+            lacks = getattr(request.user, "lacks_factor", False)
+            if lacks and not getattr(view_func, "without_factor", False):
+                address = reverse("factors")
+                if is_fragment(request):
+                    return HttpResponse(headers={"HX-Redirect": address})
+                return HttpResponseRedirect(address)
+        return answer
 
     def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponse:  # type: ignore[override]
         """To the sign-in page, with the way back; a form sent is answered by it, and keeps what was typed."""

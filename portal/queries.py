@@ -4,12 +4,14 @@ Not in charge of finding the one thing an address names (`portal.lookups`) nor o
 """
 
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from portal import rights
 from portal.errors import Invalid
+from portal.holders import grantors
 from portal.lookups import lanes_of
-from portal.models import Bundle, Grant, Lane, Person, Pipeline, Project, Right, Team
+from portal.models import Bundle, Change, Delegation, Grant, Lane, Person, Pipeline, Project, Right, Team
 
 
 def lane_for(project: Project, stage: str) -> Lane:
@@ -54,17 +56,30 @@ def check_audit(person: Person, project: Project | None) -> None:
 
 def grants_for(person: Person, project: Project | None = None) -> QuerySet[Grant]:
     """Grants on the projects the person may see, and for who looks over the estate also those on all of it."""
-    found = Grant.objects.select_related("person", "team", "project", "given_by", "revoked_by")
+    found = Grant.objects.select_related("person", "team", "project", "portfolio", "given_by", "revoked_by")
     if project is not None:
         return found.filter(project=project)
-    seen = Q(project__in=rights.visible_projects(person))
-    return found.filter(seen | Q(project__isnull=True)) if looks_over_estate(person) else found.filter(seen)
+    if looks_over_estate(person):
+        return found
+    return found.filter(
+        Q(project__in=rights.visible_projects(person)) | Q(portfolio__in=rights.visible_portfolios(person))
+    )
 
 
 def teams_for(person: Person) -> QuerySet[Team]:
-    """The person's own teams; all of them for who looks over the estate."""
+    """The person's own teams; all of them for who looks over the estate.
+
+    A token narrowed to projects knows of those that own one of these or hold a right there.
+    """
     found = Team.objects.select_related("group")
-    return found if looks_over_estate(person) else found.filter(group__in=person.groups.values("pk"))
+    if looks_over_estate(person):
+        return found
+    own = found.filter(group__in=person.groups.values("pk"))
+    if person.scope is None or person.scope.projects is None:
+        return own
+    there = rights.visible_projects(person)
+    granted = Grant.objects.in_force(timezone.now()).filter(project__in=there, team__isnull=False)
+    return own.filter(Q(projects__in=there) | Q(pk__in=granted.values("team"))).distinct()
 
 
 def pipelines_for(person: Person) -> QuerySet[Pipeline]:
@@ -75,3 +90,61 @@ def pipelines_for(person: Person) -> QuerySet[Pipeline]:
     if looks_over_estate(person):
         return found
     return found.filter(pk__in=rights.visible_projects(person).values("pipeline"))
+
+
+def delegations_for(person: Person) -> QuerySet[Delegation]:
+    """Who stands in for the person and for whom they do; everybody's for who looks over the estate."""
+    found = Delegation.objects.select_related("person", "delegate", "made_by", "ended_by")
+    if looks_over_estate(person):
+        return found
+    if person.scope is not None:
+        return found.none()
+    return found.filter(Q(person=person) | Q(delegate=person))
+
+
+def changes_for(person: Person) -> QuerySet[Change]:
+    """The changes a person may read: all for who looks over the estate, else their own and their projects'."""
+    found = Change.objects.select_related("project", "portfolio", "asked_by", "decided_by")
+    return found if looks_over_estate(person) else found.filter(_theirs(person))
+
+
+def waiting_changes(person: Person, *, estate: bool) -> list[Change]:
+    """The changes that wait where a person manages or audits; `estate`: they look over all of it. One query then."""
+    found = Change.objects.filter(status=Change.Status.WAITING)
+    return list(found if estate else found.filter(_theirs(person)))
+
+
+def count_changes(person: Person) -> str:
+    """How many changes wait that somebody else proposed, for the navigation; nothing to say of none."""
+    found = Change.objects.filter(status=Change.Status.WAITING).exclude(asked_by=person)
+    held, _somewhere = rights.oversight(person)
+    if not {Right.MANAGE.value, Right.AUDIT.value} & held:
+        found = found.filter(_theirs(person))
+    count = found.count()
+    return str(count) if count else ""
+
+
+def _theirs(person: Person) -> Q:
+    managed = rights.lanes_with(person, [Right.MANAGE, Right.AUDIT]).values("project")
+    portfolios = Grant.objects.in_force(timezone.now()).filter(
+        Q(person=person) | Q(team__group__in=person.groups.values("pk")), right=Right.MANAGE, stage=""
+    )
+    own = Q(asked_by=person) if person.scope is None else Q(pk__in=())
+    return (
+        own
+        | Q(project__in=managed)
+        | Q(portfolio__in=portfolios.filter(portfolio__isnull=False).values("portfolio"))
+    )
+
+
+def proposed(change: Change) -> str:
+    """What to tell whoever proposed a change that waits."""
+    return _("Proposed as change %(number)s. %(names)s can apply it.") % {
+        "number": change.pk,
+        "names": deciders_of(change),
+    }
+
+
+def deciders_of(change: Change) -> str:
+    """Names of the people who can apply or refuse a change: whoever manages there, but who proposed it."""
+    return grantors(change.project, change.portfolio, but=change.asked_by)

@@ -11,11 +11,11 @@ from portal.models import Person, Project
 
 # What a member tried without the right, or without being who they said. What an action itself keeps (who signed, who
 # asked) has codes of its own. Absent is never kept: an outsider did not even find the thing.
-AUDITED: Final = frozenset({"right_missing", "password_wrong"})
+AUDITED: Final = frozenset({"right_missing", "password_wrong"})  # of too many, the first few are enough
 
 
 @contextmanager
-def audited(person: Person, project: Project, subject: str, action: str) -> Iterator[None]:
+def audited(person: Person, project: Project | None, subject: str, action: str) -> Iterator[None]:
     """Record that `person` was refused this action on this subject, if they were, and let the refusal go on.
 
     To be put around the action, not inside it: a refusal undoes the action's own transaction, events included.
@@ -28,7 +28,7 @@ def audited(person: Person, project: Project, subject: str, action: str) -> Iter
                 ledger.record(
                     EventKind.ACCESS_REFUSED,
                     by=person,
-                    project=project.key,
+                    project=project.key if project else "",
                     subject=subject,
                     action=action,
                     code=refusal.code,

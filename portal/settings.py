@@ -30,7 +30,6 @@ INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.sessions",
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
@@ -41,6 +40,11 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "django_htmx",
     "csp",
+    "allauth",
+    "allauth.account",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.socialaccount.providers.saml",
     "governance",
     "deployments",
 ]
@@ -55,10 +59,12 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "portal.sessions.PresenceMiddleware",
     "portal.pages.SignInMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "portal.pages.PersonZoneMiddleware",
     "portal.pages.RefusalMiddleware",
 ]
@@ -106,7 +112,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # --- people -------------------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "portal.Person"
-AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = ["portal.backends.PersonBackend"]
 SILENCED_SYSTEM_CHECKS = [
     "guardian.W001"
 ]  # rights are asked of portal.rights, never of an authentication backend
@@ -123,11 +129,85 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "inbox"
 LOGOUT_REDIRECT_URL = "login"
 # Numbers beside entries of the navigation, by URL name: functions of a person, named because the portal imports nobody.
-NAV_COUNTS = {"inbox": "deployments.inbox.count"}
+NAV_COUNTS = {"inbox": "deployments.inbox.count", "changes": "portal.queries.count_changes"}
+SESSION_ENGINE = "portal.sessions"
 SESSION_COOKIE_AGE = env.int("SESSION_SECONDS", default=8 * 3600)
+SESSION_IDLE_SECONDS: int = env.int("SESSION_IDLE_SECONDS", default=3600)
+SESSIONS_PER_PERSON: int = env.int("SESSIONS_PER_PERSON", default=50 if DEMO else 5)
+# Failed tries within SIGN_IN_WAIT_SECONDS, of one login and from one address, before the next have to wait for its end.
+SIGN_IN_TRIES: int = env.int("SIGN_IN_TRIES", default=5)
+SIGN_IN_TRIES_PER_ADDRESS: int = env.int("SIGN_IN_TRIES_PER_ADDRESS", default=50)
+SIGN_IN_WAIT_SECONDS: int = env.int("SIGN_IN_WAIT_SECONDS", default=900)
+RESET_SECONDS: int = env.int("RESET_SECONDS", default=86400)
 SESSION_COOKIE_NAME = "countersign_session"
 CSRF_COOKIE_NAME = "countersign_csrf"
 CSRF_FAILURE_VIEW = "portal.pages.stale_page"
+
+# --- identity providers -------------------------------------------------------------------------------------
+# One by OIDC and one by SAML, each there when it is named. allauth speaks the protocols; portal/sso.py is the door.
+
+OIDC_ISSUER: str = env.str("OIDC_ISSUER", default="")
+OIDC_NAME: str = env.str("OIDC_NAME", default="single sign-on")
+OIDC_GROUPS_CLAIM: str = env.str("OIDC_GROUPS_CLAIM", default="groups")
+OIDC_LOGIN_CLAIM: str = env.str("OIDC_LOGIN_CLAIM", default="preferred_username")
+SAML_IDP: str = env.str("SAML_IDP", default="")
+SAML_NAME: str = env.str("SAML_NAME", default="SAML sign-on")
+SAML_GROUPS_ATTRIBUTE: str = env.str("SAML_GROUPS_ATTRIBUTE", default="groups")
+SAML_LOGIN_ATTRIBUTE: str = env.str("SAML_LOGIN_ATTRIBUTE", default="login")
+SAML_NAME_ATTRIBUTE: str = env.str("SAML_NAME_ATTRIBUTE", default="name")
+SAML_EMAIL_ATTRIBUTE: str = env.str("SAML_EMAIL_ATTRIBUTE", default="email")
+SSO_ADDS_PEOPLE: bool = env.bool("SSO_ADDS_PEOPLE", default=True)
+SOCIALACCOUNT_PROVIDERS = {
+    "openid_connect": {
+        "APPS": [
+            {
+                "provider_id": "oidc",
+                "name": OIDC_NAME,
+                "client_id": env.str("OIDC_CLIENT_ID", default=""),
+                "secret": env.str("OIDC_CLIENT_SECRET", default="").strip(),
+                "settings": {
+                    "server_url": OIDC_ISSUER,
+                    "oauth_pkce_enabled": True,
+                    "scope": env.list("OIDC_SCOPES", default=["openid", "profile", "email"]),
+                },
+            }
+        ]
+    },
+    "saml": {
+        "APPS": [
+            {
+                "provider_id": "saml",
+                "name": SAML_NAME,
+                "client_id": "saml",
+                "settings": {
+                    "idp": {
+                        "entity_id": SAML_IDP,
+                        "sso_url": env.str("SAML_SSO_URL", default=""),
+                        "x509cert": env.str("SAML_CERTIFICATE", default=""),
+                    },
+                    "sp": {"entity_id": env.str("SAML_ENTITY_ID", default="")},
+                    "attribute_mapping": {},
+                    "advanced": {
+                        "strict": True,
+                        "want_assertion_signed": True,
+                        "want_name_id": True,
+                        "want_attribute_statement": False,
+                        "reject_idp_initiated_sso": True,
+                        "reject_deprecated_algorithm": True,
+                        "allow_single_label_domains": True,  # inside a network the portal may be https://countersign
+                        "name_id_format": "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent",
+                    },
+                },
+            }
+        ]
+    },
+}
+SOCIALACCOUNT_ADAPTER = "portal.providers.Adapter"
+SOCIALACCOUNT_REQUESTS_TIMEOUT = env.int("SSO_SECONDS", default=5)
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
+ACCOUNT_USER_MODEL_USERNAME_FIELD = "login"
+ACCOUNT_EMAIL_VERIFICATION = "none"
 
 # --- transport ----------------------------------------------------------------------------------------------
 
@@ -142,7 +222,8 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
-if env.bool("BEHIND_PROXY", default=False):
+BEHIND_PROXY: bool = env.bool("BEHIND_PROXY", default=False)
+if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 CONTENT_SECURITY_POLICY = {
@@ -203,13 +284,19 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     # Several nouns have a status or a kind of their own.
     "ENUM_NAME_OVERRIDES": {
+        "ChangeStatus": "portal.models.change.Change.Status",
         "BundleStatus": "portal.models.bundle.Bundle.Status",
         "CollectionStatus": "governance.models.evidence.Collection.Status",
         "ReportStatus": "governance.models.report.Report.Status",
+        "AccessReviewStatus": "governance.models.access_review.AccessReview.Status",
         "RequestStatus": "deployments.models.request.DeploymentRequest.Status",
         "PromotionStatus": "deployments.models.promotion.Promotion.Status",
         "StepStatus": "deployments.models.promotion.Step.Status",
+        "TokenStatus": "portal.models.person.Token.Status",
+        "DelegationStatus": "portal.models.delegation.Delegation.Status",
+        "CounterpartKind": "portal.models.counterpart.Counterpart.Kind",
         "NodeKind": "portal.models.estate.Node.Kind",
+        "FactorKind": "portal.models.factor.Factor.Kind",
         "EvidenceKind": "governance.models.evidence.Evidence.Kind",
         "PromotionKind": "deployments.models.promotion.Promotion.Kind",
     },
@@ -245,7 +332,10 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-bundles": {"task": "portal.tasks.sweep_bundles", "schedule": SWEEP_SECONDS},
     "sweep-collections": {"task": "governance.tasks.sweep_collections", "schedule": SWEEP_SECONDS},
     "sweep-reports": {"task": "governance.tasks.sweep_reports", "schedule": SWEEP_SECONDS},
+    "close-reviews": {"task": "governance.tasks.close_access_reviews", "schedule": 60.0},
+    "start-review": {"task": "governance.tasks.start_access_review", "schedule": 3600.0},
     "checkpoint": {"task": "portal.tasks.cut_checkpoint", "schedule": CHECKPOINT_SECONDS},
+    "forget-ended": {"task": "portal.tasks.forget_ended", "schedule": 3600.0},
 }
 # Which event wakes which task, sent on commit with the event's subject id. Strings only: nobody imports upward.
 EVENT_TASKS: dict[str, list[str]] = {
@@ -254,6 +344,38 @@ EVENT_TASKS: dict[str, list[str]] = {
     "promotion.started": ["deployments.tasks.advance_promotion"],
     "report.asked": ["governance.tasks.make_report"],
 }
+# --- four eyes on power -------------------------------------------------------------------------------------
+# Giving rights, publishing policies and changing the estate wait for a second administrator; a tier always does.
+
+SECOND_ADMIN: bool = env.bool("SECOND_ADMIN", default=not DEMO)
+# Whether the review of the repository that files come from is the second pair of eyes (manage.py ... apply).
+REPOSITORY_REVIEWED: bool = env.bool("REPOSITORY_REVIEWED", default=False)
+# Who changed the rights or the policy that a request depends on within this time does not sign for it; 0: nobody is
+# kept from it.
+COOLING_OFF_SECONDS: float = env.float("COOLING_OFF_SECONDS", default=7 * 86400.0)
+# Every how many days an access review of the whole estate starts by itself (0: never), and how long it may be answered.
+ACCESS_REVIEW_DAYS: int = env.int("ACCESS_REVIEW_DAYS", default=0)
+ACCESS_REVIEW_DUE_DAYS: int = env.int("ACCESS_REVIEW_DUE_DAYS", default=21)
+# Who knows what a kind of change does: instances of portal.actions.changes.Kind, named because nobody imports upward.
+CHANGES: dict[str, str] = {
+    "rights": "portal.actions.edits.RIGHTS",
+    "policy": "governance.actions.policies.POLICIES",
+    "tier": "governance.actions.tiers.TIERS",
+    "estate": "portal.actions.landscape.ESTATE",
+    "groups": "portal.actions.mappings.GROUPS",
+    "absence": "portal.actions.delegations.ABSENCES",
+}
+
+# Who knows what somebody who leaves has to hand over: instances of portal.actions.leaving.Duties, by the first word of
+# their keys, in the order in which it is shown and done.
+DUTIES: dict[str, str] = {
+    "project": "portal.actions.leaving.PROJECTS",
+    "request": "deployments.actions.leaving.REQUESTS",
+    "delegation": "portal.actions.leaving.DELEGATIONS",
+    "change": "portal.actions.leaving.CHANGES",
+    "role": "portal.actions.leaving.ROLES",
+}
+
 # A lease is how long a worker may be silent inside one step before another may take the step over.
 LEASE_SECONDS: float = env.float("LEASE_SECONDS", default=90.0)
 

@@ -125,25 +125,30 @@ def _unusable() -> Unavailable:
 # --- the person ------------------------------------------------------------------------------------------------------
 
 
-def reauthenticate(person: Person, password: str, *, how: Literal["password", "token"] = "password") -> None:
-    """Make sure that it is this person who signs now. `how` is how the request itself was authenticated.
-
-    Raises Forbidden for a wrong password, for whoever is not an active person, and for a request made with a token.
-    """
+def check_signs(person: Person) -> None:
+    """Raise Forbidden for whoever is not an active person."""
     if person.kind != Person.Kind.PERSON:
         raise Forbidden(
             _("Only people sign. Ask a person who holds the role to sign in and sign here."),
             code="only_people_sign",
         )
-    if how != "password":
-        raise Forbidden(
-            _("An API token never signs. Sign in with your password and sign there."),
-            code="token_never_signs",
-        )
     if not person.is_active:
         raise Forbidden(
             _("Your account is disabled, so you cannot sign. Ask an administrator."), code="person_disabled"
         )
+
+
+def reauthenticate(person: Person, password: str, *, how: Literal["password", "token"] = "password") -> None:
+    """Make sure that it is this person who signs now. `how` is how the request itself was authenticated.
+
+    Raises Forbidden for a wrong password, for whoever is not an active person, and for a request made with a token.
+    """
+    if person.kind == Person.Kind.PERSON and how != "password":
+        raise Forbidden(
+            _("An API token never signs. Sign in with your password and sign there."),
+            code="token_never_signs",
+        )
+    check_signs(person)
     if not person.check_password(password):
         raise Forbidden(
             _("This is not your password, so nothing was signed. Type it again."),

@@ -7,9 +7,10 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
-from portal import checkpoints
+from portal import checkpoints, throttle
 from portal.actions import bundles
 from portal.models import Bundle, Person
+from portal.sessions import SessionStore
 
 
 @shared_task
@@ -33,3 +34,10 @@ def sweep_bundles() -> None:
 def cut_checkpoint() -> None:
     """Sign the tree if it has grown."""
     checkpoints.cut_if_grown()
+
+
+@shared_task
+def forget_ended() -> None:
+    """Delete sessions and counts of failed tries that have ended."""
+    SessionStore.clear_expired()
+    throttle.forget_old()

@@ -13,6 +13,20 @@ UNSEEN: Final = re.compile(
 )
 
 
+# Half a character of UTF-16, which a file can spell out and nothing can keep.
+HALF: Final = re.compile("[\\ud800-\\udfff]")
+
+
+def unseen(text: str) -> bool:
+    """Whether something in it cannot be seen, or kept: what a file says is refused then, not mended."""
+    return bool(UNSEEN.search(text) or HALF.search(text))
+
+
+def writable(text: str) -> str:
+    """The text with halves of characters spelled out, for a sentence that says what was wrong with it."""
+    return HALF.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
+
+
 def plain(text: str) -> str:
     """The text with nothing in it that cannot be seen and acts all the same."""
     return UNSEEN.sub("", text)

@@ -12,5 +12,6 @@ urlpatterns = [
     path("api/v1/", include("portal.api.urls")),
     path("api/v1/", include("governance.api.urls")),
     path("api/v1/", include("deployments.api.urls")),
+    path("scim/v2/", include("portal.scim_urls")),
     path("admin/", admin.site.urls),
 ]

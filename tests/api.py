@@ -73,9 +73,9 @@ def session(person: Person) -> Api:
     return api
 
 
-def token(person: Person) -> Api:
-    """A program with a token of the person's."""
-    _row, secret = make_token(by=person, name=f"for a test, {person.tokens.count()}")
+def token(person: Person, **scope: Any) -> Api:
+    """A program with a token of the person's: all a token may carry, or `carrying` and `projects` as told."""
+    _row, secret = make_token(by=person, name=f"for a test, {person.tokens.count()}", **scope)
     return Api(headers={"Authorization": f"Bearer {secret}"})
 
 

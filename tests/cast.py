@@ -174,7 +174,14 @@ class _Listing:
 
 
 def imported(*, by: Person, key: str, name: str = "", owner: str = "", **wish: Any) -> Project:
-    """Import a project by the real action, from a design node that knows exactly this one."""
+    """Import a project by the real action, from a design node that knows exactly this one.
+
+    Whoever imports owns it where nobody here has the login of DSS's owner.
+    """
+    if not Person.objects.filter(login=owner.lower(), is_active=True, kind=Person.Kind.PERSON).exists():
+        wish.setdefault("owned_by", by)
+    if "owned_by" in wish:
+        wish["owner"] = wish.pop("owned_by")
     summary = ProjectSummary(key=key, name=name or key, owner_login=owner, short_desc="", status="")
 
     @contextmanager

@@ -8,6 +8,7 @@ Three ways to a database:
 - `each_database`: as `database_copy`, once on PostgreSQL and once on SQLite.
 """
 
+import gc
 import os
 import socket
 from collections.abc import Iterator
@@ -54,6 +55,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             mark.name for mark in item.iter_markers()
         } and "database_copy" not in names:
             raise pytest.UsageError(f"{item.nodeid}: the marks postgres and sqlite go with database_copy.")
+
+
+def pytest_collection_finish() -> None:
+    """What was loaded to collect the tests is there to stay: the garbage collector need not go through it again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -29,6 +29,7 @@ from portal.dss.sandbox import docx
 from portal.dss.values import Build, BundleInfo, Column, FutureState, ModelVersion
 from portal.event_kinds import EventKind
 from portal.models import Bundle, Lane, Node, Person
+from portal.reauthentication import Password
 from tests.cast import Cast
 
 Members = Mapping[str, Any]
@@ -224,7 +225,7 @@ def signed(
     shown = signing.draft(by=by, request=request, requirement=requirement)
     return signing.sign(
         by=by,
-        password=PASSWORD,
+        proof=Password(PASSWORD),
         request=request,
         requirement=requirement,
         decision=decision,
@@ -264,7 +265,7 @@ def request_at(
     else:
         assert status == "open", status
     return DeploymentRequest.objects.select_related(
-        "lane__project", "lane__stage", "bundle__author", "bundle__project", "requested_by"
+        "lane__project", "lane__stage", "bundle__author", "bundle__project", "requested_by", "on_behalf_of"
     ).get(pk=request.pk)
 
 

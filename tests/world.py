@@ -30,6 +30,7 @@ from portal.dss.sandbox.launch import Sandbox
 from portal.event_kinds import EventKind
 from portal.ledger import Entry
 from portal.models import Bundle, Lane, LedgerHead, Node, Person, Project, Right
+from portal.reauthentication import Password
 from portal.verification import verify as verify_ledger
 from tests.remembered import Remembered
 
@@ -222,7 +223,7 @@ class World:
         draft = signing.draft(by=signer, request=request, requirement=requirement)
         signing.sign(
             by=signer,
-            password=cast.PASSWORD,
+            proof=Password(cast.PASSWORD),
             request=request,
             requirement=requirement,
             decision="approve",

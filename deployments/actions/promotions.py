@@ -5,13 +5,20 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from deployments import attempts
-from deployments.judging import judge_now, record_verdict, why_not_promoter
+from deployments.judging import (
+    judge_now,
+    principal_of,
+    record_verdict,
+    why_not_asked,
+    why_not_promoter,
+)
 from deployments.models import PROMOTION_MOVES, REQUEST_MOVES, DeploymentRequest, Promotion, Step
 from governance.gate import Verdict
 from governance.sentences import sentence
 from portal import ledger, rights
 from portal.errors import Forbidden, Invalid, Refused, Stale
 from portal.event_kinds import EventKind
+from portal.makers import makers_of
 from portal.models import Person, Right
 from portal.moving import make
 from portal.names import names
@@ -38,8 +45,13 @@ def promote(*, by: Person, request: DeploymentRequest, why: str = "") -> Promoti
             code="why_missing",
             field="why",
         )
+    reason = why_not_asked(request)
+    if reason:
+        refuse(by=by, request=request, action="promote", code="requester_lost_right", reason=reason)
     judged = judge_now(request)
-    reason = why_not_promoter(by, judged)
+    principal = principal_of(by, Right.PROMOTE, request.lane)
+    (makers,) = makers_of([(by, timezone.now())], Right.PROMOTE)
+    reason = why_not_promoter(by, judged, principal.pk if principal else None, makers)
     if reason:
         refuse(by=by, request=request, action="promote", code="promoter_signed", reason=reason)
     if not judged.verdict.met:
@@ -52,7 +64,12 @@ def promote(*, by: Person, request: DeploymentRequest, why: str = "") -> Promoti
             "promote",
             by=by,
             held="",
-            facts={"request": request.pk, "promotion": None, "why": why.strip()},
+            facts={
+                "request": request.pk,
+                "promotion": None,
+                "why": why.strip(),
+                "on_behalf_of": principal and str(principal.pk),
+            },
         )
         place = request.lane.stage.places.select_related("deployer", "automation").order_by("slug").first()
         if place is None:
@@ -61,7 +78,12 @@ def promote(*, by: Person, request: DeploymentRequest, why: str = "") -> Promoti
             )
         record_verdict(request, judged, moment="promote", by=by)
         return attempts.begin(
-            request=request, kind=Promotion.Kind.PROMOTE, bundle=request.bundle, place=place, by=by
+            request=request,
+            kind=Promotion.Kind.PROMOTE,
+            bundle=request.bundle,
+            place=place,
+            by=by,
+            on_behalf_of=principal,
         )
 
 
@@ -100,6 +122,7 @@ def stop(*, by: Person, promotion: Promotion, why: str, keep: bool = False) -> P
     if promotion.kind != Promotion.Kind.PROMOTE:
         raise Refused(_("A rollback is not stopped; it ends by itself."), code="rollback_not_stopped")
     _check_running(promotion)
+    principal = principal_of(by, Right.PROMOTE, promotion.lane)
     with ledger.business():
         promotion = (
             Promotion.objects.select_for_update(of=("self",))
@@ -139,6 +162,7 @@ def stop(*, by: Person, promotion: Promotion, why: str, keep: bool = False) -> P
                 "kind": promotion.kind,
                 "why": why.strip(),
                 "then": then,
+                "on_behalf_of": principal and str(principal.pk),
             },
         )
         promotion.steps.filter(status__in=(Step.Status.PENDING, Step.Status.STARTED)).update(
@@ -167,6 +191,7 @@ def release_lane(*, by: Person, promotion: Promotion, why: str) -> None:
     rights.check(by, Right.PROMOTE, promotion.lane)
     if not why.strip():
         raise Invalid(_("Say why the lane may be used again."), code="why_missing", field="why")
+    principal = principal_of(by, Right.PROMOTE, promotion.lane)
     with ledger.business():
         if (
             not Promotion.objects.filter(pk=promotion.pk, holds_lane=True)
@@ -182,4 +207,5 @@ def release_lane(*, by: Person, promotion: Promotion, why: str) -> None:
             stage=promotion.lane.stage.slug,
             promotion=promotion.pk,
             why=why.strip(),
+            on_behalf_of=principal and str(principal.pk),
         )

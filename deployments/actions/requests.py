@@ -5,6 +5,7 @@ from contextlib import suppress
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
+from deployments.judging import principal_of
 from deployments.models import REQUEST_MOVES, Deployment, DeploymentRequest
 from portal import ledger, rights
 from portal.errors import Invalid, Refused, Stale
@@ -39,6 +40,7 @@ def submit(*, by: Person, bundle: Bundle, lane: Lane, why: str) -> DeploymentReq
             code="bundle_not_registered",
         )
     _check_not_running(by, bundle, lane)
+    principal = principal_of(by, Right.REQUEST, lane)
     with ledger.business():
         # Two who ask for the same lane at once wait for each other here, so that the later supersedes the earlier.
         Lane.objects.select_for_update(no_key=True).get(pk=lane.pk)
@@ -55,7 +57,7 @@ def submit(*, by: Person, bundle: Bundle, lane: Lane, why: str) -> DeploymentReq
         try:
             with transaction.atomic():
                 request = DeploymentRequest.objects.create(
-                    lane=lane, bundle=bundle, why=why.strip(), requested_by=by
+                    lane=lane, bundle=bundle, why=why.strip(), requested_by=by, on_behalf_of=principal
                 )
         except IntegrityError as error:
             raise _asked_already(None) from error
@@ -70,6 +72,8 @@ def submit(*, by: Person, bundle: Bundle, lane: Lane, why: str) -> DeploymentReq
             stage=lane.stage.slug,
             why=request.why,
             name=by.name,
+            on_behalf_of=principal and str(principal.pk),
+            for_name=principal.name if principal else "",
             project_name=lane.project.name,
             stage_name=lane.stage.name,
         )
@@ -90,8 +94,19 @@ def withdraw(*, by: Person, request: DeploymentRequest, why: str) -> None:
     rights.check(by, Right.REQUEST, request.lane)
     if not why.strip():
         raise Invalid(_("Say why the request is withdrawn."), code="why_missing", field="why")
+    principal = principal_of(by, Right.REQUEST, request.lane)
     with ledger.business():
-        make(request, REQUEST_MOVES, "withdraw", by=by, facts={"request": request.pk, "why": why.strip()})
+        make(
+            request,
+            REQUEST_MOVES,
+            "withdraw",
+            by=by,
+            facts={
+                "request": request.pk,
+                "why": why.strip(),
+                "on_behalf_of": principal and str(principal.pk),
+            },
+        )
 
 
 def _check_not_running(by: Person, bundle: Bundle, lane: Lane) -> None:

@@ -6,15 +6,22 @@ from deployments.models import DeploymentRequest
 from governance.actions import signoffs
 from governance.gate import Barred
 from governance.models import SignOff
-from portal.models import Person
+from portal.makers import makers_of
+from portal.models import Person, Right
+from portal.reauthentication import Proof
 
 
 def barred(request: DeploymentRequest) -> Sequence[Barred]:
     """Who may not sign for this request, and why."""
     found = [Barred(str(request.requested_by_id), "requester")]
+    if request.on_behalf_of_id is not None:
+        found.append(Barred(str(request.on_behalf_of_id), "requester"))
     if request.bundle.author_id is not None:
         found.append(Barred(str(request.bundle.author_id), "bundle_author"))
-    return found
+    bundle = request.bundle
+    acts = [(request.requested_by, request.requested_at), (bundle.author, bundle.asked_at)]
+    makers = frozenset().union(*makers_of(acts, Right.REQUEST))
+    return [*found, *(Barred(str(maker), "token_maker") for maker in makers)]
 
 
 def draft(*, by: Person, request: DeploymentRequest, requirement: str) -> signoffs.Draft:
@@ -25,7 +32,7 @@ def draft(*, by: Person, request: DeploymentRequest, requirement: str) -> signof
 def sign(
     *,
     by: Person,
-    password: str,
+    proof: Proof,
     request: DeploymentRequest,
     requirement: str,
     decision: str,
@@ -35,7 +42,7 @@ def sign(
     """Sign one requirement of this request; see governance.actions.signoffs.sign for what is refused."""
     return signoffs.sign(
         by=by,
-        password=password,
+        proof=proof,
         bundle=request.bundle,
         lane=request.lane,
         requirement=requirement,

@@ -11,18 +11,24 @@ from rest_framework.views import APIView
 from deployments.api.projects import LanePromotionSerializer
 from deployments.api.requests import RequestSerializer
 from deployments.inbox import Mine, Waiting, asked_by, waits_for, went_wrong
+from governance import reviews
 from portal.api.auth import acting
 from portal.api.bundles import BundleSerializer
-from portal.api.fields import Words
+from portal.api.fields import At, Words
 from portal.api.inputs import whole_number
+from portal.api.people import PersonSerializer
 
 
 class WaitingSerializer(serializers.Serializer[Waiting]):
-    """A request in which the person can act now: the requirements they can sign, and whether they can start it."""
+    """A request in which the person can act now: the requirements they can sign, and whether they can start it.
+
+    `instead_of` is who is away, where it waits for somebody whom the person stands in for.
+    """
 
     request = RequestSerializer()
     sign = Words()
     promote = serializers.BooleanField()
+    instead_of = PersonSerializer(allow_null=True)
 
 
 class MineSerializer(serializers.Serializer[Mine]):
@@ -32,12 +38,23 @@ class MineSerializer(serializers.Serializer[Mine]):
     missing = serializers.IntegerField(allow_null=True)
 
 
+class ToAnswerSerializer(serializers.Serializer[reviews.Waiting]):
+    """Rights one answers for in an access review: at a place of one's own, or (null) anywhere, as an administrator."""
+
+    review = serializers.IntegerField(source="review.pk")
+    place = serializers.IntegerField(source="place.pk", default=None, allow_null=True)
+    project = serializers.CharField(source="place.project.key", default=None, allow_null=True)
+    due = At(source="review.due")
+    count = serializers.IntegerField()
+
+
 class InboxSerializer(serializers.Serializer[Any]):
     """The inbox. Where `waits` is not all, `more` says so in words and `next` is the request to ask on `?after`."""
 
     waits = WaitingSerializer(many=True)
     next = serializers.IntegerField(allow_null=True)
     more = serializers.CharField()
+    reviews = ToAnswerSerializer(many=True)
     mine = MineSerializer(many=True)
     held = RequestSerializer(many=True)
     promotions = LanePromotionSerializer(many=True)
@@ -62,6 +79,7 @@ class Inbox(APIView):
             "waits": waits.found,
             "next": waits.next,
             "more": waits.sentence,
+            "reviews": reviews.waits_for(person),
             "mine": asked_by(person),
             "held": wrong.held,
             "promotions": wrong.promotions,

@@ -20,7 +20,9 @@ from portal.api.auth import acting
 from portal.api.fields import At, Words
 from portal.api.inputs import Input, checked
 from portal.api.listing import Listing
+from portal.api.paging import Pages
 from portal.api.people import PersonSerializer
+from portal.api.teams import person_of
 from portal.errors import Invalid
 from portal.lookups import project_for
 from portal.models import Node, Person, Pipeline, Right
@@ -103,6 +105,13 @@ class NewProject(Input):
     pipeline = serializers.SlugField()
     policy = serializers.SlugField()
     tier = serializers.SlugField()
+    owner = serializers.CharField(
+        required=False,
+        allow_null=True,
+        default=None,
+        max_length=150,
+        help_text="login of who owns it here; wanted where DSS's owner is unknown",
+    )
     scored_dataset = serializers.CharField(required=False, default="", allow_blank=True, max_length=100)
     outcome_column = serializers.CharField(required=False, default="", allow_blank=True, max_length=100)
     favourable_value = serializers.CharField(required=False, default="", allow_blank=True, max_length=100)
@@ -117,7 +126,8 @@ class Projects(Listing):
     ordering = ("key",)
 
     def get_queryset(self) -> QuerySet[Any]:
-        return projects_of(self.person)
+        assert isinstance(self.paginator, Pages)
+        return projects_of(self.person, self.paginator.window(self.request))
 
     def shown(self, rows: list[Any]) -> list[Any]:
         return project_rows(self.person, rows)
@@ -139,7 +149,14 @@ class Projects(Listing):
                 code="pipeline_unknown",
                 field="pipeline",
             )
-        project = projects.import_project(by=self.person, node=node, pipeline=pipeline, **wish)
+        owner = wish.pop("owner")
+        project = projects.import_project(
+            by=self.person,
+            node=node,
+            pipeline=pipeline,
+            owner=person_of(owner, "owner") if owner else None,
+            **wish,
+        )
         return Response(_one(self.person, project.key), status=201)
 
 

@@ -59,6 +59,7 @@ class PromotionSerializer(serializers.Serializer[Promotion]):
     story = serializers.SerializerMethodField()
     started_at = At()
     started_by = PersonSerializer()
+    on_behalf_of = PersonSerializer(allow_null=True)
     live_at = At(allow_null=True)
     ended_at = At(allow_null=True)
     reason = serializers.CharField()

@@ -43,6 +43,7 @@ class RequestSerializer(serializers.Serializer[DeploymentRequest]):
     why = serializers.CharField()
     requested_at = At()
     requested_by = PersonSerializer()
+    on_behalf_of = PersonSerializer(allow_null=True)
 
 
 class NamedSerializer(serializers.Serializer[Any]):

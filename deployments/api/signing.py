@@ -18,7 +18,9 @@ from governance.sentences import meaning, title
 from portal import signing
 from portal.api.auth import acting, by_token
 from portal.api.fields import Digests, Facts
-from portal.api.inputs import Input, checked
+from portal.api.inputs import Input, PasswordField, checked
+from portal.api.people import PersonSerializer
+from portal.api.proofs import proof_in
 from portal.errors import Invalid
 from portal.models import Person
 from portal.refusals import audited
@@ -52,15 +54,21 @@ class DraftSerializer(serializers.Serializer[Any]):
     meanings = Digests(help_text="the words of each decision")
     barred = serializers.CharField()
     incomplete = serializers.CharField()
+    on_behalf_of = PersonSerializer(allow_null=True, help_text="who is away, and whose right it is")
     bound = serializers.CharField()
 
 
 class NewSignOff(Input):
-    """A signature: the decision, the password once more, and `bound` of what was read."""
+    """A signature: the decision, `bound` of what was read, and the password once more.
+
+    Where the account has no password: a `code` of its authenticator app, or neither, where the person showed in this
+    session a moment ago who they are.
+    """
 
     requirement = serializers.CharField(max_length=120)
     decision = serializers.ChoiceField(choices=SignOff.Decision.choices)
-    password = serializers.CharField(max_length=500, trim_whitespace=False)
+    password = PasswordField(required=False)
+    code = serializers.CharField(required=False, max_length=40)
     bound = serializers.CharField(max_length=64)
     comment = serializers.CharField(required=False, default="", allow_blank=True, max_length=5000)
 
@@ -102,8 +110,9 @@ class SignOffsOfRequest(APIView):
         if by_token(request):
             signing.reauthenticate(by, "", how="token")
         word = checked(NewSignOff, request)
+        proof = proof_in(request, word)
         with audited(by, wish.lane.project, wish.subject, "sign"):
-            given = action.sign(by=by, request=wish, **word)
+            given = action.sign(by=by, request=wish, proof=proof, **word)
         return Response(signed(signoff_for(by, given.pk)), status=201)
 
 
@@ -131,7 +140,8 @@ def _said(by: Person, wish: DeploymentRequest, draft: Draft) -> dict[str, Any]:
         "meanings": {
             said: meaning(said, draft.role, covers=scope, **where) for said in SignOff.Decision.values
         },
-        "barred": why_barred(by, action.barred(wish)),
+        "barred": why_barred(by, action.barred(wish), draft),
         "incomplete": draft.incomplete,
+        "on_behalf_of": PersonSerializer(draft.on_behalf_of).data if draft.on_behalf_of else None,
         "bound": draft.bound,
     }

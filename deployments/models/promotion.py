@@ -37,6 +37,14 @@ class Promotion(models.Model):
     status = models.CharField(max_length=10, choices=Status, default=Status.RUNNING)
     started_at = models.DateTimeField(default=timezone.now)
     started_by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    on_behalf_of = models.ForeignKey(
+        Person,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text=_("who was away, and whose right it was"),
+    )
     live_at = models.DateTimeField(null=True, blank=True, help_text=_("when its live change began"))
     ended_at = models.DateTimeField(null=True, blank=True)
     reason = models.TextField(blank=True, help_text=_("why it ended as it did"))
@@ -76,6 +84,10 @@ class Promotion(models.Model):
     @property
     def subject(self) -> str:
         return f"promotion:{self.pk}"
+
+    @property
+    def project_key(self) -> str:
+        return self.lane.project.key
 
     @property
     def is_over(self) -> bool:

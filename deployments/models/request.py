@@ -27,6 +27,14 @@ class DeploymentRequest(models.Model):
     why = models.TextField()
     requested_at = models.DateTimeField(default=timezone.now)
     requested_by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="requests")
+    on_behalf_of = models.ForeignKey(
+        Person,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text=_("who was away, and whose right it was"),
+    )
 
     class Meta:
         verbose_name = _("request")
@@ -48,6 +56,10 @@ class DeploymentRequest(models.Model):
         return f"request:{self.pk}"
 
     @property
+    def project_key(self) -> str:
+        return self.lane.project.key
+
+    @property
     def is_over(self) -> bool:
         return self.status in (self.Status.DONE, self.Status.WITHDRAWN, self.Status.SUPERSEDED)
 
@@ -57,6 +69,7 @@ REQUEST_MOVES = moves(
     # verb        from                      to            right           event
     ("withdraw",  S.OPEN,                   S.WITHDRAWN,  Right.REQUEST,  EventKind.REQUEST_WITHDRAWN),
     ("supersede", (S.OPEN, S.PROMOTING),    S.SUPERSEDED, SYSTEM,         EventKind.REQUEST_SUPERSEDED),
+    ("give_up",   S.OPEN,                   S.WITHDRAWN,  SYSTEM,         EventKind.REQUEST_WITHDRAWN),
     ("promote",   S.OPEN,                   S.PROMOTING,  Right.PROMOTE,  EventKind.REQUEST_PROMOTED),
     ("land",      S.PROMOTING,              S.DONE,       SYSTEM,         EventKind.REQUEST_LANDED),
     ("hold",      S.PROMOTING,              S.OPEN,       SYSTEM,         EventKind.REQUEST_HELD),

@@ -9,10 +9,12 @@ from deployments.judging import (
     missing_titles,
     record_verdict,
     signature_counts,
+    why_not_asked,
 )
 from deployments.models import Deployment
 from deployments.steps.outcome import Answer, Done, StepFailed, Work
 from portal import rights
+from portal.makers import makers_of
 from portal.models import Right
 
 
@@ -24,7 +26,8 @@ def pass_gate(work: Work) -> Answer:
 def pass_gate_again(work: Work) -> Answer:
     """Judge the gate once more, right before anything live changes. Whoever started it must still be allowed to: by
     their right, and by having no signature that counts, which they may have given since."""
-    starter, lane = work.promotion.started_by, work.promotion.lane
+    promotion = work.promotion
+    starter, lane = promotion.started_by, promotion.lane
     if not rights.can(starter, Right.PROMOTE, lane):
         raise StepFailed(
             _(
@@ -32,8 +35,14 @@ def pass_gate_again(work: Work) -> Answer:
             ),
             code="starter_lost_right",
         )
-    judged = judge_now(work.promotion.request)
-    return _answer(work, "before_live", judged, signed_by_starter=signature_counts(starter, judged))
+    lost = why_not_asked(promotion.request)
+    if lost:
+        raise StepFailed(lost, code="requester_lost_right")
+    judged = judge_now(promotion.request)
+    (makers,) = makers_of([(starter, promotion.started_at)], Right.PROMOTE)
+    acting = {str(pk) for pk in (promotion.started_by_id, promotion.on_behalf_of_id, *makers) if pk}
+    signed = signature_counts(acting, judged) is not None
+    return _answer(work, "before_live", judged, signed_by_starter=signed)
 
 
 def _answer(work: Work, moment: str, judged: Judged, *, signed_by_starter: bool = False) -> Answer:

@@ -169,7 +169,7 @@ def _page(
                 "person", "lane__stage", "withdrawal"
             ),
             "requests": DeploymentRequest.objects.filter(bundle=bundle).select_related(
-                "lane__stage", "requested_by"
+                "lane__stage", "requested_by", "on_behalf_of"
             ),
         },
         status=status,

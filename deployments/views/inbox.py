@@ -7,6 +7,8 @@ from django.views.decorators.http import require_GET
 
 from deployments import inbox
 from deployments.words import whole_story
+from governance import reviews
+from governance.review_pages import url_of
 from governance.sentences import title
 from portal.pages import counts, person_of, place_of
 
@@ -17,8 +19,9 @@ def page(request: HttpRequest) -> HttpResponse:
     person = person_of(request)
     after = place_of(request, "after")
     waits = inbox.waits_for(person, after)
+    asked = reviews.waits_for(person)
     if after is None:
-        counts(request, inbox=waits.count)
+        counts(request, inbox=inbox.with_reviews(waits, asked))
     wrong = inbox.went_wrong(person)
     return render(
         request,
@@ -36,6 +39,7 @@ def page(request: HttpRequest) -> HttpResponse:
                 for one in waits.found
             ],
             "waits": waits,
+            "reviews": [(one, url_of(one)) for one in asked],
             "after": after,
             "more_url": f"{reverse('inbox')}?after={waits.next}",
             "mine": inbox.asked_by(person),

@@ -1,7 +1,6 @@
 """Projects: the table of what runs where, and the page of one."""
 
 from django.contrib import messages
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -12,14 +11,16 @@ from deployments.actions import requests as request_actions
 from deployments.forms import AskForm, BundleForm
 from deployments.lanes import drawn, drawn_design, latest_promotions, standings
 from deployments.models import DeploymentRequest, Promotion
+from deployments.queries import projects_of
 from deployments.words import story
 from portal import ledger, rights, typed
 from portal.actions import bundles as bundle_actions
 from portal.errors import Refused
+from portal.holders import grantors
 from portal.lookups import lanes_of, project_for
 from portal.models import Bundle, Lane, Person, Project, Right
 from portal.names import names
-from portal.pages import page_of, person_of, posted_on, told_by
+from portal.pages import page_of, person_of, posted_on, stretch_of, told_by
 
 RECENT = 12
 
@@ -27,12 +28,10 @@ RECENT = 12
 @require_GET
 def table(request: HttpRequest) -> HttpResponse:
     """Project by stage: what runs where, how well, since when, and what is on its way."""
+    person = person_of(request)
     said = request.GET.get("q", "").strip()[:100]
-    found = rights.visible_projects(person_of(request)).order_by("name", "key")
-    if said:
-        found = found.filter(Q(name__icontains=said) | Q(key__icontains=said))
-    page = page_of(request, found)
-    projects = list(page.object_list)
+    stretch = stretch_of(request, lambda window: projects_of(person, window, said))
+    projects = stretch.rows
     stands = standings(projects)
     stages = list(dict.fromkeys(one.lane.stage.name for project in projects for one in stands[project.pk]))
     rows = []
@@ -40,7 +39,9 @@ def table(request: HttpRequest) -> HttpResponse:
         by_stage = {one.lane.stage.name: drawn(one) for one in stands[project.pk]}
         rows.append((project, [(stage, by_stage.get(stage)) for stage in stages]))
     return render(
-        request, "deployments/projects.html", {"page": page, "rows": rows, "stages": stages, "said": said}
+        request,
+        "deployments/projects.html",
+        {"stretch": stretch, "rows": rows, "stages": stages, "said": said},
     )
 
 
@@ -70,7 +71,7 @@ def _page(
     )
     requests = list(
         DeploymentRequest.objects.filter(lane__project=project).select_related(
-            "lane__stage", "bundle", "requested_by"
+            "lane__stage", "bundle", "requested_by", "on_behalf_of"
         )[:RECENT]
     )
     promotions = latest_promotions(requests)
@@ -96,7 +97,7 @@ def _page(
             "ask_form": ask_form,
             "owners": list(project.owners.all()),
             "held": _held(lanes, held),
-            "grantors": rights.grantors() if not askable else "",
+            "grantors": grantors() if not askable else "",
             "history": _history(project) if audits else _promotions(project),
             "audits": audits,
         },
@@ -122,7 +123,7 @@ def _held(lanes: list[Lane], held: dict[int, frozenset[str]]) -> list[tuple[str,
 
 def _history(project: Project) -> list[dict[str, object]]:
     entries = ledger.read(ledger.rows(project=project.key).order_by("-seq")[:RECENT])
-    known = names([entry.actor_id for entry in entries])
+    known = names(ledger.people_in(entries))
     return [
         {
             "text": ledger.sentence(entry, known),

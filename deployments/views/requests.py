@@ -57,11 +57,12 @@ def _page(
     status: int = 200,
 ) -> HttpResponse:
     person = person_of(request)
-    held = rights.held_on(person, [wish.lane])[wish.lane_id]
+    whole = rights.held_by(person, [wish.lane])[wish.lane_id]
+    held = whole.names
     judged, unjudged = _judged(wish)
     promotions = list(
         Promotion.objects.filter(request=wish)
-        .select_related("bundle", "lane__stage", "started_by", "undoes__bundle")
+        .select_related("bundle", "lane__stage", "started_by", "on_behalf_of", "undoes__bundle")
         .order_by("-pk")
     )
     running = next((one for one in promotions if not one.is_over), None)
@@ -83,7 +84,7 @@ def _page(
             "judged": judged,
             "unjudged": unjudged,
             "gate": gate_rows(wish, judged, person, held) if judged else [],
-            "bar": verdict_bar(wish, judged, person, held, here.coming or here.held_by)
+            "bar": verdict_bar(wish, judged, person, whole, here.coming or here.held_by)
             if judged and wish.status == "open"
             else None,
             "promotion": running or (promotions[0] if promotions else None),
@@ -98,7 +99,7 @@ def _page(
             "against": against(wish.bundle, here),
             "exhibits": exhibits(wish.bundle, clauses) if clauses else [],
             "signoffs": SignOff.objects.filter(lane=wish.lane, bundle=wish.bundle)
-            .select_related("person", "withdrawal")
+            .select_related("person", "on_behalf_of", "withdrawal")
             .order_by("signed_at"),
             "reports": Report.objects.filter(project=wish.lane.project, about=wish.subject).order_by(
                 "-asked_at"
@@ -190,7 +191,7 @@ def live(request: HttpRequest, key: str, number: int) -> HttpResponse:
     wish = found(person_of(request), key, number)
     running = (
         Promotion.objects.filter(request=wish, status=Promotion.Status.RUNNING)
-        .select_related("bundle", "lane__stage", "started_by")
+        .select_related("bundle", "lane__stage", "started_by", "on_behalf_of")
         .first()
     )
     if running is None or request.GET.get("promotion") not in (None, str(running.pk)):

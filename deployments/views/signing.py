@@ -23,11 +23,11 @@ from governance.sentences import meaning
 from governance.written import Block, blocks
 from portal import content, typed
 from portal.errors import Stale
-from portal.pages import person_of, status_of, told_by
+from portal.pages import is_shown, person_of, proof_of, status_of, told_by, way_of
 from portal.refusals import audited
 
 
-@sensitive_post_parameters("password")
+@sensitive_post_parameters("password", "code")
 @require_http_methods(["GET", "POST"])
 def page(request: HttpRequest, key: str, number: int, requirement: str) -> HttpResponse:
     """What would be signed, and the signature itself. What changed since the page was opened is never signed."""
@@ -40,8 +40,8 @@ def page(request: HttpRequest, key: str, number: int, requirement: str) -> HttpR
         else nullcontext()
     ):
         draft = signing.draft(by=person, request=wish, requirement=requirement)
-    barred = why_barred(person, signing.barred(wish))
-    form = SignForm(request.POST or None, initial={"bound": draft.bound})
+    barred = why_barred(person, signing.barred(wish), draft)
+    form = SignForm(request.POST or None, initial={"bound": draft.bound}, way=way_of(request))
     stale = ""
     if request.method == "POST" and form.is_valid():
         said = form.cleaned_data
@@ -49,7 +49,7 @@ def page(request: HttpRequest, key: str, number: int, requirement: str) -> HttpR
             with told_by(form), audited(person, wish.lane.project, wish.subject, "sign"):
                 signoff = signing.sign(
                     by=person,
-                    password=said["password"],
+                    proof=proof_of(request, said),
                     request=wish,
                     requirement=requirement,
                     decision=said["decision"],
@@ -113,6 +113,7 @@ def _page(
             "verdicts": [(decision, text.rpartition(". ")[2]) for decision, text in said.items()],
             "covered": sorted(draft.covered.items()),
             "form": form,
+            "shown": is_shown(request),
             "barred": barred,
             "stale": stale,
             "exhibits": [

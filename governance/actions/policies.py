@@ -1,4 +1,9 @@
-"""Publishes policies. Reading them is governance/policy.py's."""
+"""Publishes policies: proposed by one administrator, published by another where settings ask for one.
+
+Reading them is governance/policy.py's.
+"""
+
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Max
@@ -7,13 +12,25 @@ from django.utils.translation import gettext as _
 from governance.models import PolicyVersion
 from governance.policy import parse
 from portal import ledger, rights
+from portal.actions import changes
 from portal.errors import Invalid, Stale
 from portal.event_kinds import EventKind
-from portal.models import Person, Right
+from portal.models import Change, Person, Right
+from portal.projecting import permission
 
 
-def publish(*, by: Person, source: str) -> PolicyVersion:
+def propose(*, by: Person, source: str, why: str) -> Change:
+    """Propose to publish the next version of the policy the text names; see portal.actions.changes.ask."""
+    rights.check_estate(by, Right.MANAGE)
+    return changes.ask(by=by, kind=Change.Kind.POLICY, wish={"source": source}, why=why)
+
+
+def publish(
+    *, by: Person, source: str, proposed_by: Person | None = None, change: Change | None = None
+) -> PolicyVersion:
     """Publish the next version of the policy the text names. Raises PolicyError with lines, columns and remedies.
+
+    `proposed_by` wrote it, and `change` is the change by which `by` publishes it; both default to `by` alone.
 
     Publishing what is in force already changes nothing and is refused; so is, as Stale, publishing at the same moment
     as somebody else.
@@ -30,11 +47,16 @@ def publish(*, by: Person, source: str) -> PolicyVersion:
                 code="policy_same",
                 field="source",
             )
-        number = (versions.aggregate(last=Max("version"))["last"] or 0) + 1
+        number = _last(document.name) + 1
         try:
             with transaction.atomic():
                 published = PolicyVersion.objects.create(
-                    name=document.name, version=number, source=source, digest=document.digest, published_by=by
+                    name=document.name,
+                    version=number,
+                    source=source,
+                    digest=document.digest,
+                    published_by=proposed_by or by,
+                    change=change,
                 )
         except IntegrityError as error:
             raise Stale(
@@ -43,16 +65,54 @@ def publish(*, by: Person, source: str) -> PolicyVersion:
                 code="policy_published_meanwhile",
             ) from error
         for role in document.roles:
-            rights.permission(f"sign_{role}")
+            permission(f"sign_{role}")
         ledger.record(
             EventKind.POLICY_PUBLISHED,
             by=by,
             project="",
             subject=f"policy:{published.pk}",
             policy=document.name,
+            change=change and change.pk,
             version=number,
             digest=document.digest,
             source=source,
             tiers=sorted(document.tiers),
         )
         return published
+
+
+class _Policies:
+    """What a change of policy means: `{"source": YAML}`."""
+
+    def check(self, *, by: Person, wish: Any) -> None:
+        """Policies are the estate's."""
+        rights.check_estate(by, Right.MANAGE)
+
+    def basis(self, wish: Any) -> Any:
+        """The number of the version in force."""
+        name = parse(wish["source"]).name
+        return {"policy": name, "version": _last(name)}
+
+    def only_takes(self, wish: Any) -> bool:
+        """A policy that asks for less is no taking of rights."""
+        return False
+
+    def facts(self, wish: Any) -> list[str]:
+        """Which version it would be, or is."""
+        document = parse(wish["source"])
+        published = PolicyVersion.objects.filter(name=document.name, digest=document.digest)
+        newest = published.aggregate(last=Max("version"))["last"]
+        last = _last(document.name)
+        version = newest if newest is not None and newest == last else last + 1
+        return [f"publish policy {document.name} version {version}, {document.digest}"]
+
+    def apply(self, *, by: Person, asked_by: Person, wish: Any, change: Change) -> None:
+        """Publish it."""
+        publish(by=by, source=wish["source"], proposed_by=asked_by, change=change)
+
+
+POLICIES: changes.Kind = _Policies()
+
+
+def _last(name: str) -> int:
+    return PolicyVersion.objects.filter(name=name).aggregate(last=Max("version"))["last"] or 0

@@ -6,37 +6,42 @@ transaction with its event, nothing but a checkpoint is left behind.
 
 import logging
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db.models import F, Q
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from governance.models import Report
-from governance.report import printing
+from governance.actions import combinations
+from governance.models import AccessReview, Report
+from governance.queries import check_report
+from governance.report import combinations as on_combinations
+from governance.report import printing, review
 from governance.report.collect import collect, pack
 from governance.report.compose import LANGUAGE, VERSION, compose
 from governance.report.page import html
+from governance.report.values import AuditReport, RightsReport
 from portal import checkpoints, content, ledger, rights
 from portal.errors import Refused
 from portal.event_kinds import EventKind
 from portal.models import Person, Project
-from portal.queries import check_audit
 
 log = logging.getLogger(__name__)
 
 ATTEMPTS = 3
 PDF_TYPE = "application/pdf"
+ESTATE = "estate"  # what a report on combinations is about, where it is about all of them
 
 
-def ask_report(*, by: Person, project: Project, about: str) -> Report:
-    """Ask for the report of one request ("request:7"). Asking twice gives the one under way.
+def ask_report(*, by: Person, about: str, project: Project | None = None) -> Report:
+    """Ask for the report on a request ("request:7"), an access review ("review:3"), or who could act alone.
 
-    Whoever audits the project may. Raises Absent for an outsider and for a request the project does not have, Forbidden
-    for a member without the right.
+    The last is "combinations:CHURN" or, without a project, "combinations:estate". Asking twice gives the one under way.
+    Raises Absent for an outsider and for what is not there, Forbidden for a member without the right.
     """
-    check_audit(by, project)
-    if not ledger.rows(project=project.key, subject=about, kinds=[EventKind.REQUEST_SUBMITTED]).exists():
+    check_report(by, Report(project=project, about=about))
+    if not _is_there(about, project):
         raise rights.absent()
     with ledger.business():
         under_way = Report.objects.filter(project=project, about=about, status=Report.Status.ASKED).first()
@@ -46,12 +51,22 @@ def ask_report(*, by: Person, project: Project, about: str) -> Report:
         ledger.record(
             EventKind.REPORT_ASKED,
             by=by,
-            project=project.key,
+            project=report.project_key,
             subject=report.subject,
             report=report.pk,
             about=about,
         )
         return report
+
+
+def _is_there(about: str, project: Project | None) -> bool:
+    """Whether there is such a thing, and it belongs there."""
+    kind, _colon, name = about.partition(":")
+    if kind == "request" and project is not None:
+        return ledger.rows(project=project.key, subject=about, kinds=[EventKind.REQUEST_SUBMITTED]).exists()
+    if kind == "review" and name.isdecimal():
+        return AccessReview.objects.filter(pk=int(name), project=project).exists()
+    return kind == "combinations" and name == (project.key if project is not None else ESTATE)
 
 
 def make(*, by: Person, report_pk: int) -> Report | None:
@@ -98,12 +113,22 @@ def make(*, by: Person, report_pk: int) -> Report | None:
 
 
 def _make(by: Person, report: Report) -> Report:
+    kind, _colon, name = report.about.partition(":")
+    if kind == "combinations":
+        combinations.find(by=by, report=report)
     checkpoint = checkpoints.cut(by=by)
-    gathered = collect(
-        project=report.project.key, about=report.about, checkpoint=checkpoint, asked=report.subject
-    )
+    under: dict[str, Any] = {"project": report.project_key, "checkpoint": checkpoint, "asked": report.subject}
+    composed: AuditReport | RightsReport
     with translation.override(LANGUAGE):
-        composed = compose(gathered)
+        if kind == "review":
+            gathered = review.collect(review=int(name), **under)
+            composed = review.compose(gathered)
+        elif kind == "combinations":
+            gathered = on_combinations.collect(about=report.about, **under)
+            composed = on_combinations.compose(gathered)
+        else:
+            gathered = collect(about=report.about, **under)
+            composed = compose(gathered)
         page = html(composed)
     body = printing.pdf(page, pack(gathered), composed.made_at)
     first, last = gathered.entries[0].seq, gathered.entries[-1].seq
@@ -115,7 +140,7 @@ def _make(by: Person, report: Report) -> Report:
         )  # fmt: skip
         if done:
             ledger.record(
-                EventKind.REPORT_MADE, by=by, project=report.project.key, subject=report.subject, report=report.pk,
+                EventKind.REPORT_MADE, by=by, project=report.project_key, subject=report.subject, report=report.pk,
                 about=report.about, first=first, last=last, content=kept.digest, size=kept.size,
                 checkpoint_size=checkpoint.size, checkpoint_root=bytes(checkpoint.root).hex(),
             )  # fmt: skip
@@ -129,6 +154,6 @@ def _fail(by: Person, report: Report, sentence: str) -> None:
             status=Report.Status.FAILED, problem=sentence, lease_until=None
         ):
             ledger.record(
-                EventKind.REPORT_FAILED, by=by, project=report.project.key, subject=report.subject, report=report.pk,
+                EventKind.REPORT_FAILED, by=by, project=report.project_key, subject=report.subject, report=report.pk,
                 about=report.about, reason=sentence,
             )  # fmt: skip

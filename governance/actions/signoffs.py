@@ -1,7 +1,7 @@
 """Signs requirements and withdraws signatures.
 
 What is signed is exactly what was shown: the page carries the digest of what it bound, and signing anything else is
-refused as stale. Signing repeats the password; tokens never sign.
+refused as stale. Who signs shows once more who they are; tokens never sign.
 """
 
 import hmac
@@ -17,7 +17,7 @@ from governance.checks import CHECKS, current_document, current_evidence, not_th
 from governance.gate import APPROVE, Barred, Case, Clause
 from governance.models import SignOff, Withdrawal
 from governance.queries import Rules, case_for, rules_for
-from governance.sentences import cannot_approve, meaning
+from governance.sentences import cannot_approve, cooling_off, cooling_off_of, meaning
 from governance.statement import (
     Shown,
     Word,
@@ -27,7 +27,7 @@ from governance.statement import (
     sign_off_statement,
     statement_bytes,
 )
-from portal import content, ledger, rights, signing
+from portal import content, ledger, reauthentication, rights, signing
 from portal.canonical import digest
 from portal.errors import Forbidden, Invalid, Refused, Stale
 from portal.event_kinds import EventKind
@@ -53,6 +53,12 @@ class Draft:
     documents: tuple[Shown, ...]
     incomplete: str
     bound: str
+    on_behalf_of: Person | None = None
+
+    @property
+    def cooling_off(self) -> tuple[Barred, ...]:
+        """Who changed lately what this depends on, each until when they do not sign."""
+        return tuple(one for one in self.case.barred if one.until > self.case.at)
 
 
 def draft(*, by: Person, bundle: Bundle, lane: Lane, requirement: str) -> Draft:
@@ -72,7 +78,9 @@ def draft(*, by: Person, bundle: Bundle, lane: Lane, requirement: str) -> Draft:
     case = case_for(bundle=bundle, lane=lane, requested_by=None, running=(), rules=rules)
     scope = covered(bundle.parts, clause)
     evidence, documents = _shown(case)
+    principal = rights.standing_in_for(by, Right.SIGN, lane, role=role)
     return Draft(
+        on_behalf_of=Person.objects.get(pk=principal) if principal else None,
         case=case,
         clause=clause,
         rules=rules,
@@ -90,18 +98,35 @@ def draft(*, by: Person, bundle: Bundle, lane: Lane, requirement: str) -> Draft:
                 # With what the gate found of each: the statement says so, and time or a policy may change it.
                 "evidence": [[piece.kind, piece.digest, piece.finding] for piece in evidence],
                 "documents": [[piece.kind, piece.digest, piece.finding] for piece in documents],
+                **({"on_behalf_of": str(principal)} if principal else {}),
             }
         ),
     )
 
 
-def why_barred(person: Person, barred: Sequence[Barred]) -> str:
-    """The sentence for somebody who may not sign here, or an empty text."""
+def why_barred(person: Person, barred: Sequence[Barred], shown: Draft) -> str:
+    """The sentence for somebody who may not sign what they were shown, or an empty text.
+
+    `barred` are the people whom the caller knows to be so for good. Whoever is barred is so also where somebody else
+    signs for them.
+    """
     why = next((one.why for one in barred if one.person == str(person.pk)), "")
+    principal = shown.on_behalf_of
+    if not why and principal is not None and any(one.person == str(principal.pk) for one in barred):
+        return _(
+            "You would sign for %(name)s, who asked for this or made it, or a token of the service account that"
+            " did, so the signature would not be independent. Somebody else with the role has to sign."
+        ) % {"name": principal.name}
+    if not why:
+        return _cooling_off(person, shown)
     sentences = {
         "requester": _(
             "You asked for this promotion, so your signature would not be independent. "
             "Somebody else with the role has to sign."
+        ),
+        "token_maker": _(
+            "You made a token of the service account that asked for this promotion or made this bundle, so your"
+            " signature would not be independent. Somebody else with the role has to sign."
         ),
         "bundle_author": _(
             "You made this bundle, so your signature would not be independent. Somebody else with the role has to sign."
@@ -113,10 +138,21 @@ def why_barred(person: Person, barred: Sequence[Barred]) -> str:
     return sentences.get(why, "")
 
 
+def _cooling_off(person: Person, shown: Draft) -> str:
+    """The same of who changed lately what this depends on; of two changes what keeps them from signing longest."""
+    last = {one.person: one for one in sorted(shown.cooling_off, key=lambda one: one.until)}
+    own = last.get(str(person.pk))
+    if own is not None:
+        return cooling_off(own.why, own.until)
+    principal = shown.on_behalf_of
+    other = last.get(str(principal.pk)) if principal is not None else None
+    return cooling_off_of(principal.name, other.why, other.until) if principal and other else ""
+
+
 def sign(
     *,
     by: Person,
-    password: str,
+    proof: reauthentication.Proof,
     bundle: Bundle,
     lane: Lane,
     requirement: str,
@@ -139,7 +175,7 @@ def sign(
         )
     if decision != SignOff.Decision.APPROVE and not comment.strip():
         raise Invalid(_("Say what has to change."), code="comment_missing", field="comment")
-    sentence = why_barred(by, barred)
+    sentence = why_barred(by, barred, shown)
     if sentence:
         _refuse(by, lane, subject or bundle.subject, "barred", sentence)
     if not hmac.compare_digest(shown.bound.encode(), bound.encode()):
@@ -148,10 +184,10 @@ def sign(
             code="statement_stale",
             field="bound",
         )
-    # Before the password: nothing typed after it would be kept.
+    # Before who signs is proved: nothing typed after it would be kept.
     if decision == APPROVE and shown.incomplete:
         raise Refused(shown.incomplete, code="page_incomplete", field="decision")
-    signing.reauthenticate(by, password)
+    proved_by = reauthentication.prove(by, proof)
     now = timezone.now()
     comment = comment.strip()
     said = meaning(
@@ -177,15 +213,23 @@ def sign(
         decision=decision,
         meaning=said,
         person=str(by.pk),
+        on_behalf_of=str(shown.on_behalf_of.pk) if shown.on_behalf_of else None,
         at=now,
         zone=by.zone,
         comment=ledger.commitment(salt, comment) if comment else None,
     )
-    return _keep(by, bundle, lane, shown, word, comment, salt if comment else "")
+    return _keep(by, bundle, lane, shown, word, comment, salt if comment else "", proved_by)
 
 
 def _keep(
-    by: Person, bundle: Bundle, lane: Lane, shown: Draft, word: Word, comment: str, salt: str
+    by: Person,
+    bundle: Bundle,
+    lane: Lane,
+    shown: Draft,
+    word: Word,
+    comment: str,
+    salt: str,
+    proved_by: str,
 ) -> SignOff:
     payload = statement_bytes(sign_off_statement(word))
     envelope = envelope_bytes(seal(payload, lambda data: (signing.key_id(), signing.sign(data))))
@@ -197,6 +241,7 @@ def _keep(
             bundle=bundle,
             lane=lane,
             person=by,
+            on_behalf_of=shown.on_behalf_of,
             role=shown.role,
             decision=word.decision,
             requirement=shown.clause.key,
@@ -231,7 +276,10 @@ def _keep(
             statement=statement.digest,
             envelope=sealed.digest,
             key_id=signoff.key_id,
+            proved_by=proved_by,
             name=by.name,
+            on_behalf_of=word.on_behalf_of,
+            for_name=shown.on_behalf_of.name if shown.on_behalf_of else "",
             comment=comment,
         )
         return signoff
@@ -242,7 +290,12 @@ def _check_first(by: Person, bundle: Bundle, lane: Lane, shown: Draft, word: Wor
     Person.objects.select_for_update(no_key=True).get(pk=by.pk)
     last = (
         SignOff.objects.filter(
-            person=by, bundle=bundle, lane=lane, requirement=shown.clause.key, withdrawal__isnull=True
+            person=by,
+            on_behalf_of=shown.on_behalf_of,
+            bundle=bundle,
+            lane=lane,
+            requirement=shown.clause.key,
+            withdrawal__isnull=True,
         )
         .order_by("signed_at", "id")
         .last()
@@ -269,6 +322,11 @@ def withdraw(*, by: Person, signoff: SignOff, why: str) -> Withdrawal:
         raise Forbidden(
             _("Only %(name)s can withdraw this signature.") % {"name": signoff.person.name},
             code="not_your_signature",
+        )
+    if by.scope is not None:
+        raise Forbidden(
+            _("A token neither signs nor takes a signature back. Sign in and withdraw it there."),
+            code="token_never_signs",
         )
     if not why.strip():
         raise Invalid(_("Say why you withdraw your signature."), code="why_missing", field="why")

@@ -16,12 +16,13 @@ from governance.policy import PolicyError
 from governance.queries import policies_for
 from portal import rights
 from portal.api.auth import acting
+from portal.api.changes import WholeProposalSerializer, answered
 from portal.api.fields import At
-from portal.api.inputs import Input, checked
+from portal.api.inputs import Why, checked
 from portal.api.listing import Listing
 from portal.api.people import PersonSerializer
 from portal.errors import Invalid
-from portal.models import Right
+from portal.models import Change, Right
 
 
 class PolicyVersionSerializer(serializers.Serializer[PolicyVersion]):
@@ -40,8 +41,8 @@ class PolicySourceSerializer(PolicyVersionSerializer):
     source = serializers.CharField()  # type: ignore[assignment]
 
 
-class NewPolicy(Input):
-    """The YAML of a policy; it names itself."""
+class NewPolicy(Why):
+    """The YAML of a policy, which names itself, and why it is published."""
 
     source = serializers.CharField(max_length=200_000, trim_whitespace=False)  # type: ignore[assignment]
 
@@ -54,15 +55,21 @@ class Policies(Listing):
     def get_queryset(self) -> QuerySet[Any]:
         return policies_for(self.person).defer("source")
 
-    @extend_schema(request=NewPolicy, responses={201: PolicySourceSerializer})
+    @extend_schema(request=NewPolicy, responses={201: PolicySourceSerializer, 202: WholeProposalSerializer})
     def post(self, request: Request) -> Response:
-        """Publish the next version. What is wrong with a text stands in `params`, by line and column, with remedies."""
+        """Publish the next version; 202 with the change where that waits for a second administrator.
+
+        What is wrong with a text stands in `params`, by line and column, with remedies.
+        """
         rights.check_estate(self.person, Right.MANAGE)
         try:
-            published = policies.publish(by=self.person, **checked(NewPolicy, request))
+            change = policies.propose(by=self.person, **checked(NewPolicy, request))
         except PolicyError as error:
             found = [asdict(one) for one in error.problems]
             raise Invalid(error.sentence, code=error.code, field="source", problems=found) from error
+        if change.status != Change.Status.APPLIED:
+            return answered(change)
+        published = PolicyVersion.objects.select_related("published_by").get(change=change)
         return Response(PolicySourceSerializer(published).data, status=201)
 
 

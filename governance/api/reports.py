@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from governance.models import Report
-from governance.queries import reports_for
+from governance.queries import check_report, reports_for
 from portal import content, rights
 from portal.api.auth import acting
 from portal.api.downloads import Download, sent
@@ -23,14 +23,13 @@ from portal.api.people import PersonSerializer
 from portal.errors import Refused
 from portal.lookups import project_for
 from portal.models import Person
-from portal.queries import check_audit
 
 
 class ReportSerializer(serializers.Serializer[Report]):
     """A report, made from the events `first` to `last`. `problem` says why it could not be made."""
 
     id = serializers.IntegerField()
-    project = serializers.CharField(source="project.key")
+    project = serializers.CharField(source="project.key", default=None, allow_null=True)
     about = serializers.CharField()
     status = serializers.ChoiceField(choices=Report.Status.choices)
     asked_at = At()
@@ -88,13 +87,14 @@ class ReportPdf(Download):
                 },
                 code="report_not_made",
             )
-        name = f"{report.project.key}-{report.about.replace(':', '-')}-report-{report.pk}.pdf"
+        name = f"{report.project_key or 'estate'}-{report.about.replace(':', '-')}-report-{report.pk}.pdf"
         return sent(content.get(report.content_id), "application/pdf", name)
 
 
 def _report(person: Person, number: int) -> Report:
-    found = Report.objects.select_related("project", "asked_by").filter(pk=number).first()
+    seen = rights.visible_projects(person)
+    found = Report.objects.select_related("project", "asked_by").filter(pk=number, project__in=seen).first()
     if found is None:
         raise rights.absent()
-    check_audit(person, found.project)
+    check_report(person, found)
     return found

@@ -39,6 +39,7 @@ class SignOffSerializer(serializers.Serializer[SignOff]):
     stage = serializers.CharField(source="lane.stage.slug")
     bundle_id = serializers.CharField(source="bundle.bundle_id")
     person = PersonSerializer()
+    on_behalf_of = PersonSerializer(allow_null=True)
     role = serializers.CharField()
     requirement = serializers.CharField()
     decision = serializers.ChoiceField(choices=SignOff.Decision.choices)

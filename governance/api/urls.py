@@ -2,18 +2,36 @@
 
 from django.urls import path
 
+from governance.api.access_reviews import (
+    AccessReviews,
+    AnswersInReview,
+    CallOffReview,
+    GrantsUnderReview,
+    OneReview,
+    PlacesUnderReview,
+    ReportOnReview,
+    ReviewStatement,
+)
 from governance.api.collections import CollectionsOfBundle
+from governance.api.combinations import (
+    Combinations,
+    CombinationsOfProject,
+    ReportOnCombinations,
+    ReportOnProjectCombinations,
+)
 from governance.api.documents import DocumentContent, DocumentsOfBundle
 from governance.api.evidence import EvidenceOfBundle, OneEvidence
 from governance.api.policies import OnePolicy, Policies
 from governance.api.reports import OneReport, ReportPdf, Reports
 from governance.api.signoffs import OneSignOff, SignOffsOfBundle, WithdrawSignOff
+from governance.api.tiers import TierOfProject
 
 BUNDLE = "projects/<str:key>/bundles/<str:bundle_id>"
 
 urlpatterns = [
     path("policies/", Policies.as_view()),
     path("policies/<str:name>/<int:version>/", OnePolicy.as_view()),
+    path("projects/<str:key>/tier/", TierOfProject.as_view()),
     path(f"{BUNDLE}/evidence/", EvidenceOfBundle.as_view()),
     path(f"{BUNDLE}/documents/", DocumentsOfBundle.as_view()),
     path(f"{BUNDLE}/signoffs/", SignOffsOfBundle.as_view()),
@@ -25,4 +43,16 @@ urlpatterns = [
     path("reports/", Reports.as_view()),
     path("reports/<int:number>/", OneReport.as_view()),
     path("reports/<int:number>/pdf/", ReportPdf.as_view()),
+    path("access-reviews/", AccessReviews.as_view()),
+    path("access-reviews/<int:number>/", OneReview.as_view()),
+    path("access-reviews/<int:number>/places/", PlacesUnderReview.as_view()),
+    path("access-reviews/<int:number>/grants/", GrantsUnderReview.as_view()),
+    path("access-reviews/<int:number>/signatures/", AnswersInReview.as_view()),
+    path("access-reviews/<int:number>/signatures/<int:signature>/statement/", ReviewStatement.as_view()),
+    path("access-reviews/<int:number>/call-off/", CallOffReview.as_view()),
+    path("access-reviews/<int:number>/reports/", ReportOnReview.as_view()),
+    path("combinations/", Combinations.as_view()),
+    path("combinations/reports/", ReportOnCombinations.as_view()),
+    path("projects/<str:key>/combinations/", CombinationsOfProject.as_view()),
+    path("projects/<str:key>/combinations/reports/", ReportOnProjectCombinations.as_view()),
 ]

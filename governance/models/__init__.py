@@ -1,8 +1,28 @@
 """What is judged, and by which rules."""
 
+from governance.models.access_review import (
+    REVIEW_MOVES,
+    AccessReview,
+    ReviewedGrant,
+    ReviewPlace,
+    ReviewSignature,
+)
 from governance.models.evidence import Collection, Document, Evidence
 from governance.models.policy import PolicyVersion
 from governance.models.report import Report
 from governance.models.signoff import SignOff, Withdrawal
 
-__all__ = ["Collection", "Document", "Evidence", "PolicyVersion", "Report", "SignOff", "Withdrawal"]
+__all__ = [
+    "REVIEW_MOVES",
+    "AccessReview",
+    "Collection",
+    "Document",
+    "Evidence",
+    "PolicyVersion",
+    "Report",
+    "ReviewPlace",
+    "ReviewSignature",
+    "ReviewedGrant",
+    "SignOff",
+    "Withdrawal",
+]

@@ -6,7 +6,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from portal.models import Person
+from portal.models import Change, Person
 
 
 class PolicyVersion(models.Model):
@@ -18,6 +18,14 @@ class PolicyVersion(models.Model):
     digest = models.CharField(max_length=64)
     published_at = models.DateTimeField(default=timezone.now)
     published_by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    change = models.ForeignKey(
+        Change,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text=_("what published it"),
+    )
 
     class Meta:
         verbose_name = _("policy version")

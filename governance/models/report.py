@@ -9,14 +9,19 @@ from portal.models import Content, Person, Project
 
 
 class Report(models.Model):
-    """The audit report of one request. Made in the background, from events alone."""
+    """A report about a request, an access review or combinations of rights. Made in the background, from events.
+
+    Without a project it is about the whole estate.
+    """
 
     class Status(models.TextChoices):
         ASKED = "asked", _("being made")
         MADE = "made", _("made")
         FAILED = "failed", _("could not be made")
 
-    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="reports")
+    project = models.ForeignKey(
+        Project, on_delete=models.PROTECT, null=True, blank=True, related_name="reports"
+    )
     about = models.CharField(max_length=120, help_text=_("subject of the report, such as request:7"))
     status = models.CharField(max_length=10, choices=Status, default=Status.ASKED)
     asked_at = models.DateTimeField(default=timezone.now)
@@ -48,3 +53,7 @@ class Report(models.Model):
     @property
     def subject(self) -> str:
         return f"report:{self.pk}"
+
+    @property
+    def project_key(self) -> str:
+        return self.project.key if self.project else ""

@@ -20,6 +20,14 @@ class SignOff(models.Model):
     bundle = models.ForeignKey(Bundle, on_delete=models.PROTECT, related_name="signoffs")
     lane = models.ForeignKey(Lane, on_delete=models.PROTECT, related_name="signoffs")
     person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="signoffs")
+    on_behalf_of = models.ForeignKey(
+        Person,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text=_("who was away, and whose right it was"),
+    )
     role = models.SlugField()
     decision = models.CharField(max_length=20, choices=Decision)
     requirement = models.CharField(max_length=120)
@@ -41,6 +49,12 @@ class SignOff(models.Model):
         verbose_name = _("sign-off")
         verbose_name_plural = _("sign-offs")
         ordering = ("-signed_at", "-id")
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(on_behalf_of__isnull=True) | ~models.Q(on_behalf_of=models.F("person")),
+                name="signoff_for_another",
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.person}: {self.decision} ({self.role})"

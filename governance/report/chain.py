@@ -94,6 +94,18 @@ class Chain:
         system = any(e.actor_id == person and e.actor_kind == "system" for e in self.all.entries)
         return _("Countersign") if system else _("(name erased)")
 
+    def actor(self, entry: Entry) -> str:
+        """Who acted in an event, and for whom where they stood in for somebody."""
+        stated = entry.kind in (K.REQUEST_SUBMITTED, K.SIGNOFF_GIVEN, K.PROMOTION_STARTED)
+        name = (entry.facts["name"] if stated else "") or self.name(entry.actor_id)
+        principal = entry.facts.get("on_behalf_of")
+        if not principal:
+            return str(name)
+        return _("%(name)s for %(other)s") % {
+            "name": name,
+            "other": entry.facts.get("for_name") or self.name(principal),
+        }
+
     def _runs(self) -> list[Run]:
         return [
             Run(

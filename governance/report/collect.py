@@ -23,8 +23,7 @@ from portal.canonical import canonical, digest
 from portal.errors import Refused
 from portal.event_kinds import EventKind
 from portal.ledger import Entry
-from portal.models import Checkpoint, Content, Disclosure, Event
-from portal.models.grant import Right
+from portal.models import Checkpoint, Content, Disclosure, Event, Right
 
 K = EventKind
 PACK_TYPE = "urn:countersign:pack:v1"
@@ -38,7 +37,7 @@ ABOUT_EVIDENCE = (K.COLLECTION_ASKED, K.COLLECTION_FAILED, K.EVIDENCE_RECORDED, 
 ABOUT_RIGHTS = (K.GRANT_GIVEN, K.GRANT_REVOKED, K.TEAM_JOINED, K.TEAM_LEFT)
 AROUND = (
     *ABOUT_BUNDLES, *ABOUT_EVIDENCE, *ABOUT_RIGHTS, K.SIGNOFF_GIVEN, K.SIGNOFF_WITHDRAWN, K.POLICY_PUBLISHED,
-    K.PROJECT_IMPORTED, K.OWNER_ADDED, K.DEPLOYMENT_CHANGED,
+    K.PROJECT_IMPORTED, K.OWNER_ADDED, K.DEPLOYMENT_CHANGED, K.DELEGATION_MADE, K.DELEGATION_ENDED,
 )  # fmt: skip
 ACTING = (Right.REQUEST.value, Right.PROMOTE.value, Right.SIGN.value)
 
@@ -125,7 +124,7 @@ def collect(*, project: str, about: str, checkpoint: Checkpoint, asked: str = ""
     such request, where a content or event was altered, or where the tree does not fit the checkpoint.
     """
     size = checkpoint.size
-    own = _below(size, project=project, subject=[about, asked] if asked else [about])
+    own = below(size, project=project, subject=[about, asked] if asked else [about])
     submitted = next((facts for row, facts in own if row.kind == K.REQUEST_SUBMITTED), None)
     if submitted is None:
         raise Refused(
@@ -135,28 +134,28 @@ def collect(*, project: str, about: str, checkpoint: Checkpoint, asked: str = ""
         )
     started = [
         (row, facts)
-        for row, facts in _below(size, project=project, kinds=[K.PROMOTION_STARTED], after=own[0][0].seq)
+        for row, facts in below(size, project=project, kinds=[K.PROMOTION_STARTED], after=own[0][0].seq)
         if facts["request"] == submitted["request"]
     ]
-    ran = _below(size, project=project, subject=[row.subject for row, _facts in started])
+    ran = below(size, project=project, subject=[row.subject for row, _facts in started])
     cases = [facts["case"] for row, facts in own if row.kind == K.VERDICT_JUDGED]
-    contents = _contents(cases)
+    contents = contents_of(cases)
     wanted = _Wanted(
         bundle=submitted["bundle"],
         bundles={submitted["bundle"], *(facts["bundle"] for _row, facts in started)},
         stage=submitted["stage"],
         cases=[case_from_json(json.loads(held.body)) for held in contents.values() if held.body is not None],
         verdicts=[facts for row, facts in own if row.kind == K.VERDICT_JUDGED],
-        acting={str(row.actor) for row, _facts in [*own, *ran]},
+        acting={one for row, facts in [*own, *ran] for one in _actors(row, facts)},
     )
-    around = wanted.chosen(_below(size, project=[project, ""], kinds=AROUND))
+    around = wanted.chosen(below(size, project=[project, ""], kinds=AROUND))
     chain = {row.seq: row for row, _facts in [*own, *ran, *around]}
-    people = _below(size, project="", subject=_people(chain.values()), kinds=[K.PERSON_ADDED, K.ADMIN_MADE])
+    people = below(size, project="", subject=people_in(chain.values()), kinds=[K.PERSON_ADDED, K.ADMIN_MADE])
     chain |= {row.seq: row for row, _facts in people}
     rows = [chain[seq] for seq in sorted(chain)]
     entries = tuple(ledger.read(rows))
-    contents |= _contents(_named(entries) - contents.keys())
-    seal = _seal(checkpoint)
+    contents |= contents_of(named_in(entries) - contents.keys())
+    seal = seal_of(checkpoint)
     return Gathered(
         about=about,
         project=project,
@@ -170,9 +169,9 @@ def collect(*, project: str, about: str, checkpoint: Checkpoint, asked: str = ""
             "below": size,
         },
         entries=entries,
-        proofs=_proofs(rows, seal),
+        proofs=proofs_of(rows, seal),
         contents=contents,
-        names=_names(entries),
+        names=names_in(entries),
         seal=seal,
     )
 
@@ -234,7 +233,7 @@ def _packed(proof: Proof) -> dict[str, Any]:
 Rows = list[tuple[Event, dict[str, Any]]]
 
 
-def _below(size: int, **wanted: Any) -> Rows:
+def below(size: int, **wanted: Any) -> Rows:
     """Rows under the checkpoint with the facts of their bodies; personal ones are commitments still."""
     found = ledger.rows(**wanted).filter(seq__lt=size)
     return [(row, ledger.decoded(bytes(row.body))["facts"]) for row in found]
@@ -285,7 +284,10 @@ class _Wanted:
             )
         }
         acting = self.acting | {
-            str(row.actor) for row, _f in rows if row.kind == K.SIGNOFF_GIVEN and row.subject in signed
+            one
+            for row, facts in rows
+            if row.kind == K.SIGNOFF_GIVEN and row.subject in signed
+            for one in _actors(row, facts)
         }
         holders = acting | {
             facts["team"] for row, facts in rows if row.kind == K.TEAM_JOINED and facts["person"] in acting
@@ -305,6 +307,8 @@ class _Wanted:
                 return here and facts["right"] in ACTING and facts["holder_id"] in holders
             if row.kind in (K.TEAM_JOINED, K.TEAM_LEFT):
                 return facts["person"] in acting
+            if row.kind in (K.DELEGATION_MADE, K.DELEGATION_ENDED):
+                return facts["person"] in acting and facts["delegate"] in acting
             if row.kind == K.DEPLOYMENT_CHANGED:
                 return self.bundle in (facts["bundle"], facts["previous"])
             return True
@@ -312,12 +316,19 @@ class _Wanted:
         return [(row, facts) for row, facts in rows if belongs(row, facts)]
 
 
-def _people(rows: Iterable[Event]) -> list[str]:
-    """Subjects of everybody whose id stands in these bodies."""
-    return sorted({f"person:{found.decode()}" for row in rows for found in _UUID.findall(bytes(row.body))})
+def _actors(row: Event, facts: dict[str, Any]) -> tuple[str, ...]:
+    """Who acted, and for whom where they stood in for somebody."""
+    principal = facts.get("on_behalf_of")
+    return (str(row.actor), principal) if principal else (str(row.actor),)
 
 
-def _names(entries: Iterable[Entry]) -> dict[str, str]:
+def people_in(rows: Iterable[Event], *more: bytes) -> list[str]:
+    """Subjects of everybody whose id stands in these bodies, or in these other bytes."""
+    every = [*(bytes(row.body) for row in rows), *more]
+    return sorted({f"person:{found.decode()}" for body in every for found in _UUID.findall(body)})
+
+
+def names_in(entries: Iterable[Entry]) -> dict[str, str]:
     """Printed names by uuid, from the events that state them; whose name was erased is missing."""
     found: dict[str, str | None] = {}
     for entry in entries:
@@ -326,6 +337,8 @@ def _names(entries: Iterable[Entry]) -> dict[str, str]:
             found[facts["person"]] = facts["name"]
         elif entry.kind in (K.REQUEST_SUBMITTED, K.SIGNOFF_GIVEN, K.PROMOTION_STARTED):
             found[entry.actor_id] = facts["name"]
+            if facts["on_behalf_of"]:
+                found[facts["on_behalf_of"]] = facts["for_name"]
         elif entry.kind == K.BUNDLE_REGISTERED:
             found[facts["author"]] = facts["author_name"]
     return {person: name for person, name in found.items() if name is not None}
@@ -334,7 +347,7 @@ def _names(entries: Iterable[Entry]) -> dict[str, str]:
 # --- contents and proofs ---
 
 
-def _named(entries: Iterable[Entry]) -> set[str]:
+def named_in(entries: Iterable[Entry]) -> set[str]:
     """The digests of the contents that these events name."""
     named = {
         K.EVIDENCE_RECORDED: ("result",),
@@ -345,7 +358,7 @@ def _named(entries: Iterable[Entry]) -> set[str]:
     return {entry.facts[fact] for entry in entries for fact in named.get(entry.kind, ())}
 
 
-def _contents(digests: Collection[str]) -> dict[str, Held]:
+def contents_of(digests: Collection[str]) -> dict[str, Held]:
     """The contents of these digests, checked against them; one query for the small, and the sizes of the large."""
     found: dict[str, Held] = {}
     for row in (
@@ -365,7 +378,7 @@ def _contents(digests: Collection[str]) -> dict[str, Held]:
     return found
 
 
-def _seal(checkpoint: Checkpoint) -> Seal:
+def seal_of(checkpoint: Checkpoint) -> Seal:
     key = signing.public_key()
     return Seal(
         origin=settings.LEDGER_ORIGIN,
@@ -379,7 +392,7 @@ def _seal(checkpoint: Checkpoint) -> Seal:
     )
 
 
-def _proofs(rows: list[Event], seal: Seal) -> dict[int, Proof]:
+def proofs_of(rows: list[Event], seal: Seal) -> dict[int, Proof]:
     proven = prove([row.seq for row in rows], seal.size, checkpoints.leaves(seal.size))
     if proven.root.hex() != seal.root:
         raise Refused(

@@ -6,15 +6,14 @@ The order is the reader's: the answer, what it rests on, then everything in full
 
 from django.utils.translation import gettext as _
 
-from governance.report import words
+from governance.report import appendix, words
 from governance.report.chain import Chain
 from governance.report.collect import Gathered
 from governance.report.course import Course
 from governance.report.findings import Findings
 from governance.report.first_page import FirstPage
 from governance.report.people import People
-from governance.report.values import AuditReport, EventLine, Fact, PolicyText
-from portal import ledger
+from governance.report.values import AuditReport, Fact, PolicyText
 from portal.event_kinds import EventKind
 from portal.ledger import Entry
 
@@ -57,14 +56,13 @@ class _Report(Chain):
             attempts=tuple(course.attempt(run) for run in self.runs),
             refusals=tuple(course.refusal(entry) for entry in self.all.of(K.ACCESS_REFUSED)),
             policies=tuple(self.policy(entry) for entry in self.all.of(K.POLICY_PUBLISHED)),
-            events=tuple(self.event(entry) for entry in self.all.entries),
-            events_note=self.events_note(),
-            check=self.check(),
+            events=appendix.events(self.all, self.name),
+            events_note=appendix.events_note(self.all),
+            check=appendix.check(self.all, self.name),
             note=self.all.seal.note,
             running=_("Request %(number)s · %(thing)s to %(stage)s")
             % {"number": self.request, "thing": self.thing, "stage": self.stage},
-            sealed=_("Sealed %(when)s · ledger rows 0 to %(last)s")
-            % {"when": f"{words.day(sealed)}, {sealed:%H:%M} UTC", "last": f"{self.all.seal.size - 1:,}"},
+            sealed=appendix.sealed(self.all),
             made_at=sealed,
         )
 
@@ -86,47 +84,4 @@ class _Report(Chain):
                 Fact(_("Rules, SHA-256"), words.grouped(facts["digest"]), digest=True),
             ),
             source=facts["source"].rstrip(),
-        )
-
-    def event(self, entry: Entry) -> EventLine:
-        return EventLine(
-            seq=f"{entry.seq:,}",
-            date=words.date(entry.at),
-            time=words.clock(entry.at),
-            kind=entry.kind.value,
-            sentence=ledger.sentence(entry, self.name),
-            leaf=words.grouped(entry.leaf),
-        )
-
-    def events_note(self) -> str:
-        entries = self.all.entries
-        return _(
-            "All %(n)s events of the ledger that this report rests on, between rows %(first)s and %(last)s, in the "
-            "order in which they were committed. The leaf is the SHA-256 of a zero byte and the event's bytes."
-        ) % {"n": f"{len(entries):,}", "first": f"{entries[0].seq:,}", "last": f"{entries[-1].seq:,}"}
-
-    def check(self) -> tuple[Fact, ...]:
-        seal = self.all.seal
-        asked = self.all.of(K.REPORT_ASKED)
-        return (
-            *(
-                (
-                    Fact(
-                        _("Report asked for by"),
-                        _("%(who)s on %(when)s")
-                        % {"who": self.name(asked[-1].actor_id), "when": words.instant(asked[-1].at)},
-                    ),
-                )
-                if asked
-                else ()
-            ),
-            Fact(_("Ledger"), seal.origin, code=True),
-            Fact(
-                _("Events covered"),
-                _("%(n)s, rows 0 to %(last)s") % {"n": f"{seal.size:,}", "last": f"{seal.size - 1:,}"},
-            ),
-            Fact(_("Root"), words.grouped(seal.root), digest=True),
-            Fact(_("Sealed"), words.instant(words.moment(seal.at))),
-            Fact(_("Key"), words.grouped(seal.key_id), digest=True),
-            Fact(_("Key for verifiers"), seal.verifier_key, code=True),
         )

@@ -64,7 +64,7 @@ class Course(Chain):
             if end is not None
             else _("is under way")
         )
-        by = self.name(run.started.actor_id)
+        by = self.actor(run.started)
         lead = [
             _("%(who)s started it on %(when)s.") % {"who": by, "when": words.instant(run.started.at)},
         ]
@@ -115,7 +115,7 @@ class Course(Chain):
                     _("%(when)s by %(who)s: %(why)s")
                     % {
                         "when": words.instant(released.at),
-                        "who": self.name(released.actor_id),
+                        "who": self.actor(released),
                         "why": released.facts["why"] or ledger.ERASED,
                     },
                 )

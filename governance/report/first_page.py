@@ -99,7 +99,7 @@ class FirstPage(Chain):
 
     def lead(self) -> str:
         asked = _("%(who)s asked for it on %(day)s.") % {
-            "who": self.name(self.submitted.actor_id),
+            "who": self.actor(self.submitted),
             "day": words.day(self.submitted.at),
         }
         return " ".join([asked, *self._lead_signatures(), *self._lead_outcome()])
@@ -116,7 +116,7 @@ class FirstPage(Chain):
                 )
             )
         if against:
-            names = words.series(dict.fromkeys(self.name(entry.actor_id) for entry in against))
+            names = words.series(dict.fromkeys(self.actor(entry) for entry in against))
             said.append(_("%(names)s did not.") % {"names": names})
         return said
 
@@ -127,7 +127,7 @@ class FirstPage(Chain):
         at = run.started.at
         said = [
             _("%(who)s started its promotion on %(day)s at %(clock)s UTC.")
-            % {"who": self.name(run.started.actor_id), "day": words.day(at), "clock": f"{at:%H:%M}"}
+            % {"who": self.actor(run.started), "day": words.day(at), "clock": f"{at:%H:%M}"}
         ]
         if run.succeeded:
             said.append(self._lead_passed(run))
@@ -215,14 +215,18 @@ class FirstPage(Chain):
     def _figure_signed(self) -> Figure:
         signed = self.approvals()
         people = {entry.actor_id for entry in signed}
+        # Nor may whoever was signed for have asked, built or promoted.
+        named = people | {entry.facts["on_behalf_of"] for entry in signed if entry.facts["on_behalf_of"]}
         if not signed:
             return Figure("0", _("approving signatures"))
         others = {self.submitted.actor_id: _("asked")}
+        if self.submitted.facts["on_behalf_of"]:
+            others[self.submitted.facts["on_behalf_of"]] = _("asked")
         if self.registered is not None:
             others[str(self.registered.facts["author"])] = _("built it")
         for run in self.promotions:
             others[run.started.actor_id] = _("promoted it")
-        both = [f"{self.name(person)} {others[person]}" for person in sorted(people & others.keys())]
+        both = [f"{self.name(person)} {others[person]}" for person in sorted(named & others.keys())]
         apart = (
             _("of whom %(who)s") % {"who": words.series(both)}
             if both

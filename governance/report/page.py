@@ -2,9 +2,10 @@
 
 from django.template.loader import render_to_string
 
-from governance.report.values import AuditReport
+from governance.report.values import AuditReport, RightsReport
 
 
-def html(report: AuditReport) -> str:
+def html(report: AuditReport | RightsReport) -> str:
     """The report as one HTML page; the same values give the same text."""
-    return render_to_string("report/report.html", {"report": report})
+    template = "report/report.html" if isinstance(report, AuditReport) else "report/rights.html"
+    return render_to_string(template, {"report": report})

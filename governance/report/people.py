@@ -24,7 +24,7 @@ class People(Chain):
         said = self.all.json(facts["statement"])["predicate"]
         gone = self.withdrawn.get(entry.subject)
         return Signature(
-            name=facts["name"] or self.name(entry.actor_id),
+            name=self.actor(entry),
             role=words.topic(facts["role"]),
             decision=facts["decision"],
             decided={
@@ -74,7 +74,7 @@ class People(Chain):
     def asked(self) -> tuple[Fact, ...]:
         facts = self.submitted.facts
         lines = [
-            Fact(_("Asked by"), facts["name"] or self.name(self.submitted.actor_id)),
+            Fact(_("Asked by"), self.actor(self.submitted)),
             Fact(_("On"), words.instant(self.submitted.at)),
             Fact(_("Why"), facts["why"] or ledger.ERASED),
             Fact(_("Project"), f"{facts['project_name']} ({self.all.project})"),
@@ -84,17 +84,29 @@ class People(Chain):
             ),
         ]
         for entry in self.all.of(
-            K.REQUEST_PROMOTED, K.REQUEST_HELD, K.REQUEST_WITHDRAWN, K.REQUEST_SUPERSEDED, K.REQUEST_LANDED
+            K.REQUEST_PROMOTED,
+            K.REQUEST_HELD,
+            K.REQUEST_WITHDRAWN,
+            K.REQUEST_HANDED_OVER,
+            K.REQUEST_SUPERSEDED,
+            K.REQUEST_LANDED,
         ):
             label = {
                 K.REQUEST_PROMOTED: _("Promotion asked for"),
                 K.REQUEST_HELD: _("Held"),
                 K.REQUEST_WITHDRAWN: _("Withdrawn"),
+                K.REQUEST_HANDED_OVER: _("Handed over"),
                 K.REQUEST_SUPERSEDED: _("Superseded"),
                 K.REQUEST_LANDED: _("Done"),
             }[entry.kind]
             why = entry.facts.get("why") or entry.facts.get("reason") or ""
-            by = _("by %(who)s") % {"who": self.name(entry.actor_id)} if entry.actor_kind != "system" else ""
+            by = _("by %(who)s") % {"who": self.actor(entry)} if entry.actor_kind != "system" else ""
+            if entry.kind == K.REQUEST_HANDED_OVER:
+                by = _("from %(name)s to %(heir)s by %(who)s") % {
+                    "name": entry.facts["name"] or self.name(entry.facts["person"]),
+                    "heir": entry.facts["heir_name"] or self.name(entry.facts["heir"]),
+                    "who": self.name(entry.actor_id),
+                }
             if entry.kind == K.REQUEST_SUPERSEDED:
                 by = _("by request %(number)s") % {"number": entry.facts["by_request"]}
             lines.append(
@@ -146,7 +158,7 @@ class People(Chain):
                     else _(" through %(team)s") % {"team": facts["holder"]}
                 )
                 line = Authority(
-                    name=self.name(act.actor_id),
+                    name=self.actor(act),
                     did=did,
                     right=f"{what}, {facts['where']}{through}",
                     given=_("%(who)s on %(when)s")
@@ -156,12 +168,39 @@ class People(Chain):
                 )
                 if line not in lines:
                     lines.append(line)
+            lines += [line for line in self._lent(act, did) if line not in lines]
         return tuple(lines)
 
+    def _lent(self, act: Entry, did: str) -> Iterable[Authority]:
+        """The delegation by which somebody acted in the place of another."""
+        principal = act.facts.get("on_behalf_of")
+        over = {e.facts["delegation"] for e in self.all.of(K.DELEGATION_ENDED) if e.seq < act.seq}
+        for made in self.all.of(K.DELEGATION_MADE):
+            facts = made.facts
+            if (
+                principal
+                and made.seq < act.seq
+                and (facts["person"], facts["delegate"]) == (principal, act.actor_id)
+                and facts["delegation"] not in over
+                and words.moment(facts["starts_at"]) <= act.at < words.moment(facts["until"])
+            ):
+                yield Authority(
+                    name=self.actor(act),
+                    did=did,
+                    right=_("stand in for %(who)s until %(until)s")
+                    % {"who": self.name(principal), "until": words.instant(words.moment(facts["until"]))},
+                    given=_("%(who)s on %(when)s")
+                    % {"who": self.name(made.actor_id), "when": words.day(made.at)},
+                    why=facts["why"] or ledger.ERASED,
+                    seq=made.seq,
+                )
+
     def _grants(self, act: Entry, right: str, role: str) -> Iterable[Entry]:
+        # Who stood in for somebody used that person's right.
+        holder = act.facts.get("on_behalf_of") or act.actor_id
         joined: set[str] = set()
         for entry in self.all.of(K.TEAM_JOINED, K.TEAM_LEFT):
-            if entry.seq < act.seq and entry.facts["person"] == act.actor_id:
+            if entry.seq < act.seq and entry.facts["person"] == holder:
                 (joined.add if entry.kind == K.TEAM_JOINED else joined.discard)(entry.facts["team"])
         over = {e.facts["grant"] for e in self.all.of(K.GRANT_REVOKED) if e.seq < act.seq}
         for grant in self.all.of(K.GRANT_GIVEN):
@@ -171,7 +210,7 @@ class People(Chain):
                 grant.seq < act.seq
                 and facts["right"] == right
                 and facts["role"] == role
-                and facts["holder_id"] in {act.actor_id, *joined}
+                and facts["holder_id"] in {holder, *joined}
                 and facts["grant"] not in over
                 and (not until or words.moment(until) > act.at)
             ):

@@ -236,3 +236,43 @@ class AuditReport:
     running: str
     sealed: str
     made_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Facts under a heading."""
+
+    heading: str
+    note: str
+    facts: tuple[Fact, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of a report that is made of paragraphs, facts and tables."""
+
+    heading: str
+    lead: str = ""
+    facts: tuple[Fact, ...] = ()
+    tables: tuple[Table, ...] = ()
+    blocks: tuple[Block, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RightsReport:
+    """A report on rights: an access review, or who could act alone. Texts are finished; digests are whole."""
+
+    language: str
+    about: str
+    kicker: str
+    headline: str
+    lead: str
+    figures: tuple[Figure, ...]
+    sections: tuple[Section, ...]
+    events: tuple[EventLine, ...]
+    events_note: str
+    check: tuple[Fact, ...]
+    note: str
+    running: str
+    sealed: str
+    made_at: datetime

@@ -1,4 +1,7 @@
-"""Describes the landscape: nodes, pipelines with their stages and places. An admin's acts."""
+"""Describes the landscape: nodes, pipelines with their stages and places. Parts of a change of the estate.
+
+What asks for a second administrator, and what changes or removes, is portal/actions/landscape.py's.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,16 +39,27 @@ class NewStage:
 
 
 def add_node(
-    *, by: Person, slug: str, name: str, kind: str, url: str, key_name: str, verify_tls: bool = True
+    *,
+    by: Person,
+    slug: str,
+    name: str,
+    kind: str,
+    url: str,
+    key_name: str,
+    verify_tls: bool = True,
+    change: int | None = None,
 ) -> Node:
-    """Add a DSS node. Only its key's name is kept; the key stays where settings say. Raises Invalid naming a field."""
+    """Add a DSS node. Only its key's name is kept; the key stays where settings say. Raises Invalid naming a field.
+
+    `change` is the number of the change of the estate that it is part of.
+    """
     rights.check_estate(by, Right.MANAGE)
     check_url(url)
     node = Node(
         slug=slug, name=name, kind=kind, url=url.rstrip("/"), key_name=key_name, verify_tls=verify_tls
     )
     with ledger.business():
-        _keep(node)
+        keep(node)
         ledger.record(
             EventKind.NODE_ADDED,
             by=by,
@@ -54,12 +68,19 @@ def add_node(
             node=slug,
             kind=kind,
             url=node.url,
+            change=change,
         )
     return node
 
 
 def add_pipeline(
-    *, by: Person, slug: str, name: str, stages: Sequence[NewStage], team: Team | None = None
+    *,
+    by: Person,
+    slug: str,
+    name: str,
+    stages: Sequence[NewStage],
+    team: Team | None = None,
+    change: int | None = None,
 ) -> Pipeline:
     """Add a pipeline with all its stages and places. Raises Invalid naming the field."""
     rights.check_estate(by, Right.MANAGE)
@@ -67,7 +88,7 @@ def add_pipeline(
         raise Invalid(_("A pipeline needs at least one stage."), code="stages_missing", field="stages")
     with ledger.business():
         pipeline = Pipeline(slug=slug, name=name, team=team)
-        _keep(pipeline)
+        keep(pipeline)
         for position, new in enumerate(stages):
             if not new.places:
                 raise Invalid(
@@ -76,9 +97,9 @@ def add_pipeline(
                     field="places",
                 )
             stage = Stage(pipeline=pipeline, slug=new.slug, name=new.name, position=position)
-            _keep(stage)
+            keep(stage)
             for where in new.places:
-                _check_nodes(where)
+                check_places(where)
                 place = Place(
                     stage=stage,
                     slug=where.slug,
@@ -86,7 +107,7 @@ def add_pipeline(
                     infra_id=where.infra_id,
                     automation=where.automation,
                 )
-                _keep(place)
+                keep(place)
         ledger.record(
             EventKind.PIPELINE_ADDED,
             by=by,
@@ -95,6 +116,7 @@ def add_pipeline(
             pipeline=slug,
             stages=", ".join(new.slug for new in stages),
             places={new.slug: [where.infra_id for where in new.places] for new in stages},
+            change=change,
         )
         return pipeline
 
@@ -128,7 +150,8 @@ def check_url(url: str) -> None:
         )
 
 
-def _check_nodes(where: NewPlace) -> None:
+def check_places(where: NewPlace) -> None:
+    """Raise Invalid unless the place's nodes are of the kinds it needs."""
     if where.deployer.kind not in (Node.Kind.DEPLOYER, Node.Kind.DESIGN):
         raise Invalid(
             _("“%(node)s” is no Deployer. Name the node that answers for the Deployer.")
@@ -145,8 +168,8 @@ def _check_nodes(where: NewPlace) -> None:
         )
 
 
-def _keep(row: Node | Pipeline | Stage | Place) -> None:
-    """Check and save. What of a stage or place is wrong is named as the pipeline's field."""
+def keep(row: Node | Pipeline | Stage | Place) -> None:
+    """Check and save, raising Invalid. What of a stage or place is wrong is named as the pipeline's field."""
     whole = {Stage: "stages", Place: "places"}.get(type(row), "")
     try:
         # Django's idea of an address wants a dot in every host; check_url() has looked at it.

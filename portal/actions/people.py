@@ -2,23 +2,28 @@
 
 import hashlib
 import secrets
+from collections.abc import Collection
 from datetime import timedelta
 
 from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
-from portal import ledger, rights
+from portal import ledger, memberships, rights
+from portal.actions import grants
 from portal.errors import Forbidden, Invalid
 from portal.event_kinds import EventKind
-from portal.models import Person, Right, Team, Token
-from portal.models.person import spelled
+from portal.models import Person, Project, Right, Team, Token
+from portal.models.grant import CARRIED
+from portal.models.person import Scope, spelled
 
 TOKEN_NAME_LIMIT = 100
+TOKEN_DAYS = 366
 TOKEN_START = "csn_"  # noqa: S105 - a prefix, no secret
 
 
@@ -36,6 +41,14 @@ def add_person(
     rights.check_estate(by, Right.MANAGE)
     with ledger.business():
         return _add(by, login=login, name=name, email=email, password=password, zone=zone, kind=kind)
+
+
+def add_from_directory(*, by: Person, login: str, name: str, email: str = "") -> Person:
+    """Add a person whom a provider or directory vouches for: no right, no password. Who may is the caller's."""
+    with ledger.business():
+        return _add(
+            by, login=login, name=name, email=email, password=None, zone="UTC", kind=Person.Kind.PERSON
+        )
 
 
 def make_admin(
@@ -91,12 +104,9 @@ def _add(
             field="kind",
         )
     if Person.objects.filter(login=spelled(login)).exists():
-        raise _taken(login)
+        raise taken(login)
     if password is not None:
-        try:
-            validate_password(password, Person(login=spelled(login), name=name, email=email))
-        except ValidationError as error:
-            raise Invalid(" ".join(error.messages), code="password_weak", field="password") from None
+        check_password(Person(login=spelled(login), name=name, email=email, kind=kind), password)
     try:
         with transaction.atomic():
             person = Person.objects.create_person(
@@ -104,11 +114,11 @@ def _add(
             )
     except ValidationError as error:
         if any(problem.code == "unique" for problem in error.error_dict.get("login", ())):
-            raise _taken(login) from error  # by somebody quicker
+            raise taken(login) from error  # by somebody quicker
         field, problems = next(iter(error.message_dict.items()))
         raise Invalid(" ".join(problems), code="person_invalid", field=field) from error
     except IntegrityError as error:
-        raise _taken(login) from error
+        raise taken(login) from error
     ledger.record(
         EventKind.PERSON_ADDED,
         by=by,
@@ -122,7 +132,68 @@ def _add(
     return person
 
 
-def _taken(login: str) -> Invalid:
+def check_password(person: Person, password: str) -> None:
+    """Raise Invalid for a password that this person cannot have."""
+    if person.kind == Person.Kind.SERVICE:
+        raise Invalid(
+            _(
+                "A service account has no password: it gets in with API tokens alone. Leave the password empty."
+            ),
+            code="service_password",
+            field="password",
+        )
+    try:
+        validate_password(password, person)
+    except ValidationError as error:
+        raise Invalid(" ".join(error.messages), code="password_weak", field="password") from None
+
+
+def change_person(
+    *,
+    by: Person,
+    person: Person,
+    name: str | None = None,
+    email: str | None = None,
+    zone: str | None = None,
+) -> None:
+    """Change how somebody is called, reached or in which zone they read times; None leaves a field as it is.
+
+    An administrator's act; one's own zone is one's own. Names that were signed with stay in the record as they were.
+    Raises Invalid naming the field.
+    """
+    if by.pk != person.pk or by.scope is not None or (name, email) != (None, None):
+        rights.check_estate(by, Right.MANAGE)
+    was = person.name
+    wish = {"name": name, "email": email, "zone": zone}
+    changed = [
+        field for field, value in wish.items() if value is not None and value != getattr(person, field)
+    ]
+    if not changed:
+        return
+    for field in changed:
+        setattr(person, field, wish[field])
+    try:
+        person.full_clean(exclude=["password", "login"], validate_unique=False)
+    except ValidationError as error:
+        person.refresh_from_db(fields=changed)
+        field, problems = next(iter(error.message_dict.items()))
+        raise Invalid(" ".join(problems), code="person_invalid", field=field) from error
+    with ledger.business():
+        person.save(update_fields=changed)
+        ledger.record(
+            EventKind.PERSON_CHANGED,
+            by=by,
+            project="",
+            subject=f"person:{person.pk}",
+            person=str(person.pk),
+            name=person.name,
+            was=was,
+            changed=changed,
+        )
+
+
+def taken(login: str) -> Invalid:
+    """The refusal of a login that somebody has."""
     return Invalid(
         _("The login “%(login)s” is taken; choose another.") % {"login": login},
         code="login_taken",
@@ -159,8 +230,8 @@ def add_team(*, by: Person, name: str, slug: str = "") -> Team:
         return team
 
 
-def join_team(*, by: Person, team: Team, person: Person) -> None:
-    """Make a person a member; the team's rights are theirs at once."""
+def join_team(*, by: Person, team: Team, person: Person, change: int | None = None) -> None:
+    """Make a person a member; the team's rights are theirs at once. It is part of a change of rights (edits)."""
     rights.check_estate(by, Right.MANAGE)
     if not person.is_active or person.is_system:
         raise Invalid(
@@ -170,20 +241,21 @@ def join_team(*, by: Person, team: Team, person: Person) -> None:
         )
     with ledger.business():
         _one_at_a_time(person)
-        if person.groups.filter(pk=team.group_id).exists():
-            return
-        person.groups.add(team.group)
-        _member(EventKind.TEAM_JOINED, by, team, person)
+        memberships.admit(by=by, team=team, person=person, change=change)
 
 
-def leave_team(*, by: Person, team: Team, person: Person) -> None:
-    """End a membership; the team's rights end for the person at once."""
+def leave_team(*, by: Person, team: Team, person: Person, change: int | None = None) -> None:
+    """End a membership, whoever gave it; the team's rights end for the person at once.
+
+    What an identity provider gave comes back with the next sign-in, as long as the group is mapped. Raises Refused
+    where it would leave nobody who manages the estate.
+    """
     rights.check_estate(by, Right.MANAGE)
     with ledger.business():
+        grants.lock_admins()
         _one_at_a_time(person)
-        if person.groups.filter(pk=team.group_id).exists():
-            person.groups.remove(team.group)
-            _member(EventKind.TEAM_LEFT, by, team, person)
+        memberships.dismiss(by=by, team=team, person=person, change=change)
+        grants.check_admin_left()
 
 
 def _one_at_a_time(person: Person) -> None:
@@ -191,29 +263,90 @@ def _one_at_a_time(person: Person) -> None:
     Person.objects.select_for_update(no_key=True).get(pk=person.pk)
 
 
-def _member(kind: EventKind, by: Person, team: Team, person: Person) -> None:
-    ledger.record(
-        kind,
-        by=by,
-        project="",
-        subject=f"team:{team.pk}",
-        team=team.slug,
-        person=str(person.pk),
-        name=person.name,
-    )
+def make_token(
+    *,
+    by: Person,
+    name: str,
+    days: int = 90,
+    carrying: Collection[str] | None = None,
+    projects: Collection[Project] | None = None,
+    person: Person | None = None,
+) -> tuple[Token, str]:
+    """Make an API token for oneself, or, as an administrator, for a service account (`person`).
 
-
-def signed_in(*, by: Person, method: str = "password") -> None:
-    """Write down that somebody signed in."""
-    with ledger.business():
-        ledger.record(EventKind.SIGNED_IN, by=by, project="", subject=f"person:{by.pk}", method=method)
-
-
-def make_token(*, by: Person, name: str, days: int | None = 90) -> tuple[Token, str]:
-    """Make an API token for oneself. Returns the row and the token, which is shown once and kept only hashed.
-
-    Raises Invalid naming the field, also for the name of a token of one's own that is in force.
+    `carrying` are the rights it may use besides seeing (None: every one a token may carry), `projects` those it
+    reaches (None: all of its person's). Returns the row and the token, which is shown once and kept only hashed.
+    Raises Invalid naming the field, also for the name of a token that is in force.
     """
+    person = person or by
+    _check_maker(by, person)
+    _check_token(name, days)
+    carried = CARRIED if carrying is None else _carried(carrying)
+    name = name.strip()
+    secret = TOKEN_START + secrets.token_urlsafe(32)
+    now = timezone.now()
+    with ledger.business():
+        # A page sent twice makes one token: who makes two at once waits here for the first.
+        Person.objects.select_for_update(no_key=True).get(pk=person.pk)
+        same = Token.objects.filter(person=person, name__iexact=name, revoked_at__isnull=True)
+        if same.exclude(expires_at__lte=now).exists():
+            raise Invalid(
+                _("There is a token named “%(name)s” in force. Revoke it first, or choose another name.")
+                % {"name": name},
+                code="token_name_taken",
+                field="name",
+            )
+        token = Token.objects.create(
+            person=person,
+            name=name,
+            prefix=secret[:8],
+            hashed=hashlib.sha256(secret.encode()).hexdigest(),
+            rights=sorted(carried),
+            every_project=projects is None,
+            made_at=now,
+            made_by=by,
+            expires_at=now + timedelta(days=days),
+        )
+        token.projects.set(projects or ())
+        ledger.record(
+            EventKind.TOKEN_MADE,
+            by=by,
+            project="",
+            subject=f"token:{token.pk}",
+            person=str(person.pk),
+            holder=person.name,
+            prefix=token.prefix,
+            name=token.name,
+            rights=token.rights,
+            projects=None if projects is None else sorted(project.key for project in projects),
+            expires_at=token.expires_at.isoformat(),
+        )
+        return token, secret
+
+
+def _check_maker(by: Person, person: Person) -> None:
+    if by.scope is not None:
+        raise Forbidden(
+            _("A token makes no tokens. Sign in and make one on your account page."),
+            code="token_makes_no_token",
+        )
+    if person.pk != by.pk:
+        rights.check_estate(by, Right.MANAGE)
+        if person.kind != Person.Kind.SERVICE:
+            raise Forbidden(
+                _("%(name)s makes their own tokens, on their account page.") % {"name": person.name},
+                code="token_of_another",
+            )
+    if not person.is_active:
+        raise Invalid(
+            _("%(name)s is disabled, so a token would let nobody in. Enable the account first.")
+            % {"name": person.name},
+            code="person_disabled",
+            field="person",
+        )
+
+
+def _check_token(name: str, days: int) -> None:
     if not name.strip():
         raise Invalid(
             _("Give the token a name that says what it is for."), code="token_unnamed", field="name"
@@ -225,58 +358,70 @@ def make_token(*, by: Person, name: str, days: int | None = 90) -> tuple[Token, 
             code="token_name_long",
             field="name",
         )
-    if days is not None and not 1 <= days <= 366:
-        raise Invalid(_("A token lasts between 1 and 366 days."), code="token_days", field="days")
-    name = name.strip()
-    secret = TOKEN_START + secrets.token_urlsafe(32)
-    with ledger.business():
-        # A page sent twice makes one token: who makes two at once waits here for the first.
-        Person.objects.select_for_update(no_key=True).get(pk=by.pk)
-        same = Token.objects.filter(person=by, name__iexact=name, revoked_at__isnull=True)
-        if same.exclude(expires_at__lte=timezone.now()).exists():
-            raise Invalid(
-                _("You have a token named “%(name)s” in force. Revoke it first, or choose another name.")
-                % {"name": name},
-                code="token_name_taken",
-                field="name",
-            )
-        token = Token.objects.create(
-            person=by,
-            name=name,
-            prefix=secret[:8],
-            hashed=hashlib.sha256(secret.encode()).hexdigest(),
-            expires_at=None if days is None else timezone.now() + timedelta(days=days),
+    if not 1 <= days <= TOKEN_DAYS:
+        raise Invalid(
+            _("A token lasts between 1 and %(most)s days.") % {"most": TOKEN_DAYS},
+            code="token_days",
+            field="days",
         )
-        ledger.record(
-            EventKind.TOKEN_MADE,
-            by=by,
-            project="",
-            subject=f"token:{token.pk}",
-            prefix=token.prefix,
-            name=name,
-            expires_at=token.expires_at and token.expires_at.isoformat(),
+
+
+def _carried(wanted: Collection[str]) -> set[str]:
+    """These rights as a token carries them; to see is with every token, so it is not kept."""
+    wrong = sorted(set(wanted) - CARRIED - {Right.VIEW.value})
+    if wrong:
+        raise Invalid(
+            _("A token cannot carry “%(right)s”. It may carry: %(known)s; it never signs.")
+            % {"right": wrong[0], "known": ", ".join(sorted(CARRIED))},
+            code="token_rights",
+            field="rights",
         )
-        return token, secret
+    return set(wanted) - {Right.VIEW.value}
 
 
 def revoke_token(*, by: Person, token: Token) -> None:
-    """Revoke one's own token, at once and for good."""
-    if token.person_id != by.pk:
+    """Revoke a token, at once and for good: one's own, or as an administrator anybody's.
+
+    A token revokes itself alone.
+    """
+    if by.scope is not None and by.scope.token != token.pk:
+        raise rights.absent()
+    if token.person_id != by.pk and Right.MANAGE.value not in rights.on_estate(by):
         raise rights.absent()
     with ledger.business():
-        if Token.objects.filter(pk=token.pk, revoked_at__isnull=True).update(revoked_at=timezone.now()):
+        end_tokens(by=by, tokens=Token.objects.filter(pk=token.pk))
+
+
+def end_tokens(*, by: Person, tokens: QuerySet[Token]) -> None:
+    """Revoke those of these tokens that are not, an event each; who may is the caller's to ask."""
+    with ledger.business():
+        for token in tokens.filter(revoked_at__isnull=True).select_for_update():
+            token.revoked_at, token.revoked_by = timezone.now(), by
+            token.save(update_fields=["revoked_at", "revoked_by"])
             ledger.record(
-                EventKind.TOKEN_REVOKED, by=by, project="", subject=f"token:{token.pk}", prefix=token.prefix
+                EventKind.TOKEN_REVOKED,
+                by=by,
+                project="",
+                subject=f"token:{token.pk}",
+                person=str(token.person_id),
+                prefix=token.prefix,
             )
 
 
 def person_of_token(secret: str) -> Person | None:
-    """The active person of a token that is in force, or None. Writes down its last use at most once a minute."""
+    """The active person of a token that is in force, narrowed to the token's scope, or None.
+
+    Writes down its last use, at most once a minute.
+    """
     now = timezone.now()
     hashed = hashlib.sha256(secret.encode()).hexdigest()
     token = Token.objects.select_related("person").filter(hashed=hashed, revoked_at__isnull=True).first()
-    if token is None or (token.expires_at and token.expires_at <= now) or not token.person.is_active:
+    if token is None or token.expires_at <= now or not token.person.is_active:
         return None
     if token.used_at is None or now - token.used_at > timedelta(minutes=1):
         Token.objects.filter(pk=token.pk).update(used_at=now)
-    return token.person
+    person = token.person
+    only = None if token.every_project else frozenset(token.projects.values_list("pk", flat=True))
+    # Whatever the row says: a right that tokens may not carry counts for none.
+    person.scope = Scope(frozenset(token.rights) & CARRIED, only, token.pk)
+    return person

@@ -3,7 +3,7 @@
 Not in charge of what they may do: actions and `portal.rights` are.
 """
 
-from typing import cast
+from typing import Any, cast
 
 from django.utils.translation import gettext_lazy as _
 from rest_framework import authentication
@@ -11,13 +11,14 @@ from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
 
 from portal.actions.people import person_of_token
+from portal.errors import Forbidden
 from portal.models import Person
 
 BY_TOKEN = "token"  # noqa: S105 - what request.auth says then
 
 
 class TokenAuthentication(authentication.BaseAuthentication):
-    """`Authorization: Bearer csn_…`. It acts for its person in everything but signing."""
+    """`Authorization: Bearer csn_…`. It acts for its person within its scope, which is set on this one instance."""
 
     def authenticate(self, request: Request) -> tuple[Person, str] | None:
         scheme, _space, secret = request.headers.get("Authorization", "").partition(" ")
@@ -37,6 +38,19 @@ class TokenAuthentication(authentication.BaseAuthentication):
 
 class SessionAuthentication(authentication.SessionAuthentication):
     """The session of the pages; what changes something needs the CSRF token that pages send."""
+
+    def authenticate(self, request: Request) -> tuple[Any, None] | None:
+        found = super().authenticate(request)
+        if found is not None and getattr(found[0], "lacks_factor", False):
+            raise Forbidden(
+                str(
+                    _(
+                        "Your team requires a second factor. Set one up on your account page before anything else."
+                    )
+                ),
+                code="second_factor_missing",
+            )
+        return found
 
     def enforce_csrf(self, request: Request) -> None:
         try:

@@ -66,7 +66,7 @@ class Events(Listing):
 
     def shown(self, rows: list[Any]) -> list[Any]:
         entries = ledger.read(rows)
-        known = names([entry.actor_id for entry in entries])
+        known = names(ledger.people_in(entries))
         return [
             {
                 **{name: getattr(entry, name) for name in Entry.__dataclass_fields__},

@@ -12,21 +12,22 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from portal import rights
-from portal.actions import grants
+from portal.actions import edits, grants
 from portal.api.auth import acting
+from portal.api.changes import ProposalSerializer
 from portal.api.fields import At
 from portal.api.inputs import Input, Why, checked
 from portal.api.listing import Listing
 from portal.api.people import PersonSerializer
 from portal.api.teams import TeamNameSerializer, person_of
 from portal.errors import Invalid
-from portal.lookups import project_for
-from portal.models import Grant, Person, Project, Right, Team
+from portal.lookups import portfolio_for, project_for
+from portal.models import Change, Grant, Person, Right, Team
 from portal.queries import grants_for
 
 
 class GrantSerializer(serializers.Serializer[Grant]):
-    """A grant; without a project it is on the whole estate, without a stage on every stage."""
+    """A grant; without project and portfolio it is on the whole estate, without a stage on every stage."""
 
     id = serializers.IntegerField()
     person = PersonSerializer(allow_null=True)
@@ -34,6 +35,7 @@ class GrantSerializer(serializers.Serializer[Grant]):
     right = serializers.CharField()
     role = serializers.CharField()
     project = serializers.CharField(source="project.key", default=None, allow_null=True)
+    portfolio = serializers.CharField(source="portfolio.slug", default=None, allow_null=True)
     stage = serializers.CharField()
     until = At(allow_null=True)
     why = serializers.CharField()
@@ -51,6 +53,7 @@ class NewGrant(Input):
     right = serializers.ChoiceField(choices=Right.choices)
     role = serializers.SlugField(required=False, default="", allow_blank=True)
     project = serializers.CharField(required=False, allow_null=True, default=None, max_length=100)
+    portfolio = serializers.SlugField(required=False, allow_null=True, default=None)
     stage = serializers.SlugField(required=False, default="", allow_blank=True)
     until = serializers.DateTimeField(required=False, allow_null=True, default=None)
     why = serializers.CharField(max_length=500)
@@ -76,16 +79,28 @@ class Grants(Listing):
             return found
         return found.filter(Q(until__isnull=True) | Q(until__gt=timezone.now()), revoked_at__isnull=True)
 
-    @extend_schema(request=NewGrant, responses={201: GrantSerializer})
+    @extend_schema(request=NewGrant, responses={201: GrantSerializer, 202: ProposalSerializer})
     def post(self, request: Request) -> Response:
-        """Give a right."""
+        """Give a right, or another end to one that is held; 202 where it waits for a second administrator."""
         wish = checked(NewGrant, request)
-        key = wish.pop("project")
+        key, slug = wish.pop("project"), wish.pop("portfolio")
+        if key and slug:
+            raise Invalid(
+                _("Name a project or a portfolio, one of them."), code="grant_place", field="portfolio"
+            )
         project = project_for(self.person, key) if key else None
-        wish["person"], wish["team"] = _holder(
-            self.person, project, wish.pop("person", None), wish.pop("team", None)
-        )
-        given = grants.grant(by=self.person, project=project, **{**wish, "right": Right(wish["right"])})
+        portfolio = portfolio_for(self.person, slug) if slug else None
+        grants.check_grantor(
+            self.person, project, portfolio
+        )  # who may not grant learns nothing about who is here
+        wish["person"], wish["team"] = _holder(wish.pop("person", None), wish.pop("team", None))
+        wish["right"] = Right(wish["right"])
+        change = edits.give_right(by=self.person, project=project, portfolio=portfolio, **wish)
+        if change.status != Change.Status.APPLIED:
+            return Response(ProposalSerializer(change).data, status=202)
+        wish.pop("why")
+        wish.pop("until")
+        given = Grant.objects.get(project=project, portfolio=portfolio, revoked_at=None, **wish)
         return Response(GrantSerializer(_grant(self.person, given.pk)).data, status=201)
 
 
@@ -96,15 +111,12 @@ class RevokeGrant(APIView):
     def post(self, request: Request, number: int) -> Response:
         """Take a right back; it is gone at once."""
         by = acting(request)
-        grants.revoke(by=by, grant=_grant(by, number), **checked(Why, request))
+        edits.take_right(by=by, grant=_grant(by, number), **checked(Why, request))
         return Response(GrantSerializer(_grant(by, number)).data)
 
 
-def _holder(
-    by: Person, project: Project | None, login: str | None, slug: str | None
-) -> tuple[Person | None, Team | None]:
-    """Whom the wish names. Who may not grant learns nothing about who is here."""
-    grants.check_grantor(by, project)
+def _holder(login: str | None, slug: str | None) -> tuple[Person | None, Team | None]:
+    """Whom the wish names."""
     team = Team.objects.filter(slug=slug).first() if slug else None
     if slug and team is None:
         raise Invalid(_("There is no team “%(team)s”.") % {"team": slug}, code="team_unknown", field="team")

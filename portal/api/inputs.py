@@ -14,6 +14,13 @@ from portal.texts import plain
 WHOLE = re.compile(r"-?[0-9]{1,18}")
 
 
+class PasswordField(serializers.CharField):
+    """A password, taken exactly as it was typed."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=500, trim_whitespace=False, **kwargs)
+
+
 class Input(serializers.Serializer[Any]):
     """The shape of what is sent. A field it does not know is refused: a misspelt one must not pass unseen.
 
@@ -33,8 +40,11 @@ class Input(serializers.Serializer[Any]):
                     code="unknown_field",
                 )
         values = super().to_internal_value(data)
+        kinds = {field.source: field for field in self.fields.values()}
         return {
-            name: plain(value) if isinstance(value, str) and name != "password" else value
+            name: plain(value)
+            if isinstance(value, str) and not isinstance(kinds[name], PasswordField)
+            else value
             for name, value in values.items()
         }
 

@@ -11,6 +11,8 @@ from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 
 from portal.errors import Invalid
+from portal.models import Project
+from portal.rights import Window
 
 
 class Pages(CursorPagination):
@@ -36,6 +38,13 @@ class Pages(CursorPagination):
         """The view's own."""
         self._sorted_by = queryset.model._meta.get_field(view.ordering[0].removeprefix("-"))
         return tuple(view.ordering)
+
+    def window(self, request: Request) -> Window:
+        """What the page asked for needs of a list by key, for a query whose cost is to be that of the page."""
+        self._sorted_by = Project._meta.get_field("key")
+        size = self.get_page_size(request) or self.page_size
+        offset, backwards, key = self.decode_cursor(request) or (0, False, None)
+        return Window(int(offset) + size + 1, str(key or ""), bool(backwards))
 
     def decode_cursor(self, request: Request) -> Any:
         """Where the page begins. A place that was made up is refused here: the database would break over it."""

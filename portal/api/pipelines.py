@@ -3,19 +3,19 @@
 from typing import Any
 
 from django.db.models import QuerySet
-from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from portal import rights
-from portal.actions import estate
-from portal.actions.estate import NewPlace, NewStage
-from portal.api.inputs import Input, checked
+from portal.actions import landscape
+from portal.api.auth import acting
+from portal.api.changes import WholeProposalSerializer, answered
+from portal.api.inputs import Input, Why, checked
 from portal.api.listing import Listing
-from portal.errors import Invalid
-from portal.models import Node, Pipeline, Place, Right, Stage, Team
+from portal.models import Change, Person, Pipeline, Place, Right, Stage
 from portal.queries import pipelines_for
 
 
@@ -63,13 +63,21 @@ class StageWish(Input):
     places = PlaceWish(many=True)
 
 
-class NewPipeline(Input):
+class NewPipeline(Why):
     """A pipeline to be added, stages in their order."""
 
     slug = serializers.SlugField(max_length=50)
     name = serializers.CharField(max_length=150)
     team = serializers.SlugField(required=False, allow_null=True, default=None)
     stages = StageWish(many=True)
+
+
+class PipelineWish(Why):
+    """What is to be another at a pipeline; what is left out stays. `stages` are all of them, in their order."""
+
+    name = serializers.CharField(required=False, max_length=150)
+    team = serializers.SlugField(required=False, allow_null=True)
+    stages = StageWish(many=True, required=False)
 
 
 class Pipelines(Listing):
@@ -81,37 +89,81 @@ class Pipelines(Listing):
     def get_queryset(self) -> QuerySet[Any]:
         return pipelines_for(self.person)
 
-    @extend_schema(request=NewPipeline, responses={201: PipelineSerializer})
+    @extend_schema(request=NewPipeline, responses={201: PipelineSerializer, 202: WholeProposalSerializer})
     def post(self, request: Request) -> Response:
-        """Add a pipeline with all its stages and places."""
+        """Add a pipeline with all its stages and places: a change of the estate, 202 where it waits."""
         rights.check_estate(self.person, Right.MANAGE)
         wish = checked(NewPipeline, request)
-        stages = [
-            NewStage(one["slug"], one["name"], [_place(place) for place in one["places"]])
-            for one in wish["stages"]
-        ]
-        team = _named(Team, wish["team"], "team") if wish["team"] else None
-        made = estate.add_pipeline(
-            by=self.person, slug=wish["slug"], name=wish["name"], stages=stages, team=team
-        )
-        return Response(PipelineSerializer(pipelines_for(self.person).get(pk=made.pk)).data, status=201)
+        slug, why = wish.pop("slug"), wish.pop("why")
+        change = landscape.add(by=self.person, noun="pipeline", slug=slug, said=_said(wish), why=why)
+        return _told(self.person, change, slug, 201)
 
 
-def _place(wish: dict[str, Any]) -> NewPlace:
-    return NewPlace(
-        wish["slug"],
-        _named(Node, wish["deployer"], "deployer"),
-        wish["infra_id"],
-        _named(Node, wish["automation"], "automation"),
-    )
+class OnePipeline(APIView):
+    """One pipeline."""
+
+    @extend_schema(responses=PipelineSerializer)
+    def get(self, request: Request, slug: str) -> Response:
+        """A pipeline with its stages and places."""
+        found = pipelines_for(acting(request)).filter(slug=slug).first()
+        if found is None:
+            raise rights.absent()
+        return Response(PipelineSerializer(found).data)
+
+    @extend_schema(request=PipelineWish, responses={200: PipelineSerializer, 202: WholeProposalSerializer})
+    def patch(self, request: Request, slug: str) -> Response:
+        """Change a pipeline; 202 where that waits. A stage or place with a history stays what it is."""
+        by = acting(request)
+        _seen(by, slug)
+        rights.check_estate(by, Right.MANAGE)
+        wish = checked(PipelineWish, request)
+        why = wish.pop("why")
+        change = landscape.alter(by=by, noun="pipeline", slug=slug, said=_said(wish), why=why)
+        return _told(by, change, slug, 200)
 
 
-def _named(model: Any, slug: str, field: str) -> Any:
-    found = model.objects.filter(slug=slug).first()
-    if found is None:
-        raise Invalid(
-            _("There is no %(what)s “%(slug)s”.") % {"what": field, "slug": slug},
-            code=f"{field}_unknown",
-            field=field,
-        )
-    return found
+class RemovePipeline(APIView):
+    """The end of a pipeline."""
+
+    @extend_schema(request=Why, responses={200: WholeProposalSerializer, 202: WholeProposalSerializer})
+    def post(self, request: Request, slug: str) -> Response:
+        """Remove a pipeline through which no project goes; 202 where that waits."""
+        by = acting(request)
+        _seen(by, slug)
+        change = landscape.remove(by=by, noun="pipeline", slug=slug, **checked(Why, request))
+        return answered(change, 200)
+
+
+def _seen(person: Person, slug: str) -> None:
+    if not pipelines_for(person).filter(slug=slug).exists():
+        raise rights.absent()
+
+
+def _told(person: Person, change: Change, slug: str, status: int) -> Response:
+    """The pipeline where the change is applied, else the change."""
+    if change.status != Change.Status.APPLIED:
+        return answered(change)
+    return Response(PipelineSerializer(pipelines_for(person).get(slug=slug)).data, status=status)
+
+
+def _said(wish: dict[str, Any]) -> dict[str, Any]:
+    """A wish as a document of the estate says it."""
+    if "stages" not in wish:
+        return wish
+    return {
+        **wish,
+        "stages": [
+            {
+                "stage": stage["slug"],
+                "name": stage["name"],
+                "places": [
+                    {
+                        "place": place["slug"],
+                        **{key: place[key] for key in ("deployer", "infra_id", "automation")},
+                    }
+                    for place in stage["places"]
+                ],
+            }
+            for stage in wish["stages"]
+        ],
+    }

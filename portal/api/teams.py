@@ -4,20 +4,21 @@ from typing import Any
 
 from django.db.models import Prefetch, QuerySet
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from portal import rights
-from portal.actions import people
+from portal.actions import edits, people
 from portal.api.auth import acting
-from portal.api.inputs import Input, checked
+from portal.api.changes import WholeProposalSerializer, answered
+from portal.api.inputs import Input, Why, checked
 from portal.api.listing import Listing
 from portal.api.people import PersonSerializer
 from portal.errors import Invalid
-from portal.models import Person, Right, Team
+from portal.models import Change, Person, Right, Team
 from portal.queries import teams_for
 
 
@@ -41,8 +42,8 @@ class NewTeam(Input):
     slug = serializers.SlugField(required=False, default="", max_length=50)
 
 
-class NewMember(Input):
-    """Who joins."""
+class NewMember(Why):
+    """Who joins, and why."""
 
     login = serializers.CharField(max_length=150)
 
@@ -67,26 +68,34 @@ class Teams(Listing):
 class TeamMembers(APIView):
     """Who is in a team."""
 
-    @extend_schema(request=NewMember, responses={200: TeamSerializer})
+    @extend_schema(request=NewMember, responses={200: TeamSerializer, 202: WholeProposalSerializer})
     def post(self, request: Request, slug: str) -> Response:
-        """Make somebody a member; the team's rights are theirs at once."""
+        """Make somebody a member: a change of rights, which waits (202) where the team holds any."""
         by = acting(request)
         team = _team(by, slug)
         rights.check_estate(by, Right.MANAGE)
-        people.join_team(by=by, team=team, person=person_of(checked(NewMember, request)["login"], "login"))
+        wish = checked(NewMember, request)
+        change = edits.put_member(by=by, team=team, person=person_of(wish["login"], "login"), why=wish["why"])
+        if change.status != Change.Status.APPLIED:
+            return answered(change)
         return Response(TeamSerializer(_team(by, slug)).data)
 
 
 class TeamMember(APIView):
     """One membership."""
 
-    @extend_schema(responses={204: None})
+    @extend_schema(
+        parameters=[OpenApiParameter("why", str, required=True, description="why it ends")],
+        responses={204: None},
+    )
     def delete(self, request: Request, slug: str, login: str) -> Response:
         """End a membership; the team's rights end for the person at once."""
         by = acting(request)
         team = _team(by, slug)
         rights.check_estate(by, Right.MANAGE)
-        people.leave_team(by=by, team=team, person=person_of(login, "login"))
+        edits.take_member(
+            by=by, team=team, person=person_of(login, "login"), why=request.query_params.get("why", "")
+        )
         return Response(status=204)
 
 

@@ -79,8 +79,22 @@ PROJECTS = (
         "label_column": "churned",
         "model_id": "churn-rf",
     },
-    {"key": "FRAUD", "node": "design", "pipeline": "standard", "policy": "demo-policy", "tier": "critical"},
-    {"key": "MAINT", "node": "design", "pipeline": "standard", "policy": "demo-policy", "tier": "light"},
+    {
+        "key": "FRAUD",
+        "node": "design",
+        "pipeline": "standard",
+        "policy": "demo-policy",
+        "tier": "critical",
+        "owner": "olga",
+    },
+    {
+        "key": "MAINT",
+        "node": "design",
+        "pipeline": "standard",
+        "policy": "demo-policy",
+        "tier": "light",
+        "owner": "olga",
+    },
 )
 
 INTENDED_USE = """# Intended use

@@ -40,23 +40,33 @@ class Visitor:
 
     def sign_in(self) -> None:
         """Fill in the login form."""
-        page = self._patiently(lambda: self._session.get(f"{self.url}/login/", timeout=30))
-        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
         answer = self._patiently(
-            lambda: self._session.post(
-                f"{self.url}/login/",
-                data={
-                    "username": self.player.login,
-                    "password": PASSWORD,
-                    "csrfmiddlewaretoken": token[1] if token else "",
-                },
-                headers={"Referer": f"{self.url}/login/"},
-                timeout=30,
-                allow_redirects=False,
-            )
+            lambda: self._fill_in("login", username=self.player.login, password=PASSWORD)
         )
         if answer.status_code != 302:
             raise DemoFailed(f"{self.player.name} could not sign in ({answer.status_code}).")
+
+    def choose_password(self, code: str) -> None:
+        """Set the first password, with a code from an administrator, once: who is left in doubt looks first."""
+        answer = self._fill_in(
+            "set-password", login=self.player.login, code=code, new=PASSWORD, again=PASSWORD
+        )
+        if answer.status_code >= 500:
+            answer.raise_for_status()
+        if answer.status_code != 302:
+            raise DemoFailed(f"{self.player.name} could not set a password ({answer.status_code}).")
+
+    def _fill_in(self, form: str, **fields: str) -> requests.Response:
+        address = f"{self.url}/{form}/"
+        page = self._patiently(lambda: self._session.get(address, timeout=30))
+        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
+        return self._session.post(
+            address,
+            data={**fields, "csrfmiddlewaretoken": token[1] if token else ""},
+            headers={"Referer": address},
+            timeout=30,
+            allow_redirects=False,
+        )
 
     def get(self, path: str, **params: Any) -> Any:
         """The JSON of a GET; raises Problem for a refusal."""

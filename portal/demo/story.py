@@ -114,11 +114,11 @@ class Story:
             self._add_node(slug, name)
         self._once(
             lambda: any(p["slug"] == cast.PIPELINE["slug"] for p in ada.every("pipelines/")),
-            lambda: ada.post("pipelines/", **cast.PIPELINE),
+            lambda: ada.post("pipelines/", why="One way to production.", **cast.PIPELINE),
         )
         published = self._once(
             lambda: next((p for p in ada.every("policies/") if p["name"] == "demo-policy"), None),
-            lambda: ada.post("policies/", source=cast.POLICY.read_text()),
+            lambda: ada.post("policies/", source=cast.POLICY.read_text(), why="The first rules."),
         )
         for player in PEOPLE:
             self._add_person(player)
@@ -273,21 +273,32 @@ class Story:
         ada, node = self.by(ADA), self.demo.sandbox.nodes[slug]
         new = {"slug": slug, "name": name, "kind": node.kind, "url": node.url, "key_name": node.key_name}
         self._once(
-            lambda: slug in {n["slug"] for n in ada.every("nodes/")}, lambda: ada.post("nodes/", **new)
+            lambda: slug in {n["slug"] for n in ada.every("nodes/")},
+            lambda: ada.post("nodes/", why="The estate as it is.", **new),
         )
 
     def _add_person(self, player: Player) -> None:
         ada = self.by(ADA)
         new = {"login": player.login, "name": player.name, "email": player.email, "zone": player.zone}
+
+        def found() -> Any:
+            return next((p for p in ada.every("people/") if p["login"] == player.login), None)
+
+        self._once(found, lambda: ada.post("people/", **new))
+        # Nobody sets a password for somebody else: Ada gives a code, with which they choose one.
         self._once(
-            lambda: player.login in {p["login"] for p in ada.every("people/")},
-            lambda: ada.post("people/", password=PASSWORD, **new),
+            lambda: (found() or {}).get("has_password"),
+            lambda: self.by(player).choose_password(
+                ada.post(f"people/{player.login}/reset-password/")["code"]
+            ),
         )
 
     def _join_team(self, player: Player) -> None:
         self._once(
             lambda: player.login in {member["login"] for member in self._team()["members"]},
-            lambda: self.by(ADA).post(f"teams/{TEAM_SLUG}/members/", login=player.login),
+            lambda: self.by(ADA).post(
+                f"teams/{TEAM_SLUG}/members/", login=player.login, why="Works on churn."
+            ),
         )
 
     def _import_project(self, project: Mapping[str, str]) -> None:

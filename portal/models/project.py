@@ -1,10 +1,13 @@
-"""Projects mirrored from a design node, and lanes (project x stage). Not in charge of what runs in a lane."""
+"""Projects mirrored from a design node, portfolios of them, and lanes (project x stage).
+
+Not in charge of what runs in a lane.
+"""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from portal.models.estate import DSS_ID, Node, Pipeline, Stage
-from portal.models.person import Person
+from portal.models.person import Person, Team
 
 
 class Project(models.Model):
@@ -18,6 +21,14 @@ class Project(models.Model):
         default="standard", help_text=_("name of the policy whose newest version applies")
     )
     tier = models.SlugField(help_text=_("which rules of the policy apply"))
+    team = models.ForeignKey(
+        Team,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="projects",
+        help_text=_("whose project it is; a pipeline that a team owns takes that team's projects only"),
+    )
     owners = models.ManyToManyField(Person, related_name="owned_projects", blank=True)
     dss_owner = models.CharField(max_length=150, blank=True, help_text=_("login of the owner in DSS"))
     # Where fairness and explainability are counted from on the node that runs a stage.
@@ -32,6 +43,22 @@ class Project(models.Model):
         verbose_name = _("project")
         verbose_name_plural = _("projects")
         ordering = ("key",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Portfolio(models.Model):
+    """Projects that share rights: what is granted on it holds on each of them, also on those added later."""
+
+    slug = models.SlugField(unique=True)
+    name = models.CharField(max_length=150)
+    projects = models.ManyToManyField(Project, related_name="portfolios", blank=True)
+
+    class Meta:
+        verbose_name = _("portfolio")
+        verbose_name_plural = _("portfolios")
+        ordering = ("slug",)
 
     def __str__(self) -> str:
         return self.name

@@ -4,6 +4,8 @@ In charge of how a value looks. Not in charge of what it is: nothing here asks t
 The module is a template builtin (see settings), so pages use it without `load`.
 """
 
+import base64
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from portal import charts
+from portal.ways import right_word
 
 register = Library()
 
@@ -99,9 +102,23 @@ STATES: Final[Mapping[str, Look]] = {
     # rights and changes
     "active": _look(gettext_lazy("Active"), "check", "met"),
     "proposed": _look(gettext_lazy("Proposed"), "ring", "busy"),
+    "refused": _look(gettext_lazy("Refused"), "cross", "not"),
+    "outdated": _look(gettext_lazy("Outdated"), "diamond", "idle"),
     "applied": _look(gettext_lazy("Applied"), "check", "met"),
+    "enabled": _look(gettext_lazy("Enabled"), "check", "met"),
+    "disabled": _look(gettext_lazy("Disabled"), "dash", "idle"),
+    "coming": _look(gettext_lazy("Coming"), "ring", "idle"),
     "ended": _look(gettext_lazy("Ended"), "dash", "idle"),
     "revoked": _look(gettext_lazy("Revoked"), "dash", "idle"),
+    # access reviews
+    "asked": _look(gettext_lazy("Waits"), "ring", "busy"),
+    "completed": _look(gettext_lazy("Completed"), "check", "met"),
+    "called_off": _look(gettext_lazy("Called off"), "dash", "idle"),
+    "confirmed": _look(gettext_lazy("Confirmed"), "check", "met"),
+    "lapsed": _look(gettext_lazy("Revoked, not confirmed"), "square", "doubt"),
+    "spared": _look(gettext_lazy("Kept for the last administrator"), "hexagon", "waived"),
+    "gone": _look(gettext_lazy("Ended otherwise"), "dash", "idle"),
+    "released": _look(gettext_lazy("Not asked any more"), "dash", "idle"),
     # proof
     "sealed": _look(gettext_lazy("Sealed"), "check", "met"),
     "verified": _look(gettext_lazy("Verified"), "check", "met"),
@@ -149,8 +166,33 @@ def spaced(value: object) -> str:
 
 
 @register.filter
+def right_of(grant: Any) -> str:
+    """The right of a grant in a word or two: "promote", "sign for model risk"."""
+    return right_word(grant.right, grant.role)
+
+
+@register.filter
+def instead_of(name: object, principal: object) -> str:
+    """Who acted, and for whom where they stood in for somebody: "Eli Brandt for Fay Okafor"."""
+    return _("%(name)s for %(other)s") % {"name": name, "other": principal} if principal else str(name)
+
+
+@register.filter
 def step_shape(value: object) -> str:
     return STEP_SHAPES.get(str(getattr(value, "value", value)), "ring")
+
+
+@register.filter
+def as_json(value: object) -> str:
+    """A value as JSON, for an attribute that a script reads; bytes as web-safe base64."""
+    return json.dumps(
+        value, default=lambda held: websafe(bytes(held)) if isinstance(held, bytes) else dict(held)
+    )
+
+
+def websafe(value: bytes) -> str:
+    """Web-safe base64 without padding."""
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
 
 
 # --- digests ------------------------------------------------------------------------------------------------
@@ -298,6 +340,12 @@ def form_errors(form: BaseForm) -> dict[str, Any]:
 def pages(context: Context, page: Any) -> dict[str, Any]:
     """Show where in a paginated list the reader is; the rest of the query string stays."""
     return {"page": page, "request": context.get("request")}
+
+
+@register.inclusion_tag("components/stretch.html", takes_context=True)
+def stretch(context: Context, stretch: Any) -> dict[str, Any]:
+    """Lead on in a list that is read by stretches; the rest of the query string stays."""
+    return {"stretch": stretch, "request": context.get("request")}
 
 
 @dataclass(frozen=True, slots=True)

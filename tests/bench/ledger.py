@@ -51,7 +51,7 @@ def ledger_append() -> Measured:
         with ledger.business():
             ledger.record(
                 EventKind.LANE_RELEASED, by=actor, project="CHURN", subject=f"promotion:{number}",
-                stage="prod", promotion=number, why="seen by hand",
+                stage="prod", promotion=number, why="seen by hand", on_behalf_of=None,
             )  # fmt: skip
 
     with copied("postgres") as database, pointed_at(database):

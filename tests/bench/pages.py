@@ -6,7 +6,7 @@ import time
 from datetime import timedelta
 from functools import cache
 
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -18,6 +18,7 @@ from governance.models import Evidence
 from portal import content
 from portal.models import (
     Bundle,
+    Grant,
     Lane,
     LaneGroupObjectPermission,
     LaneUserObjectPermission,
@@ -25,6 +26,7 @@ from portal.models import (
     Place,
     Project,
     Stage,
+    Team,
 )
 from tests.bench.registry import Measured, benchmark
 from tests.cast import Cast, make_cast
@@ -36,6 +38,7 @@ PAGES = {"inbox": "/inbox/", "projects": "/projects/"}
 # A page lists no more than so many of each; the first projects fill every list, so that more of them change nothing
 # but how much there is to search.
 FULL = 40
+TEAMS, STAGES, MATRIX_QUERIES = 50, 5, 12
 
 
 @benchmark("page-inbox", unit="ms", goal=2.0)
@@ -48,6 +51,31 @@ def inbox() -> Measured:
 def projects() -> Measured:
     """The first page of 5,000 visible projects and what runs where, against the same at 50."""
     return _measured()["projects"]
+
+
+@benchmark("page-matrix", unit="ms", goal=40.0)
+def matrix() -> Measured:
+    """The matrix of rights of 50 teams and 5 stages, against a page of the portal that shows nothing."""
+    with copied("postgres") as database, pointed_at(database):
+        cast = make_cast()
+        for number in range(STAGES - 2):
+            Stage.objects.create(
+                pipeline=cast.pipeline, slug=f"s{number}", name=f"S {number}", position=10 + number
+            )
+        groups = Group.objects.bulk_create(Group(name=f"Team {number:03}") for number in range(TEAMS))
+        teams = Team.objects.bulk_create(
+            Team(group=group, slug=f"t{number}", name=group.name) for number, group in enumerate(groups)
+        )
+        Grant.objects.bulk_create(
+            Grant(team=team, right=right, project=cast.churn, why="Benchmark.", given_by=cast.ada)
+            for team in teams
+            for right in ("view", "request", "promote")
+        )
+        measured, queries = _render(cast.ada, "/projects/CHURN/rights/")
+        floor, _queries = _render(cast.ada, "/changes/")
+    if queries > MATRIX_QUERIES:
+        raise AssertionError(f"page-matrix: {queries} queries, at most {MATRIX_QUERIES} are wanted")
+    return Measured(measured, floor)
 
 
 @cache
@@ -169,14 +197,22 @@ def _grow(cast: Cast, first: int, last: int) -> None:
     }
     LaneGroupObjectPermission.objects.bulk_create(
         LaneGroupObjectPermission(
-            group=cast.team.group, permission=permissions[name], content_object=lane, project=lane.project
+            group=cast.team.group,
+            permission=permissions[name],
+            content_object=lane,
+            project=lane.project,
+            project_key=lane.project.key,
         )
         for lane in lanes.values()
         for name in ("request", "promote")
     )
     LaneUserObjectPermission.objects.bulk_create(
         LaneUserObjectPermission(
-            user=cast.fay, permission=permissions["sign_fairness"], content_object=lane, project=lane.project
+            user=cast.fay,
+            permission=permissions["sign_fairness"],
+            content_object=lane,
+            project=lane.project,
+            project_key=lane.project.key,
         )
         for lane in prod
     )

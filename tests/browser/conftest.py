@@ -8,6 +8,7 @@ import shutil
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from portal.demo.cast import PASSWORD, Player
+from portal.demo.cast import ADA, PASSWORD, Player
 from portal.demo.processes import Demo
 from portal.demo.story import Story
 
@@ -69,6 +70,12 @@ def told(story: Story) -> Story:
     for chapter in story.chapters[:-1]:
         chapter()
     story.report(story.asked("v3", "prod"))
+    ada = story.by(ADA)
+    if not ada.get("access-reviews/")["results"]:
+        for who, right in (({"team": "churn-team"}, "request"), ({"person": "mona"}, "promote")):
+            ada.post("grants/", project="MAINT", right=right, why="They keep it running.", **who)
+        due = (datetime.now(UTC) + timedelta(days=21)).isoformat()
+        ada.post("access-reviews/", project="MAINT", due=due, why="Rights are reviewed twice a year.")
     return story
 
 

@@ -1,6 +1,7 @@
 """Every page after the story, on a desk and on a phone, in light and dark: readable, reachable, nothing sticks out."""
 
 import re
+from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -13,6 +14,8 @@ from tests.browser.conftest import Desk
 DESK: ViewportSize = {"width": 1280, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 SMALL: ViewportSize = {"width": 360, "height": 740}
+BOTH: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+SCHEMES: dict[int, tuple[Literal["light", "dark"], ...]] = {360: (), 390: ("dark",), 1280: ("light",)}
 RULES = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
     "resultTypes": ["violations"],
@@ -33,11 +36,39 @@ PAGES: dict[str, tuple[Player | None, str]] = {
     "sign barred": (DEV, f"{BOX}/requests/{{v3}}/sign/sign_off:fairness/"),
     "statement": (NORA, "/signoffs/1/"),
     "rights": (ADA, f"{BOX}/rights/"),
+    "rights, each": (ADA, f"{BOX}/rights/each/"),
+    "rights, edited": (ADA, f"{BOX}/rights/edit/"),
+    "rights, asked": (ADA, f"{BOX}/rights/who/?person=dev&stage=prod"),
+    "rights of a team": (ADA, "/teams/churn-team/rights/"),
+    "members of a team": (ADA, "/teams/churn-team/members/"),
+    "leaving a team": (ADA, "/teams/churn-team/members/dev/end/"),
+    "rules": (ADA, f"{BOX}/tier/"),
+    "estate": (ADA, "/estate/"),
+    "nodes": (ADA, "/estate/nodes/"),
+    "estate as a file": (ADA, "/estate/file/"),
+    "changes": (ADA, "/changes/?show=all"),
+    "change": (ADA, "/changes/1/"),
+    "portfolios": (ADA, "/portfolios/"),
     "rights on the estate": (ADA, "/rights/"),
+    "who could act alone": (ADA, "/projects/MAINT/combinations/"),
+    "who could act alone anywhere": (NORA, "/combinations/"),
+    "access review": (ADA, "/access-reviews/1/"),
+    "answering in an access review": (ADA, "/access-reviews/1/places/1/"),
     "ledger": (NORA, "/ledger/"),
     "ledger entry": (NORA, "/ledger/60/"),
     "report": (NORA, "/reports/{report}/"),
     "account": (DEV, "/account/"),
+    "account of somebody": (ADA, "/accounts/dev/"),
+    "disabling": (ADA, "/accounts/otto/disable/"),
+    "linking": (ADA, "/accounts/dev/link/"),
+    "groups elsewhere": (ADA, "/identity/groups/"),
+    "teams and factors": (ADA, "/identity/teams/"),
+    "second factors": (DEV, "/account/factors/"),
+    "authenticator app": (DEV, "/account/factors/app/"),
+    "passkey": (DEV, "/account/factors/passkey/"),
+    "showing who one is": (DEV, "/account/prove/"),
+    "password": (DEV, "/account/password/"),
+    "password by code": (None, "/set-password/"),
     "not found": (OTTO, f"{BOX}/"),
 }
 
@@ -68,7 +99,10 @@ def test_the_rules_would_notice(told: Story, desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_is_readable_at_every_size_in_light_and_dark(told: Story, desk: Desk, name: str) -> None:
+def test_a_page_is_readable_at_every_size_in_light_and_dark(
+    told: Story, desk: Desk, name: str, full_size: bool
+) -> None:
+    """Each size and each colour scheme once; with --long each size in both."""
     page = opened(told, desk, name)
     wrong = []
     for size in (SMALL, PHONE, DESK):
@@ -76,9 +110,7 @@ def test_a_page_is_readable_at_every_size_in_light_and_dark(told: Story, desk: D
         wide = page.evaluate("document.documentElement.scrollWidth")
         if wide > size["width"]:
             wrong.append(f"{wide - size['width']} px stick out at {size['width']} px")
-        for scheme in ("light", "dark"):
-            if size is SMALL:
-                continue
+        for scheme in BOTH if full_size and size is not SMALL else SCHEMES[size["width"]]:
             page.emulate_media(color_scheme=scheme)
             found = Axe().run(page, options=RULES)
             if found.violations_count:
@@ -91,7 +123,7 @@ def test_a_page_is_readable_at_every_size_in_light_and_dark(told: Story, desk: D
     [
         ("request held", "Promote to Production now"),
         ("sign", "Sign"),
-        ("rights", "Grant this right"),
+        ("rights, each", "Grant this right"),
     ],
 )
 def test_the_keyboard_reaches_what_the_page_is_for(told: Story, desk: Desk, name: str, button: str) -> None:

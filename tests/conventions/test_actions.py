@@ -6,14 +6,17 @@ import pytest
 
 from tests.conventions.tree import modules
 
-RECORDING = {"record", "make"}
+RECORDING = {"record", "make", "admit", "dismiss"}
 WRITING = RECORDING | {
     "business", "bulk_create", "bulk_update", "create", "create_person", "delete", "get_or_create", "put", "put_json",
     "save", "update", "update_or_create",
 }  # fmt: skip
 # What is written without an event, and why that is right.
 NOT_AN_EVENT = {
-    "portal/actions/people.py:person_of_token": "notes when a token was last used, nobody's decision"
+    "portal/actions/reviewing.py:begin": "its review records what it asks about, by digest",
+    "portal/actions/reviewing.py:release": "its review records that it was called off",
+    "portal/actions/people.py:person_of_token": "notes when a token was last used, nobody's decision",
+    "portal/actions/estate.py:keep": "checks and saves a row for the actions, which record what they did",
 }
 
 

@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from deployments import runner
 from deployments.actions import promotions, requests, signing
@@ -14,6 +15,7 @@ from portal.demo import cast
 from portal.dss.sandbox.launch import Sandbox
 from portal.errors import Refused
 from portal.models import Bundle, Lane, Person, Project, Right
+from portal.reauthentication import Password
 
 SOAK_SECONDS = 1.2  # the policy of this story asks for one
 
@@ -86,7 +88,9 @@ def set_up(sandbox: Sandbox) -> Story:
         ],
     )
     policies.publish(by=ada, source=cast.POLICY.read_text("utf-8").replace("2s", "1s"))
-    options = {key: value for key, value in cast.PROJECTS[0].items() if key not in ("node", "pipeline")}
+    options: dict[str, Any] = {
+        key: value for key, value in cast.PROJECTS[0].items() if key not in ("node", "pipeline")
+    }
     project = projects.import_project(by=ada, node=nodes["design"], pipeline=pipeline, **options)
     why = "Set up with the churn team's owner"
     grants.grant(by=ada, right=Right.VIEW, team=team, project=project, why=why)
@@ -178,7 +182,7 @@ def sign(story: Story, request: DeploymentRequest, login: str, requirement: str)
     shown = signing.draft(by=person, request=request, requirement=requirement)
     signing.sign(
         by=person,
-        password=cast.PASSWORD,
+        proof=Password(cast.PASSWORD),
         request=request,
         requirement=requirement,
         decision="approve",

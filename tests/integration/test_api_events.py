@@ -76,7 +76,13 @@ def test_the_list_of_events_costs_the_same_at_any_size(cast: Cast) -> None:
         with ledger.business():
             for _ in range(count):
                 ledger.record(
-                    EventKind.SIGNED_IN, by=cast.dev, project="", subject="person:test", method="password"
+                    EventKind.SIGNED_IN,
+                    by=cast.dev,
+                    project="",
+                    subject="person:test",
+                    method="password",
+                    factor=None,
+                    address="192.0.2.1",
                 )
 
     same_at_any_size(session(cast.nora), "events/?subject=person:test", grow, most=7)

@@ -1,9 +1,11 @@
 """People, teams and tokens over the API."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from portal.actions import people
-from portal.demo.cast import PASSWORD
 from portal.models import Person, Team, Token
 from tests.api import Api, same_at_any_size, session, token, told
 from tests.cast import NAMES, Cast
@@ -29,10 +31,11 @@ def test_me_says_who_asks_and_how(cast: Cast) -> None:
 def test_an_admin_lists_and_adds_people(cast: Cast) -> None:
     ada = session(cast.ada)
     assert {one["login"] for one in ada.rows("people/")} == set(NAMES)
-    made = ada.post("people/", login="Ida", name="Ida Sand", password=PASSWORD, zone="Europe/Paris")
+    made = ada.post("people/", login="Ida", name="Ida Sand", zone="Europe/Paris")
     assert (made["login"], made["kind"], made["zone"]) == ("ida", "person", "Europe/Paris")
     assert told("person.added").subject == f"person:{made['id']}"
-    assert Person.objects.get(login="ida").check_password(PASSWORD)
+    assert made["has_password"] is False
+    assert not Person.objects.get(login="ida").has_usable_password()
 
 
 def test_people_are_for_admins(cast: Cast) -> None:
@@ -53,6 +56,7 @@ def test_people_are_for_admins(cast: Cast) -> None:
         ({"login": "ida", "name": "Ida", "email": "ida"}, "email"),
         ({"login": "ida", "name": "Ida", "kind": "system"}, "kind"),
         ({"login": "ida", "name": ""}, "name"),
+        ({"login": "ida", "name": "Ida", "password": "known to two"}, "password"),
         ({"login": "ida", "name": "Ida", "is_superuser": True}, "is_superuser"),
     ],
 )
@@ -89,10 +93,10 @@ def test_an_admin_makes_a_team_and_its_members(cast: Cast) -> None:
         "members": [],
     }
     told("team.added")
-    found = ada.post("teams/fraud-team/members/", login="otto")
+    found = ada.post("teams/fraud-team/members/", login="otto", why="Helps.")
     assert [one["login"] for one in found["members"]] == ["otto"]
     told("team.joined")
-    assert ada.send("delete", "teams/fraud-team/members/otto/").status_code == 204
+    assert ada.send("delete", "teams/fraud-team/members/otto/?why=Over.").status_code == 204
     told("team.left")
     assert not Team.objects.get(slug="fraud-team").members.exists()
 
@@ -110,7 +114,9 @@ def test_teams_are_made_by_admins_alone(cast: Cast) -> None:
 def test_a_team_that_is_there_already(cast: Cast) -> None:
     found = session(cast.ada).refused(400, "post", "teams/", {"name": "Churn team"})
     assert (found["code"], found["field"]) == ("team_taken", "name")
-    found = session(cast.ada).refused(400, "post", "teams/churn-team/members/", {"login": "nobody"})
+    found = session(cast.ada).refused(
+        400, "post", "teams/churn-team/members/", {"login": "nobody", "why": "x"}
+    )
     assert (found["code"], found["field"]) == ("person_unknown", "login")
 
 
@@ -155,8 +161,11 @@ def test_a_revoked_token_is_refused_at_once(cast: Cast) -> None:
 def test_tokens_are_ones_own(cast: Cast) -> None:
     people.make_token(by=cast.dev, name="pipeline")
     row = Token.objects.get(person=cast.dev)
-    session(cast.ada).absent("post", f"tokens/{row.pk}/revoke/")
+    session(cast.olga).absent("post", f"tokens/{row.pk}/revoke/")
     assert session(cast.ada).rows("tokens/") == []
+    assert [one["id"] for one in session(cast.ada).rows("people/dev/tokens/")] == [row.pk]
+    assert session(cast.olga).refused(403, "get", "people/dev/tokens/")["code"] == "right_missing"
+    session(cast.ada).absent("get", "people/nobody/tokens/")
 
 
 def test_a_token_makes_no_tokens(cast: Cast) -> None:
@@ -170,7 +179,7 @@ def test_a_name_in_force_is_refused(cast: Cast) -> None:
     assert (told["code"], told["field"]) == ("token_name_taken", "name")
     assert (
         told["detail"]
-        == "You have a token named “pipeline” in force. Revoke it first, or choose another name."
+        == "There is a token named “pipeline” in force. Revoke it first, or choose another name."
     )
 
 
@@ -186,7 +195,15 @@ def test_the_list_of_tokens_costs_the_same_at_any_size(cast: Cast) -> None:
     def grow(count: int) -> None:
         start = Token.objects.count()
         Token.objects.bulk_create(
-            Token(person=cast.dev, name="t", prefix="csn_", hashed=f"{start + n:064x}") for n in range(count)
+            Token(
+                person=cast.dev,
+                made_by=cast.dev,
+                name="t",
+                prefix="csn_",
+                hashed=f"{start + n:064x}",
+                expires_at=timezone.now() + timedelta(days=1),
+            )
+            for n in range(count)
         )
 
-    same_at_any_size(session(cast.dev), "tokens/", grow, most=3)
+    same_at_any_size(session(cast.dev), "tokens/", grow, most=4)

@@ -4,6 +4,7 @@ from governance.models import PolicyVersion
 from tests.api import same_at_any_size, session, told
 from tests.cast import POLICY, Cast
 
+WHY = "The audit asked for it."
 NEXT = POLICY.replace("min: 0.8", "min: 0.9")
 
 
@@ -21,19 +22,22 @@ def test_outsiders_read_none(cast: Cast) -> None:
 
 
 def test_an_admin_publishes_the_next_version(cast: Cast) -> None:
-    made = session(cast.ada).post("policies/", source=NEXT)
+    made = session(cast.ada).post("policies/", source=NEXT, why=WHY)
     assert told("policy.published").subject.startswith("policy:")
     assert (made["version"], made["source"]) == (2, NEXT)
 
 
 def test_publishing_is_for_admins(cast: Cast) -> None:
     for person in (cast.olga, cast.nora, cast.otto):
-        assert session(person).refused(403, "post", "policies/", {"source": NEXT})["code"] == "right_missing"
+        assert (
+            session(person).refused(403, "post", "policies/", {"source": NEXT, "why": WHY})["code"]
+            == "right_missing"
+        )
 
 
 def test_a_text_that_is_no_policy_is_told_by_line_and_column(cast: Cast) -> None:
     found = session(cast.ada).refused(
-        400, "post", "policies/", {"source": NEXT.replace("people: 1", "people: many")}
+        400, "post", "policies/", {"source": NEXT.replace("people: 1", "people: many"), "why": WHY}
     )
     assert (found["code"], found["field"]) == ("policy_invalid", "source")
     assert len(found["params"]["problems"]) == 3
@@ -45,7 +49,10 @@ def test_a_text_that_is_no_policy_is_told_by_line_and_column(cast: Cast) -> None
 
 
 def test_what_is_in_force_is_not_published_again(cast: Cast) -> None:
-    assert session(cast.ada).refused(400, "post", "policies/", {"source": POLICY})["code"] == "policy_same"
+    assert (
+        session(cast.ada).refused(400, "post", "policies/", {"source": POLICY, "why": WHY})["code"]
+        == "policy_same"
+    )
 
 
 def test_the_list_of_policies_costs_the_same_at_any_size(cast: Cast) -> None:

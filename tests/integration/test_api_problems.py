@@ -141,7 +141,9 @@ def test_fields_are_named_when_they_are_wrong(cast: Cast) -> None:
             "places": [{"slug": "a b", "deployer": "d", "infra_id": "I", "automation": "a"}],
         }
     ]
-    found = session(cast.ada).refused(400, "post", "pipelines/", {"slug": "p", "name": "P", "stages": stages})
+    found = session(cast.ada).refused(
+        400, "post", "pipelines/", {"slug": "p", "name": "P", "stages": stages, "why": "x"}
+    )
     assert found["field"] == "stages.0.places.0.slug"
 
 

@@ -322,6 +322,7 @@ def test_the_inbox_says_what_waits_for_whom(cast: Cast) -> None:
         "held": [],
         "promotions": [],
         "bundles": [],
+        "reviews": [],
     }
 
 

@@ -72,7 +72,7 @@ def test_a_signature_is_kept_byte_for_byte(cast: Cast, wish: DeploymentRequest) 
 
 def test_a_token_never_signs(cast: Cast, wish: DeploymentRequest) -> None:
     program = token(cast.fay)
-    body = word(program, wish)
+    body = word(session(cast.fay), wish)
     found = program.refused(403, "post", f"requests/{wish.pk}/signoffs/", body)
     assert found["code"] == "token_never_signs"
     assert found["detail"] == "An API token never signs. Sign in with your password and sign there."

@@ -22,6 +22,7 @@ from portal.errors import Refused
 from portal.event_kinds import EventKind
 from portal.models import Event, Grant, Person
 from portal.protection import install_sql, remove_sql
+from portal.reauthentication import Password
 from tests.cast import Cast
 from tests.world import World
 
@@ -283,7 +284,9 @@ def test_no_secret_is_kept_logged_or_said(
     }
     bound = signoffs.draft(by=fay, **here).bound
     refused(
-        lambda: signoffs.sign(by=fay, password="wrong-pass-4711", decision="approve", bound=bound, **here)
+        lambda: signoffs.sign(
+            by=fay, proof=Password("wrong-pass-4711"), decision="approve", bound=bound, **here
+        )
     )
     world.sign(request)
     refused(lambda: people.add_person(by=world.ada, login="ida", name="Ida", password="weak-4711"))

@@ -45,7 +45,7 @@ def test_a_node_knows_the_name_of_its_key_and_no_more(cast: Cast) -> None:
     made = node(cast)
     assert made.url == "https://dss.example.com"
     event = ledger.events(kinds=[EventKind.NODE_ADDED])[-1]
-    assert event.facts == {"node": "dss", "kind": "design", "url": "https://dss.example.com"}
+    assert event.facts == {"node": "dss", "kind": "design", "url": "https://dss.example.com", "change": None}
     assert event.actor_id == str(cast.ada.pk)
 
 

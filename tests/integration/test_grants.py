@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from portal import ledger, rights
-from portal.actions import grants, people
+from portal.actions import grants, people, portfolios
 from portal.errors import Absent, Forbidden, Invalid, Refused
 from portal.event_kinds import EventKind
 from portal.models import (
@@ -139,6 +139,19 @@ def test_who_manages_a_project_grants_there_and_nowhere_else(cast: Cast) -> None
         grants.revoke(by=cast.olga, grant=by_admin, why="Not hers.")
 
 
+def test_a_refusal_on_a_portfolio_names_who_manages_it(cast: Cast) -> None:
+    credit = portfolios.add_portfolio(by=cast.ada, name="Credit")
+    portfolios.put_project(by=cast.ada, portfolio=credit, project=cast.churn)
+    grants.grant(by=cast.ada, person=cast.mona, right=Right.MANAGE, portfolio=credit, why="Runs it.")
+    with pytest.raises(Forbidden) as refused:
+        grants.grant(by=cast.dev, person=cast.otto, right=Right.VIEW, portfolio=credit, why="Helps.")
+    assert refused.value.sentence.endswith(
+        "on portfolio Credit. Abe Tanner or Ada Novak or Mona Castell can grant it."
+    )
+    with pytest.raises(Absent):
+        grants.grant(by=cast.otto, person=cast.otto, right=Right.VIEW, portfolio=credit, why="Helps.")
+
+
 def test_managing_one_lane_is_not_enough_to_grant(cast: Cast) -> None:
     give(cast, person=cast.olga, right=Right.MANAGE, stage="qa")
     for stage in ("qa", "prod", ""):
@@ -204,6 +217,7 @@ def test_the_ledger_keeps_who_gave_what_to_whom_where_until_when_and_why(cast: C
     assert (event.project, event.subject, event.actor_id) == ("CHURN", f"grant:{given.pk}", str(cast.ada.pk))
     assert dict(event.facts) == {
         "grant": str(given.pk),
+        "change": None,
         "holder_kind": "person",
         "holder_id": str(cast.otto.pk),
         "holder": "Otto Weiss",

@@ -50,6 +50,7 @@ def withdraw(number: int = 1, why: str = "too early") -> None:
         subject=f"request:{number}",
         request=number,
         why=why,
+        on_behalf_of=None,
     )
 
 
@@ -104,7 +105,7 @@ def test_rows_are_numbered_without_gaps_and_hashed() -> None:
         assert bytes(row.leaf) == hashlib.sha256(b"\x00" + body).digest()
         assert canonical(loads_strict(body)) == body
     said = json.loads(bytes(rows[0].body))
-    assert said.pop("facts").keys() == {"request", "why"}
+    assert said.pop("facts").keys() == {"request", "why", "on_behalf_of"}
     assert said == {
         "kind": "request.withdrawn",
         "v": 1,
@@ -211,7 +212,9 @@ def test_what_runs_on_commit_has_a_business_of_its_own() -> None:
 )
 def test_facts_have_to_fit_the_shape(facts: dict[str, Any], said: str) -> None:
     with pytest.raises(ledger.Misrecorded, match=said), ledger.business():
-        ledger.record(EventKind.REQUEST_WITHDRAWN, by=None, project="", subject="request:1", **facts)
+        ledger.record(
+            EventKind.REQUEST_WITHDRAWN, by=None, project="", subject="request:1", on_behalf_of=None, **facts
+        )
     assert not Event.objects.exists()
 
 
@@ -338,7 +341,8 @@ def granted(**facts: Any) -> ledger.Entry:
             project="CHURN",
             subject="grant:1",
             **{
-                "grant": "1", "holder_kind": "team", "holder_id": "churn-team", "holder": "Churn team", "right": "view",
+                "grant": "1", "change": None,
+                "holder_kind": "team", "holder_id": "churn-team", "holder": "Churn team", "right": "view",
                 "role": "", "where": "CHURN", "stage": "", "until": None, "why": "new here", **facts,
             },
         )  # fmt: skip
@@ -381,6 +385,7 @@ def test_every_kind_reads_as_a_sentence(kind: EventKind, value: Any) -> None:
     shape = SHAPES[kind]
     facts = {name: "Ada {actor}" if name in shape.personal else value for name in shape.facts}
     facts |= {"until": None} if "until" in facts else {}
+    facts |= dict.fromkeys({"starts_at", "due"} & facts.keys(), "2026-12-01T08:00:00+00:00")
     with ledger.business():
         ledger.record(kind, by=None, project="CHURN", subject="thing:1", **facts)
     said = ledger.sentence(ledger.events()[0], lambda _: "Countersign")

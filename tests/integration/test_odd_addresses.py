@@ -7,25 +7,28 @@ import re
 from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
-from unittest.mock import patch
-from urllib.parse import quote
+from datetime import timedelta
 from zlib import crc32
 
 import pytest
 from django.db import connections
 from django.test import Client
-from django.urls import URLPattern, URLResolver, get_resolver
-from django.utils.datastructures import MultiValueDict
+from django.utils import timezone
 from pytest_django import Settings
 from pytest_django.plugin import DjangoDbBlocker
 
+from governance import reviews
+from governance.actions import access_reviews
+from governance.actions.access_reviews import Answer
 from governance.models import Collection, Report, SignOff
 from portal.actions import grants, people
+from portal.demo.cast import PASSWORD
 from portal.models import Grant, Right
+from portal.reauthentication import Password
 from tests import factories
+from tests.addresses import PLACE, Things, names_read, routes, written
 from tests.cast import Cast, make_cast
-from tests.databases import copied, pointed_at
+from tests.databases import quicker_database
 from tests.factories import (
     all_signed,
     bundle_registered,
@@ -35,7 +38,6 @@ from tests.factories import (
     request_at,
 )
 from tests.pages import signed_in
-from tests.settings import TEST_DATABASE
 
 ODD = (
     "\0",
@@ -50,7 +52,6 @@ SAMPLE = 2  # how many of them are tried in each place in the normal run; over a
 ADMIN_TRIED = "/admin/portal/person/"
 ADMIN_ALIKE = re.compile(r"/admin/\w+/\w+/.*")
 SLOW = {"/api/v1/schema/"}  # written anew for each who asks, and looks nothing up
-PLACE = re.compile(r"<(?:\w+:)?(\w+)>")
 
 
 def cursor(place: str) -> str:
@@ -58,23 +59,13 @@ def cursor(place: str) -> str:
     return b64encode(f"p={written(place)}".encode()).decode()
 
 
-def written(text: str) -> str:
-    """A text as it stands in an address."""
-    return quote(text, safe="", errors="surrogateescape")
-
-
 def addresses() -> list[str]:
     """Every address as the map has it. Of admin, whose models are all alike, those of one."""
-
-    def walk(patterns: list[URLPattern | URLResolver], before: str) -> Iterator[str]:
-        for entry in patterns:
-            path = before + str(entry.pattern)
-            if isinstance(entry, URLResolver):
-                yield from walk(entry.url_patterns, path)
-            elif "(?P" not in path and (path.startswith(ADMIN_TRIED) or not ADMIN_ALIKE.fullmatch(path)):
-                yield path
-
-    return sorted(set(walk(get_resolver().url_patterns, "/")) - SLOW)
+    return [
+        path
+        for path in dict.fromkeys(route.path for route in routes())
+        if path not in SLOW and (path.startswith(ADMIN_TRIED) or not ADMIN_ALIKE.fullmatch(path))
+    ]
 
 
 ADDRESSES = addresses()
@@ -82,28 +73,22 @@ ADDRESSES = addresses()
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A person who may do everything, and what the places of addresses stand for, by the word before and the name."""
+    """A person who may do everything, and what the places of addresses stand for."""
 
     client: Client
-    things: dict[str, str]
+    things: Things
 
     def fill(self, address: str, odd: tuple[str, str] | None = None) -> str:
         """The address with every place filled in, one of them oddly."""
-
-        def value(found: re.Match[str]) -> str:
-            name = found[1]
-            if odd and odd[0] == name:
-                return written(odd[1])
-            before = address[: found.start()].strip("/").rpartition("/")[2]
-            return written(self.things.get(before) or self.things.get(name) or "1")
-
-        return PLACE.sub(value, address)
+        return self.things.fill(address, dict([odd]) if odd else None)
 
 
 @pytest.fixture(scope="module")
-def stage(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Stage]:
+def stage(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, request: pytest.FixtureRequest
+) -> Iterator[Stage]:
     """One database for all of these, which only look: one of each thing, and Nora with every right."""
-    with django_db_blocker.unblock(), copied(TEST_DATABASE) as database, pointed_at(database):
+    with django_db_blocker.unblock(), quicker_database(request.config):
         yield furnished(make_cast())
         connections.close_all()
 
@@ -125,6 +110,12 @@ def furnished(cast: Cast) -> Stage:
     intended_use(cast, bundle)
     all_signed(cast, open_wish)
     made, _secret = people.make_token(by=cast.nora, name="t")
+    review = access_reviews.start(
+        by=cast.ada, project=cast.churn, due=timezone.now() + timedelta(days=9), why="For a test."
+    )
+    first = Grant.objects.get(person=cast.mona)
+    said = Answer(first.pk, "confirm", reviews.facts_of([first])[first.pk].digest)
+    answers = access_reviews.answer(by=cast.ada, review=review, proof=Password(PASSWORD), answers=[said])
     things = {
         "key": "CHURN",
         "bundle_id": "v1",
@@ -139,10 +130,13 @@ def furnished(cast: Cast) -> Stage:
         "evidence": factories.tests_passed(cast, bundle).pk,
         "reports": Report.objects.create(project=cast.churn, about=wish.subject, asked_by=cast.nora).pk,
         "tokens": made.pk,
+        "access-reviews": review.pk,
+        "places": review.places.get().pk,
+        "signatures": answers.pk,
         "rights": Grant.objects.latest("pk").pk,
         "grants": Grant.objects.latest("pk").pk,
     }
-    return Stage(signed_in(cast.nora), {name: str(thing) for name, thing in things.items()})
+    return Stage(signed_in(cast.nora), Things(things))
 
 
 def tried(place: str, whole: bool) -> tuple[str, ...]:
@@ -154,29 +148,15 @@ def tried(place: str, whole: bool) -> tuple[str, ...]:
 def tell(client: Client, path: str) -> int:
     """Ask, and hold the answer to its form: never broken, and every refusal of the API a problem with a sentence."""
     answer = client.get(path)
-    assert answer.status_code < 500, (path[:200], answer.status_code, answer.content[:500])
+    # Where DSS is asked nothing answers here, which is our own word too.
+    wrong = answer.status_code >= 500 and not (
+        answer.status_code == 503 and b"COUNTERSIGN_DSS" in answer.content
+    )
+    assert not wrong, (path[:200], answer.status_code, answer.content[:500])
     if path.startswith("/api/") and answer.status_code >= 400:
         assert answer["Content-Type"] == "application/problem+json", path[:200]
         assert answer.json()["detail"], path[:200]
     return answer.status_code
-
-
-def names_read(client: Client, path: str) -> set[str]:
-    """Which names of the query a view looks for."""
-    read: set[str] = set()
-    get, every = MultiValueDict.__getitem__, MultiValueDict.getlist
-
-    def spying(self: Any, key: str) -> Any:
-        read.add(key)
-        return get(self, key)
-
-    def spying_list(self: Any, key: str, default: Any = None) -> Any:
-        read.add(key)
-        return every(self, key, default)
-
-    with patch.multiple(MultiValueDict, __getitem__=spying, getlist=spying_list):
-        client.get(path, {"odd": "1"})
-    return read
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
@@ -187,7 +167,7 @@ def test_odd_values_are_answered_in_words(
         settings.NAV_COUNTS = {}  # what waits is judged for every page, and no odd value comes near it
     path = stage.fill(address)
     tell(stage.client, f"{path}?odd=%00")
-    for name in names_read(stage.client, path) - {"odd"}:
+    for name in names_read(stage.client.get, path) - {"odd"}:
         odd = tried(f"{address} {name}", full_size)
         sent = [written(value) for value in odd]
         if name == "cursor":
@@ -205,7 +185,7 @@ def test_the_names_a_view_reads_are_found(stage: Stage) -> None:
     for path, names in (
         ("/api/v1/events/", {"project", "subject", "kind", "after", "cursor", "page_size"}),
         ("/ledger/", {"before", "project", "kind", "subject"}),
-        ("/projects/", {"q", "page"}),
+        ("/projects/", {"q"}),
         ("/projects/CHURN/bundles/v1/", {"against"}),
     ):
-        assert names <= names_read(stage.client, path)
+        assert names <= names_read(stage.client.get, path)

@@ -161,7 +161,7 @@ def test_a_token_is_shown_once_and_works_and_is_revoked(cast: Cast) -> None:
     assert secret not in words(client.get("/account/"))
     reloaded = client.post("/account/", {"name": "nightly export", "days": "30"})
     refused(
-        reloaded, 400, "You have a token named “nightly export” in force. Revoke it first, or choose another"
+        reloaded, 400, "There is a token named “nightly export” in force. Revoke it first, or choose another"
     )
     assert Token.objects.count() == 1
     assert "is revoked; nothing gets in with it any more." in words(

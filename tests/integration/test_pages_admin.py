@@ -60,6 +60,22 @@ def test_nobody_adds_changes_or_deletes(superuser: Person) -> None:
         assert not shown.get_actions(request), model
 
 
+def test_whoever_signs_out_there_is_written_down(superuser: Person) -> None:
+    assert signed_in(superuser).post("/admin/logout/").headers["Location"] == "/login/"
+    assert Event.objects.latest("seq").kind == "person.signed_out"
+
+
+def test_a_superuser_is_permitted_nothing_where_others_ask_django(superuser: Person) -> None:
+    for asked in ("portal.change_grant", "account.add_emailaddress", "socialaccount.add_socialapp"):
+        assert not superuser.has_perm(asked)
+        assert not superuser.has_perms([asked])
+    assert not superuser.has_module_perms("socialaccount")
+    client = signed_in(superuser)
+    for path in ("account/emailaddress/add/", "socialaccount/socialapp/add/", "socialaccount/socialapp/"):
+        assert client.get(f"/admin/{path}").status_code == 404
+        assert client.post(f"/admin/{path}", {"email": "x@example.com"}).status_code == 404
+
+
 def test_every_list_opens(superuser: Person) -> None:
     client = signed_in(superuser)
     for model in admin.site._registry:

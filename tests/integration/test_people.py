@@ -53,6 +53,7 @@ def test_people_that_cannot_be_are_refused_by_field(cast: Cast) -> None:
         ({"password": "short"}, "password_weak", "password"),
         ({"password": "password1234"}, "password_weak", "password"),
         ({"password": ""}, "password_weak", "password"),
+        ({"kind": "service", "password": PASSWORD}, "service_password", "password"),
     ):
         with pytest.raises(Invalid) as refused:
             add(cast, **wish)
@@ -169,14 +170,21 @@ def test_a_token_is_shown_once_and_kept_only_hashed(cast: Cast) -> None:
     event = ledger.events(kinds=[EventKind.TOKEN_MADE])[-1]
     assert secret[8:] not in str(event)
     with pytest.raises(IntegrityError), transaction.atomic():
-        Token.objects.create(person=cast.dev, name="Plain", prefix="csn_", hashed=secret)
+        Token.objects.create(
+            person=cast.dev,
+            made_by=cast.dev,
+            name="Plain",
+            prefix="csn_",
+            hashed=secret,
+            expires_at=timezone.now() + timedelta(days=1),
+        )
 
 
 def test_a_token_out_of_force_lets_nobody_in(cast: Cast) -> None:
     _expiring, expired = people.make_token(by=cast.dev, name="Expiring", days=1)
     Token.objects.update(expires_at=timezone.now())
     assert people.person_of_token(expired) is None
-    revoked_token, revoked = people.make_token(by=cast.dev, name="Revoked", days=None)
+    revoked_token, revoked = people.make_token(by=cast.dev, name="Revoked")
     people.revoke_token(by=cast.dev, token=revoked_token)
     people.revoke_token(by=cast.dev, token=revoked_token)
     assert people.person_of_token(revoked) is None
@@ -191,9 +199,19 @@ def test_a_token_out_of_force_lets_nobody_in(cast: Cast) -> None:
 
 def test_nobody_revokes_somebody_else_s_token(cast: Cast) -> None:
     token, secret = people.make_token(by=cast.dev, name="Mine")
-    with pytest.raises(Absent):
-        people.revoke_token(by=cast.ada, token=token)
+    for nobody in (cast.otto, cast.olga, cast.nora):
+        with pytest.raises(Absent):
+            people.revoke_token(by=nobody, token=token)
     assert people.person_of_token(secret) == cast.dev
+
+
+def test_an_administrator_revokes_anybody_s_token(cast: Cast) -> None:
+    token, secret = people.make_token(by=cast.dev, name="Left running")
+    people.revoke_token(by=cast.ada, token=token)
+    assert people.person_of_token(secret) is None
+    token.refresh_from_db()
+    assert (token.status, token.revoked_by) == ("revoked", cast.ada)
+    assert ledger.events(kinds=[EventKind.TOKEN_REVOKED])[-1].facts["person"] == str(cast.dev.pk)
 
 
 def test_tokens_that_cannot_be_are_refused_by_field(cast: Cast) -> None:
@@ -242,7 +260,7 @@ def test_a_token_or_a_service_account_never_signs(cast: Cast) -> None:
     with pytest.raises(Forbidden) as refused:
         signing.reauthenticate(cast.fay, PASSWORD, how="token")
     assert refused.value.code == "token_never_signs"
-    robot = add(cast, kind="service", password=PASSWORD)
+    robot = add(cast, kind="service")
     with pytest.raises(Forbidden) as refused:
         signing.reauthenticate(robot, PASSWORD)
     assert refused.value.code == "only_people_sign"

@@ -9,10 +9,11 @@ from governance import queries
 from governance.actions import policies
 from governance.models import PolicyVersion
 from governance.policy import PolicyError
-from portal import ledger, rights
+from portal import ledger
 from portal.errors import Forbidden, Invalid, Refused, Stale
 from portal.event_kinds import EventKind
 from portal.models import Event
+from portal.projecting import sign_roles
 from tests.cast import POLICY, Cast, make_cast
 from tests.conftest import Database
 from tests.integration.test_grants import refusals_of
@@ -27,12 +28,12 @@ STRICTER = POLICY.replace(
 
 def test_a_policy_gets_the_next_version_and_the_newest_applies(cast: Cast) -> None:
     assert queries.policy_of(cast.churn) == cast.policy
-    assert "privacy" not in rights.sign_roles()
+    assert "privacy" not in sign_roles()
     published = policies.publish(by=cast.abe, source=STRICTER)
     assert (published.name, published.version) == ("demo-policy", 2)
     assert published.source == STRICTER
     assert published.digest != cast.policy.digest
-    assert rights.sign_roles() == ["explainability", "fairness", "model-risk", "privacy"]
+    assert sign_roles() == ["explainability", "fairness", "model-risk", "privacy"]
     assert queries.policy_of(cast.churn) == published
     keys = [clause.key for clause in queries.rules_for(cast.prod).stage.requirements]
     assert keys[-1] == "sign_off:privacy"
@@ -50,6 +51,7 @@ def test_the_ledger_keeps_the_policy_as_published(cast: Cast) -> None:
     assert (event.subject, event.actor_id) == (f"policy:{published.pk}", str(cast.abe.pk))
     assert event.facts == {
         "policy": "demo-policy",
+        "change": None,
         "version": 2,
         "digest": published.digest,
         "source": STRICTER,
@@ -93,7 +95,7 @@ def test_only_administrators_publish(cast: Cast) -> None:
     for who in (cast.otto, cast.olga, cast.nora, cast.fay):
         with pytest.raises(Forbidden):
             policies.publish(by=who, source=STRICTER)
-    assert "privacy" not in rights.sign_roles()
+    assert "privacy" not in sign_roles()
 
 
 def test_a_version_never_changes(each_database: Database) -> None:

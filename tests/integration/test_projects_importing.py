@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from portal import ledger, rights
+from portal import ledger
 from portal.actions import estate, people, projects
 from portal.dss.sandbox.launch import Sandbox
 from portal.errors import Forbidden, Invalid, Unavailable
 from portal.event_kinds import EventKind
+from portal.holders import holders
 from portal.models import Event, Lane, Node, Person, Project
 from tests.cast import Cast, imported
 
@@ -50,7 +51,7 @@ def test_a_project_comes_with_its_name_owner_and_lanes(cast: Cast, design: Node)
     told = ledger.events(kinds=[EventKind.PROJECT_IMPORTED])[-1].facts
     assert (told["node"], told["tier"], told["pipeline"]) == ("sandbox", "critical", "standard")
     # Ownership gives nothing by itself.
-    assert not rights.holders(Lane.objects.get(project=project, stage__slug="qa"), "view")
+    assert not holders(Lane.objects.get(project=project, stage__slug="qa"), "view")
 
 
 def test_what_cannot_be_imported_is_refused_by_field_and_leaves_nothing(cast: Cast, design: Node) -> None:
@@ -113,20 +114,24 @@ def test_a_node_that_lies_is_said_so(cast: Cast, design: Node, fresh_sandbox: Sa
     assert bring(cast, design).key == "CHURN"
 
 
-def test_only_an_active_person_becomes_an_owner(cast: Cast) -> None:
+def test_an_owner_is_asked_for_where_dss_names_nobody_who_is_here(cast: Cast) -> None:
     people.add_person(by=cast.ada, login="robot", name="Robot", kind="service")
     Person.objects.filter(login="eli").update(is_active=False)
     told: dict[str, Any] = {"by": cast.ada, "node": cast.design, "pipeline": cast.pipeline, "tier": "light"}
-    for number, (owner, expected) in enumerate(
-        (
-            ("OLGA", ["olga"]),
-            ("robot", []),
-            ("system", []),
-            ("eli", []),
-            ("nobody", []),
-            ("", []),
-            ("x" * 300, []),
-        )
-    ):
-        project = imported(key=f"P{number}", owner=owner, name="N" * 300 if not owner else "", **told)
-        assert [person.login for person in project.owners.all()] == expected, owner
+    assert list(imported(key="KNOWN", owner="OLGA", **told).owners.all()) == [cast.olga]
+    for number, owner in enumerate(("robot", "system", "eli", "nobody", "", "x" * 300)):
+        wish: dict[str, Any] = {
+            "key": f"P{number}",
+            "owner": owner,
+            "name": "" if owner else "N" * 300,
+            **told,
+        }
+        with pytest.raises(Invalid) as refused:
+            imported(**wish, owned_by=None)
+        assert (refused.value.code, refused.value.field) == ("owner_unknown", "owner"), owner
+        assert not Project.objects.filter(key=wish["key"]).exists()
+        assert list(imported(**wish, owned_by=cast.dev).owners.all()) == [cast.dev]
+    for login in ("robot", "eli"):
+        with pytest.raises(Invalid) as refused:
+            imported(key="P9", **told, owned_by=Person.objects.get(login=login))
+        assert refused.value.code == "owner_unfit"

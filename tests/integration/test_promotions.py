@@ -17,6 +17,7 @@ from portal.demo.cast import PASSWORD
 from portal.errors import Forbidden, Invalid, Refused, Stale
 from portal.event_kinds import EventKind
 from portal.models import Grant, Project, Right
+from portal.reauthentication import Password
 from tests import factories
 from tests.cast import Cast
 from tests.world import SIGNED, World, policy
@@ -67,6 +68,40 @@ def test_a_gate_that_closes_before_the_live_change_stops_the_promotion(world: Wo
     assert world.lane_holder() is None
 
 
+def ends_asking(world: World) -> None:
+    """The team that asked may ask no more."""
+    for right in Grant.objects.filter(right=Right.REQUEST, revoked_at=None):
+        grants.revoke(by=world.ada, grant=right, why="another team takes over")
+
+
+def test_a_request_ends_with_the_right_to_ask(world: World) -> None:
+    world.publish(policy())
+    request = world.request()
+    ends_asking(world)
+    with pytest.raises(Forbidden) as refused:
+        promotions.promote(by=world.mona, request=request)
+    assert refused.value.code == "requester_lost_right"
+    assert not Promotion.objects.exists()
+
+
+@pytest.mark.parametrize("whose", ["requester", "starter"])
+def test_a_right_lost_on_the_way_stops_before_the_live_change(world: World, whose: str) -> None:
+    world.publish(policy())
+    promotion = world.run_to(promotions.promote(by=world.mona, request=world.request()), "pass_gate_again")
+    if whose == "requester":
+        ends_asking(world)
+    else:
+        grants.revoke(
+            by=world.ada,
+            grant=Grant.objects.get(person=world.mona, right=Right.PROMOTE, revoked_at=None),
+            why="left",
+        )
+    failed = world.run(promotion)
+    assert (failed.status, failed.live_at) == (S.FAILED, None)
+    assert failed.reason.startswith(f"Whoever {'asked' if whose == 'requester' else 'started'}")
+    assert world.effects()["updates"] == 0
+
+
 def signs_as_well(world: World) -> None:
     """Mona, who promotes, may sign for fairness, too."""
     world.publish(policy(requires=SIGNED))
@@ -85,7 +120,7 @@ def sign(world: World, request: DeploymentRequest) -> None:
     draft = signing.draft(by=world.mona, request=request, requirement="sign_off:fairness")
     signing.sign(
         by=world.mona,
-        password=PASSWORD,
+        proof=Password(PASSWORD),
         request=request,
         requirement="sign_off:fairness",
         decision="approve",

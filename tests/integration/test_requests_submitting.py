@@ -35,6 +35,8 @@ def test_a_request_is_told_with_who_what_where_and_why(cast: Cast) -> None:
         "stage": "prod",
         "why": "It is fairer.",
         "name": "Dev Rao",
+        "on_behalf_of": None,
+        "for_name": "",
         "project_name": "Customer churn",
         "stage_name": "Production",
     }
@@ -172,7 +174,7 @@ def test_withdrawing_needs_the_right_a_reason_and_an_open_request(cast: Cast) ->
     assert refused.value.field == "why"
     requests.withdraw(by=cast.olga, request=request, why="Not now.")
     (event,) = ledger.events(kinds=[EventKind.REQUEST_WITHDRAWN])
-    assert event.facts == {"request": request.pk, "why": "Not now."}
+    assert event.facts == {"request": request.pk, "why": "Not now.", "on_behalf_of": None}
     with pytest.raises(Stale) as stale:
         requests.withdraw(by=cast.dev, request=request, why="Again.")
     assert stale.value.params == {"verb": "withdraw", "status": "withdrawn"}

@@ -377,6 +377,7 @@ def test_a_rollback_stays_in_its_own_project(world: World) -> None:
         pipeline=world.project.pipeline,
         policy="engine",
         tier="plain",
+        owner=world.ada,
     )
     for right, person in ((Right.REQUEST, world.dev), (Right.PROMOTE, world.mona)):
         grants.grant(by=world.ada, right=right, person=person, project=neighbour, why="theirs too")

@@ -4,27 +4,32 @@ import json
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
+from pytest_django import Settings
 
-from deployments.actions import requests
+from deployments.actions import promotions, requests
 from deployments.actions import signing as request_signing
 from deployments.judging import judge_now
 from deployments.models import DeploymentRequest
 from governance.actions import documents, policies, signoffs
+from governance.actions.signoffs import why_barred
 from governance.gate import Case, Finding, judge
 from governance.models import SignOff, Withdrawal
 from governance.sentences import sentence
 from governance.statement import sign_off_fact, verified
 from portal import content, ledger, signing
-from portal.actions import grants
+from portal.actions import grants, people
 from portal.canonical import canonical, digest, loads_strict
 from portal.demo.cast import PASSWORD
 from portal.errors import Absent, Forbidden, Invalid, Refused, Stale
 from portal.event_kinds import EventKind
 from portal.models import Bundle, Content, Person, Right
+from portal.reauthentication import Password
 from tests import factories
 from tests.cast import POLICY, Cast, make_cast
 from tests.conftest import Database
@@ -54,7 +59,7 @@ def asked(cast: Cast, bundle: Bundle | None = None) -> DeploymentRequest:
 
 def sign(request: DeploymentRequest, by: Person, **wish: Any) -> SignOff:
     """Sign fairness, approving what is on the page, unless told otherwise."""
-    told = {"password": PASSWORD, "requirement": FAIRNESS, "decision": "approve", **wish}
+    told = {"proof": Password(PASSWORD), "requirement": FAIRNESS, "decision": "approve", **wish}
     if "bound" not in told:
         told["bound"] = request_signing.draft(by=by, request=request, requirement=told["requirement"]).bound
     return request_signing.sign(by=by, request=request, **told)
@@ -88,9 +93,9 @@ def test_an_outsider_learns_nothing_of_missing_rules_either(cast: Cast) -> None:
 def test_signing_needs_the_password_a_decision_and_where_it_is_no_a_reason(cast: Cast) -> None:
     request = asked(cast)
     for wish, error, field in (
-        ({"password": "wrong"}, Forbidden, "password"),
-        ({"password": ""}, Forbidden, "password"),
-        ({"password": PASSWORD.upper()}, Forbidden, "password"),
+        ({"proof": Password("wrong")}, Forbidden, "password"),
+        ({"proof": Password("")}, Forbidden, "password"),
+        ({"proof": Password(PASSWORD.upper())}, Forbidden, "password"),
         ({"decision": "maybe"}, Invalid, "decision"),
         ({"decision": "approve_with_conditions"}, Invalid, "decision"),
         ({"decision": ""}, Invalid, "decision"),
@@ -162,7 +167,7 @@ def test_requester_and_author_are_kept_from_signing_and_the_ledger_keeps_that(ca
     # Signed from the bundle, where nobody knows who asked, it is kept; the gate does not count it.
     shown = signoffs.draft(by=cast.olga, bundle=bundle, lane=cast.prod, requirement=FAIRNESS)
     signoffs.sign(
-        by=cast.olga, password=PASSWORD, bundle=bundle, lane=cast.prod, requirement=FAIRNESS, decision="approve",
+        by=cast.olga, proof=Password(PASSWORD), bundle=bundle, lane=cast.prod, requirement=FAIRNESS, decision="approve",
         bound=shown.bound,
     )  # fmt: skip
     found = finding(request)
@@ -170,6 +175,131 @@ def test_requester_and_author_are_kept_from_signing_and_the_ledger_keeps_that(ca
     assert [(one["person"], one["why"]) for one in found.params["not_counted"]] == [
         (str(cast.olga.pk), "barred")
     ]
+
+
+def with_robot(cast: Cast, *makers: Person) -> Person:
+    """A service account that may ask and promote, and whoever of these made a token of it may sign fairness, too."""
+    robot = people.add_person(by=cast.ada, login="ci", name="The pipeline", kind="service")
+    for right in (Right.REQUEST, Right.PROMOTE):
+        grants.grant(by=cast.ada, person=robot, right=right, project=cast.churn, why="Acts when green.")
+    for who in makers:
+        if who not in (cast.ada, cast.abe):
+            grants.grant(by=cast.ada, person=who, right=Right.MANAGE, why="For a test.")
+        if who != cast.fay:
+            grants.grant(
+                by=cast.ada,
+                person=who,
+                right=Right.SIGN,
+                role="fairness",
+                project=cast.churn,
+                why="For a test.",
+            )
+    return robot
+
+
+def fresh(request: DeploymentRequest) -> DeploymentRequest:
+    return DeploymentRequest.objects.select_related(
+        "lane__project", "lane__stage", "bundle__author", "requested_by"
+    ).get(pk=request.pk)
+
+
+def not_counted(request: DeploymentRequest) -> list[tuple[str, str, str]]:
+    return [(one["person"], one["why"], one["barred"]) for one in finding(request).params["not_counted"]]
+
+
+def sign_apart(cast: Cast, by: Person, bundle: Bundle) -> None:
+    """Signed from the bundle, where nobody knows who asked."""
+    shown = signoffs.draft(by=by, bundle=bundle, lane=cast.prod, requirement=FAIRNESS)
+    signoffs.sign(
+        by=by, proof=Password(PASSWORD), bundle=bundle, lane=cast.prod, requirement=FAIRNESS, decision="approve",
+        bound=shown.bound,
+    )  # fmt: skip
+
+
+def test_whoever_could_ask_as_a_service_account_does_not_sign_what_it_asked(
+    cast: Cast, settings: Settings
+) -> None:
+    """They have seen the secret of its token. Who made one that had ended, or one that asks for nothing, may sign."""
+    settings.COOLING_OFF_SECONDS = 0  # they gave rights here too
+    robot = with_robot(cast, cast.ada, cast.abe, cast.nora, cast.fay)
+    for maker, minutes in ((cast.nora, 11), (cast.abe, 9)):  # what came in by it may still be on its way
+        ended, _secret = people.make_token(by=maker, person=robot, name="old")
+        people.revoke_token(by=maker, token=ended)
+        at = timezone.now() - timedelta(minutes=minutes)
+        type(ended).objects.filter(pk=ended.pk).update(made_at=at, revoked_at=at)
+    people.make_token(by=cast.fay, person=robot, name="looks", carrying=[])
+    people.make_token(by=cast.ada, person=robot, name="new", carrying=["request"])
+    bundle = bundle_registered(cast)
+    to_read(cast, bundle)
+    request = fresh(requests.submit(by=robot, bundle=bundle, lane=cast.prod, why="It is green."))
+    people.make_token(by=cast.nora, person=robot, name="later", carrying=["request"])
+
+    for who in (cast.ada, cast.abe):
+        with pytest.raises(Forbidden) as refused:
+            sign(request, who)
+        assert refused.value.code == "barred"
+        assert refused.value.sentence.startswith("You made a token of the service account that asked")
+    for who in (cast.nora, cast.fay):
+        draft = request_signing.draft(by=who, request=request, requirement=FAIRNESS)
+        assert not why_barred(who, request_signing.barred(request), draft)
+    sign_apart(cast, cast.ada, bundle)
+    assert finding(request).state == "not_met"
+    assert not_counted(request) == [(str(cast.ada.pk), "barred", "token_maker")]
+    assert "made a token of the service account" in sentence("sign_off_missing", finding(request).params, str)
+    sign(request, cast.fay)
+    assert finding(request).state == "met"
+
+
+def test_nor_what_it_made(cast: Cast, settings: Settings) -> None:
+    settings.COOLING_OFF_SECONDS = 0
+    robot = with_robot(cast, cast.ada)
+    people.make_token(by=cast.ada, person=robot, name="new", carrying=["request"])
+    bundle = bundle_registered(cast)
+    Bundle.objects.filter(pk=bundle.pk).update(author=robot, asked_at=timezone.now())
+    bundle.refresh_from_db()
+    to_read(cast, bundle)
+    request = fresh(request_at(cast, bundle=bundle, lane=cast.prod))
+    with pytest.raises(Forbidden, match="or made this bundle"):
+        sign(request, cast.ada)
+    sign_apart(cast, cast.ada, bundle)
+    assert not_counted(request) == [(str(cast.ada.pk), "barred", "token_maker")]
+
+
+def test_an_objection_stands_whoever_asks_next(cast: Cast, settings: Settings) -> None:
+    """Else a service account that asks again would take its maker's no away."""
+    settings.COOLING_OFF_SECONDS = 0
+    robot = with_robot(cast, cast.ada)
+    people.make_token(by=cast.ada, person=robot, name="new", carrying=["request"])
+    request = asked(cast)
+    sign(request, cast.ada, decision="reject", comment="Not this one.")
+    sign(request, cast.fay)
+    assert finding(request).state == "not_met"
+    requests.withdraw(by=cast.dev, request=request, why="Not now.")
+    again = requests.submit(by=robot, bundle=request.bundle, lane=cast.prod, why="It is green.")
+    assert finding(fresh(again)).code == "sign_off_rejected"
+
+
+def test_a_service_account_does_not_start_what_the_maker_of_its_token_signed(
+    cast: Cast, settings: Settings
+) -> None:
+    settings.COOLING_OFF_SECONDS = 0
+    robot = with_robot(cast, cast.ada)
+    bundle = bundle_registered(cast)
+    all_but_signed(cast, bundle)
+    request = request_at(cast, bundle=bundle, lane=cast.prod)
+    sign(request, cast.ada)
+    for role, who in (("explainability", cast.eli), ("model-risk", cast.ravi)):
+        signed(who, request, role)
+    token, _secret = people.make_token(by=cast.ada, person=robot, name="starts", carrying=["promote"])
+    with pytest.raises(Forbidden) as refused:
+        promotions.promote(by=robot, request=fresh(request))
+    assert refused.value.code == "promoter_signed"
+    assert refused.value.sentence.startswith("Whoever made a token of this service account signed")
+    people.revoke_token(by=cast.ada, token=token)
+    at = timezone.now() - timedelta(hours=1)
+    type(token).objects.filter(pk=token.pk).update(made_at=at, revoked_at=at)
+    promotion = promotions.promote(by=robot, request=fresh(request))
+    assert promotion.started_by == robot
 
 
 def test_nobody_approves_what_is_not_there_to_read(cast: Cast) -> None:
@@ -182,7 +312,7 @@ def test_nobody_approves_what_is_not_there_to_read(cast: Cast) -> None:
         ("the explainability evidence", lambda: collected(cast, bundle, "explainability")),
     ):
         with pytest.raises(Refused) as refused:
-            sign(request, cast.fay, password="not even asked for")
+            sign(request, cast.fay, proof=Password("not even asked for"))
         assert (refused.value.code, refused.value.field) == ("page_incomplete", "decision")
         assert refused.value.sentence.startswith("You cannot approve yet: ")
         assert kind in refused.value.sentence

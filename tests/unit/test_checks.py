@@ -251,6 +251,45 @@ def test_the_requester_who_holds_the_role_does_not_count() -> None:
     assert finding.params["kept_out"] == [{"person": "fay", "why": "requester"}]
 
 
+@pytest.mark.parametrize("why", ["changed_rights", "changed_policy"])
+def test_who_changed_rights_lately_counts_again_when_that_is_over(why: str) -> None:
+    until = instant(NOW + timedelta(hours=2))
+    case = complete_case(barred=(Barred("fay", why, until),))
+    finding = only(case, FAIRNESS)
+    assert (finding.code, finding.holds_until) == ("sign_off_nobody", until)
+    (entry,) = finding.params["not_counted"]
+    assert (entry["why"], entry["barred"], entry["until"]) == ("barred", why, until)
+    assert finding.params["kept_out"] == [{"person": "fay", "why": why, "until": until}]
+    # The places are filled together, so the others' findings may change then as well.
+    assert only(case, "sign_off:explainability").holds_until == until
+    later = only(replace(case, at=until), FAIRNESS)
+    assert (later.state, later.holds_until) == ("met", None)
+
+
+def test_of_several_bars_what_lasts_is_told_and_else_what_ends_last() -> None:
+    soon, late = (instant(NOW + timedelta(hours=hours)) for hours in (1, 2))
+    bars = (Barred("fay", "changed_policy", soon), Barred("fay", "changed_rights", late))
+    entry = only(complete_case(barred=bars), FAIRNESS).params["not_counted"][0]
+    assert (entry["barred"], entry["until"]) == ("changed_rights", late)
+    entry = only(complete_case(barred=(*bars, Barred("fay", "requester"))), FAIRNESS).params["not_counted"][0]
+    assert (entry["barred"], "until" in entry) == ("requester", False)
+    first = complete_case(barred=bars)
+    assert only(first, FAIRNESS).holds_until == soon
+    assert only(replace(first, at=soon), FAIRNESS).params["not_counted"][0]["until"] == late
+
+
+def test_a_bar_of_somebody_without_a_role_is_nothing_to_wait_for() -> None:
+    case = complete_case(barred=(Barred("ada", "changed_rights", instant(NOW + timedelta(hours=2))),))
+    assert only(case, FAIRNESS).holds_until is None
+    assert judge(case).met
+
+
+def test_changing_rights_takes_back_an_approval_never_a_no() -> None:
+    case = complete_case(barred=(Barred("fay", "changed_rights", instant(NOW + timedelta(hours=2))),))
+    case = instead(case, word(case, "fairness", decision="reject"))
+    assert only(case, FAIRNESS).code == "sign_off_rejected"
+
+
 def test_a_barred_holder_is_not_asked() -> None:
     case = complete_case(signoffs=(), barred=(Barred("fay", "bundle_author"),))
     case = replace(case, holders=(*case.holders, Holder("fairness", "gil")))

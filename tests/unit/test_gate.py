@@ -222,6 +222,15 @@ def test_cases_and_verdicts_survive_storage() -> None:
         assert verdict_from_json(stored) == verdict
 
 
+def test_a_bar_for_good_is_stored_as_before_there_were_others() -> None:
+    case = complete_case(barred=(Barred("dev", "requester"), Barred("fay", "changed_rights", instant(NOW))))
+    assert case_to_json(case)["barred"] == [
+        {"person": "dev", "why": "requester"},
+        {"person": "fay", "why": "changed_rights", "until": instant(NOW)},
+    ]
+    assert case_from_json(case_to_json(case)) == case
+
+
 def test_a_stored_case_gives_the_same_verdict() -> None:
     case = complete_case()
     assert judge(case_from_json(json.loads(canonical(case_to_json(case))))) == judge(case)

@@ -14,6 +14,7 @@ from governance import policy
 from governance.policy import After, PolicyError, Smoke, parse
 from portal.canonical import digest
 from portal.errors import Invalid
+from portal.marked import MAX_BYTES, Problem
 
 DEMO = Path(governance.__file__).with_name("policies") / "demo.yaml"
 QUICK = settings(database=None, deadline=None, max_examples=100)
@@ -36,14 +37,14 @@ def stage(*requirements: str, beside: str = "") -> str:
     )
 
 
-def problems(text: str | bytes) -> list[policy.Problem]:
+def problems(text: str | bytes) -> list[Problem]:
     with pytest.raises(PolicyError) as refused:
         parse(text)
     assert refused.value.problems
     return list(refused.value.problems)
 
 
-def problems_or_none(text: str) -> tuple[policy.Problem, ...]:
+def problems_or_none(text: str) -> tuple[Problem, ...]:
     try:
         parse(text)
     except PolicyError as refused:
@@ -297,7 +298,7 @@ def test_bad_yaml_has_its_place(text: str, line: int, column: int, message: str)
 def test_bytes_that_are_no_text_and_texts_too_large() -> None:
     assert "not UTF-8" in problems(b"policy: p\nx: \xff")[0].message
     assert (problems(b"policy: p\nx: \xff")[0].line, problems(b"policy: p\nx: \xff")[0].column) == (2, 4)
-    assert "larger than 128 KiB" in problems("#" * (policy.MAX_BYTES + 1))[0].message
+    assert "larger than 128 KiB" in problems("#" * (MAX_BYTES + 1))[0].message
 
 
 @pytest.mark.parametrize(

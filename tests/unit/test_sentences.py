@@ -90,6 +90,10 @@ def cases() -> Iterator[Case]:
     for change in changes:
         yield checks.instead(case, checks.word(case, "fairness", **change))
     yield replace(case, barred=(Barred("fay", "requester"), Barred("eli", "bundle_author")))
+    lately = tuple(Barred("fay", why, ago(hours=-2)) for why in ("changed_rights", "changed_policy"))
+    for bar in lately:
+        yield replace(case, barred=(bar,))
+        yield replace(case, barred=(bar,), holders=(*case.holders, Holder("fairness", "gil")))
     yield replace(case, holders=(Holder("fairness", "gil"),))
     yield replace(case, signoffs=(), holders=())
     twice = checks.word(case, "model-risk", person="fay", id="f2")
@@ -198,6 +202,17 @@ def test_sentences_are_exact() -> None:
     assert finding(own, "sign_off:fairness") == (
         "One signature is needed. Nobody can sign fairness here now. Ask an admin to give one more person the right to "
         "sign it. Fay Okafor asked for this deployment."
+    )
+    changed = replace(case, barred=(Barred("fay", "changed_rights", ago(hours=-2)),))
+    assert finding(changed, "sign_off:fairness") == (
+        "One signature is needed. Nobody can sign fairness here now. Ask an admin to give one more person the right to "
+        "sign it. Fay Okafor lately changed the rights here or where it runs, and cannot sign until "
+        "21 November 2026, 12:00 UTC."
+    )
+    changed = replace(changed, holders=(*case.holders, Holder("fairness", "gil")))
+    assert finding(changed, "sign_off:fairness") == (
+        "One signature is needed. Fay Okafor signed, but lately changed the rights here or where it runs, so it does "
+        "not count until 21 November 2026, 12:00 UTC."
     )
     assert finding(case, "tests:qa") == "1 of 1 scenarios on 20 November 2026, 04:00 UTC, on these parts."
 

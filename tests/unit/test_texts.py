@@ -11,6 +11,7 @@ import governance.forms
 import portal.forms
 from portal.api.inputs import Why
 from portal.api.people import NewPerson
+from portal.api.sessions import NewPassword
 from portal.texts import plain
 
 TURNED = "live \u202egnp.exe\u202c, \u2066so\u2069\u200f\x07 it says"
@@ -34,7 +35,7 @@ def test_only_what_cannot_be_seen_is_taken_out(text: str, left: str) -> None:
 def test_a_form_takes_it_out_but_of_a_password() -> None:
     sent = QueryDict(mutable=True)
     sent.update({"decision": "reject", "comment": TURNED, "password": TURNED, "bound": "b"})
-    form = governance.forms.SignForm(sent)
+    form = governance.forms.SignForm(sent, way="password")
     assert form.is_valid()
     assert form.cleaned_data["comment"] == plain(TURNED)
     assert form.cleaned_data["password"] == TURNED
@@ -44,10 +45,12 @@ def test_the_api_takes_it_out_but_of_a_password() -> None:
     why = Why(data={"why": TURNED})
     assert why.is_valid()
     assert why.validated_data == {"why": plain(TURNED)}
-    person = NewPerson(data={"login": "x", "name": TURNED, "password": TURNED})
+    person = NewPerson(data={"login": "x", "name": TURNED})
     assert person.is_valid()
     assert person.validated_data["name"] == plain(TURNED)
-    assert person.validated_data["password"] == TURNED
+    passwords = NewPassword(data={"current": TURNED, "new": TURNED})
+    assert passwords.is_valid()
+    assert passwords.validated_data == {"current": TURNED, "new": TURNED}
 
 
 @pytest.mark.parametrize("module", [portal.forms, governance.forms, deployments.forms])
