@@ -18,18 +18,16 @@ from allauth.socialaccount.adapter import get_adapter
 from allauth.socialaccount.providers.oauth2.client import OAuth2Error
 from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView
 from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
-from allauth.socialaccount.providers.saml.utils import build_auth, build_saml_config
-from allauth.socialaccount.providers.saml.views import ACSView, FinishACSView
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
-from onelogin.saml2.settings import OneLogin_Saml2_Settings
 from requests import RequestException
 
 from portal import authentication, providers, throttle
@@ -166,21 +164,16 @@ def oidc_callback(request: HttpRequest) -> HttpResponse:
 # --- SAML -------------------------------------------------------------------------------------------------------------
 
 
+def _by_saml(name: str, *args: Any) -> HttpResponse:
+    answer: HttpResponse = import_string(f"portal.saml.{name}")(*args)
+    return answer
+
+
 @guarded(SAML)
 @require_GET
 def saml_login(request: HttpRequest) -> HttpResponse:
     """To the provider. `?again=1`: as for OIDC."""
-    again = bool(request.GET.get("again")) and request.user.is_authenticated
-    provider = get_adapter(request).get_provider(request, SAML)
-    auth = build_auth(request, provider)
-    address = auth.login(return_to="", force_authn=again)
-    provider.stash_redirect_state(
-        request,
-        "login",
-        data={"next": request.GET.get("next", ""), "again": again},
-        state_id=auth.get_last_request_id(),
-    )
-    return HttpResponseRedirect(address)
+    return _by_saml("login", request)
 
 
 @csrf_exempt
@@ -188,26 +181,21 @@ def saml_login(request: HttpRequest) -> HttpResponse:
 @require_POST
 def saml_acs(request: HttpRequest, organization_slug: str) -> HttpResponse:
     """The provider's answer, posted from its site and therefore without our cookies: kept for the next page."""
-    answer: HttpResponse = ACSView.as_view()(request, organization_slug=organization_slug)
-    return answer
+    return _by_saml("acs", request, organization_slug)
 
 
 @guarded(SAML)
 @require_GET
 def saml_finish(request: HttpRequest, organization_slug: str) -> HttpResponse:
     """The provider's answer, checked."""
-    answer: HttpResponse = FinishACSView.as_view()(request, organization_slug=organization_slug)
-    return answer
+    return _by_saml("finish", request, organization_slug)
 
 
 @guarded(SAML)
 @require_GET
 def saml_metadata(request: HttpRequest, organization_slug: str) -> HttpResponse:
     """What the provider has to know of this portal, as XML."""
-    config = build_saml_config(request, get_adapter(request).get_provider(request, SAML).app.settings, SAML)
-    del config["sp"]["singleLogoutService"]  # signing out here ends the session here
-    saml = OneLogin_Saml2_Settings(settings=config, sp_validation_only=True)
-    return HttpResponse(saml.get_sp_metadata(), content_type="application/samlmetadata+xml")
+    return _by_saml("metadata", request)
 
 
 @login_not_required
