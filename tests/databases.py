@@ -112,18 +112,33 @@ def template(kind: str) -> str:
 @contextmanager
 def copied(kind: str) -> Iterator[dict[str, Any]]:
     """A fresh migrated database of a kind, dropped on leaving whoever is still connected. Yields its settings."""
-    source = template(kind)
+    with _made(kind, template(kind)) as copy:
+        yield copy
+
+
+@contextmanager
+def empty(kind: str) -> Iterator[dict[str, Any]]:
+    """As `copied`, without a single table."""
+    with _made(kind, "") as made:
+        yield made
+
+
+@contextmanager
+def _made(kind: str, source: str) -> Iterator[dict[str, Any]]:
     name = f"countersign_{test_settings.WORKER}_{os.getpid()}_{next(numbers)}"
     if kind == "postgres":
         identifier = sql.Identifier(name)
-        administer(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(identifier, sql.Identifier(source)))
+        administer(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(identifier, sql.Identifier(source or "template0"))
+        )
         try:
             yield settings_for(kind, name)
         finally:
             administer(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(identifier))
         return
     path = RUN / f"{name}.sqlite3"
-    shutil.copyfile(source, path)
+    if source:
+        shutil.copyfile(source, path)
     try:
         yield settings_for(kind, str(path))
     finally:

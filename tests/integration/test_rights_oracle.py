@@ -309,10 +309,10 @@ class Tally(Counter[str]):
 
 
 def look(ground: Ground, world: World, chance: random.Random, now: datetime, tally: Tally) -> None:
-    """Ask every question there is, and compare."""
+    """Ask every question there is, two thirds of everybody where it is about one, and compare."""
     lanes = list(ground.lanes.values())
     everybody = [*world.people.values(), narrowed(world, chance), narrowed(world, chance)]
-    for who in everybody:
+    for who in chance.sample(everybody, 6):
         person = ground.person(who)
         true = {spot: oracle.counts(world, who, spot, now) for spot in LANES}
         for lane_id, held in rights.held_by(person, lanes).items():
@@ -449,43 +449,44 @@ def rows(ground: Ground, world: World, now: datetime, tally: Tally) -> None:
     tally.same("rows", found, oracle.projected(world, now))
 
 
-PARTS = 2
-WORLDS, STEPS = 38, 4  # in each part: worlds, and states of each
+WORLDS, STEPS = 38, 4  # on each kind of database: worlds, and states of each
+KINDS = 2
 
 
-@pytest.mark.parametrize("part", range(PARTS))
-def test_every_answer_agrees_with_the_oracle(ground: Ground, full_size: bool, part: int) -> None:
+def test_every_answer_agrees_with_the_oracle(ground: Ground, full_size: bool) -> None:
+    agree(ground, "postgres", full_size)
+
+
+@pytest.mark.sqlite
+def test_every_answer_agrees_with_the_oracle_on_sqlite(database_copy: Database, full_size: bool) -> None:
+    agree(make_ground(), "sqlite", full_size)
+
+
+def agree(ground: Ground, kind: str, full_size: bool) -> None:
+    """Compare over a run's share of worlds, and hold how much was compared against what was promised."""
     much = 10 if full_size else 1
     tally = Tally()
-    states = compare(ground, [f"{part}/{number}" for number in range(WORLDS * much)], tally)
+    states = compare(ground, [f"{kind}/{number}" for number in range(WORLDS * much)], tally)
     print(f"{tally.compared} comparisons over {states} states: {dict(tally)}")
-    assert PARTS * states >= 300 * much
-    assert PARTS * tally.compared >= 20_000 * much
+    assert KINDS * states >= 300 * much
+    assert KINDS * tally.compared >= 20_000 * much
     # None of the questions was answered with nothing all the time.
     for question, least in (
-        ("held_on", 1000),
-        ("lent", 100),
-        ("by_simulator", 30),
-        ("on_estate", 40),
-        ("visible_projects", 150),
-        ("projects_in", 100),
-        ("lanes_with", 60),
-        ("can", 50),
-        ("standing_in_for", 5),
-        ("check", 100),
+        ("held_on", 500),
+        ("lent", 50),
+        ("by_simulator", 20),
+        ("on_estate", 20),
+        ("visible_projects", 80),
+        ("projects_in", 50),
+        ("lanes_with", 30),
+        ("can", 30),
+        ("standing_in_for", 3),
+        ("check", 50),
         ("holders_on", 1000),
         ("managers", 20),
         ("rows", 100),
     ):
         assert tally[f"some {question}"] >= least, question
-
-
-@pytest.mark.sqlite
-def test_sqlite_answers_the_same(database_copy: Database) -> None:
-    tally = Tally()
-    compare(make_ground(), [f"sqlite/{number}" for number in range(24)], tally)
-    assert tally["some projects_in"] > 10
-    assert tally["some lent"] > 3
 
 
 def compare(ground: Ground, seeds: list[str], tally: Tally) -> int:
