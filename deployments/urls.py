@@ -12,6 +12,7 @@ promotion = project + "promotions/<int:number>/"
 urlpatterns = [
     path("", inbox.page, name="home"),
     path("inbox/", inbox.page, name="inbox"),
+    path("inbox/count/", inbox.count, name="inbox-count"),
     path("projects/", projects.table, name="projects"),
     path(project, projects.page, name="project"),
     path(project + "bundles/", projects.register_bundle, name="bundle-register"),

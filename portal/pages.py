@@ -197,7 +197,7 @@ def renewed() -> HttpResponse:
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
-    """`nav` (entries with label, url, current, count), `version` and `demo` for the frame of a page."""
+    """`nav` (entries with label, url, current, count, and where to ask for it), `version` and `demo` for the frame."""
     return {
         "nav": SimpleLazyObject(lambda: _entries(request)),
         "version": settings.VERSION,
@@ -227,6 +227,7 @@ def _entries(request: HttpRequest) -> list[dict[str, Any]]:
             if name == "inbox" and request.path == "/"
             else request.path.startswith(reverse(name)),
             "count": _count(request, name, person),
+            "ask_count": _ask_count(request, name),
         }
         for label, name in shown
     ]
@@ -254,6 +255,12 @@ def _count(request: HttpRequest, name: str, person: Person) -> str:
         return str(request.META[_COUNTS][name])
     path = settings.NAV_COUNTS.get(name)
     return str(import_string(path)(person)) if path else ""
+
+
+def _ask_count(request: HttpRequest, name: str) -> str:
+    """The address that answers with the count, where the page does not know it."""
+    later = settings.NAV_COUNTS_LATER.get(name)
+    return reverse(later) if later and name not in request.META.get(_COUNTS, {}) else ""
 
 
 # --- middleware -------------------------------------------------------------------------------------------------------

@@ -129,7 +129,9 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "inbox"
 LOGOUT_REDIRECT_URL = "login"
 # Numbers beside entries of the navigation, by URL name: functions of a person, named because the portal imports nobody.
-NAV_COUNTS = {"inbox": "deployments.inbox.count", "changes": "portal.queries.count_changes"}
+NAV_COUNTS = {"changes": "portal.queries.count_changes"}
+# The same where counting takes longer than a page: names of URLs that the page asks once it is there.
+NAV_COUNTS_LATER = {"inbox": "inbox-count"}
 SESSION_ENGINE = "portal.sessions"
 SESSION_COOKIE_AGE = env.int("SESSION_SECONDS", default=8 * 3600)
 SESSION_IDLE_SECONDS: int = env.int("SESSION_IDLE_SECONDS", default=3600)

@@ -3,6 +3,7 @@
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.html import format_html
 from django.views.decorators.http import require_GET
 
 from deployments import inbox
@@ -47,3 +48,10 @@ def page(request: HttpRequest) -> HttpResponse:
             "stories": [(promotion, whole_story(promotion)) for promotion in wrong.promotions],
         },
     )
+
+
+@require_GET
+def count(request: HttpRequest) -> HttpResponse:
+    """How much waits, for the navigation of every other page: judging it takes longer than most of them."""
+    waiting = inbox.count(person_of(request))
+    return HttpResponse(format_html('<span class="count">{}</span>', waiting) if waiting else "")

@@ -164,7 +164,7 @@ def test_odd_values_are_answered_in_words(
     stage: Stage, settings: Settings, address: str, full_size: bool
 ) -> None:
     if not full_size:
-        settings.NAV_COUNTS = {}  # what waits is judged for every page, and no odd value comes near it
+        settings.NAV_COUNTS = {}  # counted for every page, and no odd value comes near it
     path = stage.fill(address)
     tell(stage.client, f"{path}?odd=%00")
     for name in names_read(stage.client.get, path) - {"odd"}:

@@ -40,6 +40,17 @@ def test_who_can_sign_finds_the_request_and_a_number_in_the_navigation(cast: Cas
     assert "Nothing waits for you" in words(signed_in(cast.fay).get("/"))
 
 
+def test_other_pages_ask_for_the_number_when_they_are_there(cast: Cast) -> None:
+    wish = to_production(cast)
+    client = signed_in(cast.fay)
+    asks = 'hx-get="/inbox/count/" hx-trigger="load"'
+    assert asks in client.get("/projects/").content.decode()
+    assert asks not in client.get("/inbox/").content.decode(), "it knows"
+    assert client.get("/inbox/count/").content.decode() == '<span class="count">1</span>'
+    signed(cast.fay, wish, "fairness")
+    assert client.get("/inbox/count/").content.decode() == ""
+
+
 def test_who_can_promote_finds_it_once_everything_is_met(cast: Cast) -> None:
     wish = to_production(cast)
     assert "Nothing waits for you" in words(signed_in(cast.mona).get("/inbox/"))
@@ -118,7 +129,8 @@ def test_a_full_inbox_says_that_more_may_wait_and_leads_on(
     assert f'href="/inbox/?after={first.pk}"' in page.content.decode()
     page = client.get("/inbox/", {"after": first.pk})
     assert f"One request waits for you Waits for me asked after request {first.pk}" in words(page)
-    assert "Inbox 1+" in words(page)  # the navigation counts from the oldest, wherever one looks
+    assert "Inbox 1+" not in words(page), "this page counts from further on"
+    assert ">1+<" in client.get("/inbox/count/").content.decode(), "the navigation always from the oldest"
     assert "more may wait" not in words(page)
     assert inbox.count(cast.mona) == "1+"
 
