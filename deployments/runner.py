@@ -17,7 +17,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from deployments import attempts, waits
-from deployments.models import DeploymentRequest, Promotion, Step
+from deployments.models import Promotion, Step
 from deployments.steps import STEPS
 from deployments.steps.outcome import Answer, StepFailed, Wait, Work
 from portal import lease, ledger
@@ -25,6 +25,7 @@ from portal.dss.connect import is_passing
 from portal.dss.errors import DssError
 from portal.errors import Refused
 from portal.event_kinds import EventKind
+from portal.models import Node
 
 log = logging.getLogger(__name__)
 
@@ -143,18 +144,16 @@ def _patience(promotion: Promotion) -> int:
 
 
 def _load(promotion_id: int) -> Promotion:
-    """The promotion with all that steps read of it, in two queries: PostgreSQL plans one over all these tables
-    for longer than everything else of a look takes."""
-    promotion = Promotion.objects.select_related(
-        "lane__project__node", "lane__stage", "bundle", "place__deployer", "place__automation"
-    ).get(pk=promotion_id)
-    request = DeploymentRequest.objects.select_related("bundle__author", "requested_by", "on_behalf_of").get(
-        pk=promotion.request_id
+    """The promotion with what every step reads of it, in two queries: PostgreSQL plans one over all these tables
+    for longer than everything else of a look takes. Its request is for the few steps that ask for it."""
+    promotion = Promotion.objects.select_related("lane__project", "lane__stage", "bundle", "place").get(
+        pk=promotion_id
     )
-    # A promotion has the lane of its request; only a rollback has another bundle.
-    request.lane = promotion.lane
-    request.bundle.project = promotion.bundle.project = promotion.lane.project
-    promotion.request = request
+    project, place = promotion.lane.project, promotion.place
+    nodes = Node.objects.in_bulk({project.node_id, place.deployer_id, place.automation_id})
+    project.node = nodes[project.node_id]
+    place.deployer, place.automation = nodes[place.deployer_id], nodes[place.automation_id]
+    promotion.bundle.project = project
     return promotion
 
 

@@ -129,7 +129,9 @@ def _made(kind: str, source: str) -> Iterator[dict[str, Any]]:
     if kind == "postgres":
         identifier = sql.Identifier(name)
         administer(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(identifier, sql.Identifier(source or "template0"))
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                identifier, sql.Identifier(source or "template0")
+            )
         )
         try:
             yield settings_for(kind, name)

@@ -243,15 +243,18 @@ class World:
     ) -> Promotion:
         """Advance to the end, or until something is true of it; a rollback that begins is advanced as well."""
         end = time.monotonic() + seconds
+        asleep = ended = True  # for all that is known yet
         while time.monotonic() < end:
-            promotion = Promotion.objects.get(pk=promotion.pk)
+            if ended or until is not None:
+                promotion = Promotion.objects.get(pk=promotion.pk)
             if until is not None and until(promotion):
                 return promotion
             if promotion.is_over:
                 if (rollback := self.rollback_of(promotion)) is not None and not rollback.is_over:
                     self.run(rollback, seconds=seconds)
                 return promotion
-            self.look(promotion)
+            turn = self.look(promotion) if asleep else runner.advance(promotion.pk)
+            ended, asleep = turn.at is None, not turn.goes_on
         raise TimeoutError(f"promotion {promotion.pk} is not over: {self.steps(promotion)}")
 
     def run_to(self, promotion: Promotion, step: str) -> Promotion:

@@ -11,7 +11,7 @@ from deployments.judging import (
     signature_counts,
     why_not_asked,
 )
-from deployments.models import Deployment
+from deployments.models import Deployment, DeploymentRequest
 from deployments.steps.outcome import Answer, Done, StepFailed, Work
 from portal import rights
 from portal.makers import makers_of
@@ -20,7 +20,8 @@ from portal.models import Right
 
 def pass_gate(work: Work) -> Answer:
     """Judge the gate at the start and freeze what was judged."""
-    return _answer(work, "start", judge_now(work.promotion.request))
+    request = work.request
+    return _answer(request, "start", judge_now(request))
 
 
 def pass_gate_again(work: Work) -> Answer:
@@ -35,18 +36,20 @@ def pass_gate_again(work: Work) -> Answer:
             ),
             code="starter_lost_right",
         )
-    lost = why_not_asked(promotion.request)
+    request = work.request
+    lost = why_not_asked(request)
     if lost:
         raise StepFailed(lost, code="requester_lost_right")
-    judged = judge_now(promotion.request)
+    judged = judge_now(request)
     (makers,) = makers_of([(starter, promotion.started_at)], Right.PROMOTE)
     acting = {str(pk) for pk in (promotion.started_by_id, promotion.on_behalf_of_id, *makers) if pk}
     signed = signature_counts(acting, judged) is not None
-    return _answer(work, "before_live", judged, signed_by_starter=signed)
+    return _answer(request, "before_live", judged, signed_by_starter=signed)
 
 
-def _answer(work: Work, moment: str, judged: Judged, *, signed_by_starter: bool = False) -> Answer:
-    request = work.promotion.request
+def _answer(
+    request: DeploymentRequest, moment: str, judged: Judged, *, signed_by_starter: bool = False
+) -> Answer:
     frozen = digests(judged)
 
     def record() -> None:

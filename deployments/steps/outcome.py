@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from deployments.models import Promotion, Step
+from deployments.models import DeploymentRequest, Promotion, Step
 from portal import lease
 from portal.dss.client import Dss
 from portal.dss.connect import connect
@@ -74,6 +74,17 @@ class Work:
     def repeated(self) -> bool:
         """The look before this one came to no answer (its worker died, or DSS did not answer): it may have acted."""
         return self.step.attempts > 0
+
+    @property
+    def request(self) -> DeploymentRequest:
+        """What was asked for, with all that judging reads of it."""
+        promotion = self.promotion
+        request = DeploymentRequest.objects.select_related(
+            "bundle__author", "requested_by", "on_behalf_of"
+        ).get(pk=promotion.request_id)
+        # A promotion has the lane of its request; only a rollback has another bundle.
+        request.lane, request.bundle.project = promotion.lane, promotion.lane.project
+        return request
 
     @property
     def key(self) -> str:
