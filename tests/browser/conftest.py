@@ -19,7 +19,7 @@ from playwright.sync_api import (
     Page,
     Request,
     Response,
-    StorageState,
+    ViewportSize,
     expect,
     sync_playwright,
 )
@@ -29,6 +29,7 @@ from portal.demo.processes import Demo
 from portal.demo.story import Story
 
 PACE = 0.05
+SIZE: ViewportSize = {"width": 1280, "height": 900}
 PATIENCE = 20_000  # milliseconds until something expected on a page counts as absent
 LONG = 90_000  # the same for what a worker does: a promotion, a report
 ARGUMENTS = [
@@ -102,21 +103,18 @@ class Desk:
 
     url: str
     browser: Browser
-    known: dict[str, StorageState]
-    troubles: list[str] = field(default_factory=list)
+    known: dict[str, Page]  # stay open from test to test
+    troubles: list[str]
     contexts: list[BrowserContext] = field(default_factory=list)
 
-    def open(
-        self, player: Player | None = None, *, scripts: bool = True, signed_in: StorageState | None = None
-    ) -> Page:
+    def open(self, player: Player | None = None, *, scripts: bool = True) -> Page:
         """A page of a browser of its own: signed in through the login page, or nobody's."""
         context = self.browser.new_context(
             base_url=self.url,
             java_script_enabled=scripts,
-            viewport={"width": 1280, "height": 900},
+            viewport=SIZE,
             locale="en-GB",
             reduced_motion="reduce",
-            storage_state=signed_in,
         )
         context.set_default_timeout(PATIENCE)
         self.contexts.append(context)
@@ -125,17 +123,19 @@ class Desk:
         page.on("pageerror", lambda error: self.troubles.append(f"script: {error}"))
         page.on("requestfailed", self._failed)
         page.on("response", self._answered)
-        if player is not None and signed_in is None:
+        if player is not None:
             sign_in(page, player)
         return page
 
     def again(self, player: Player) -> Page:
-        """As open, with the session of an earlier visit."""
+        """The page of an earlier visit, as large and as light as a new one: for tests that only look."""
         if player.login not in self.known:
-            page = self.open(player)
-            self.known[player.login] = page.context.storage_state()
-            page.context.close()
-        return self.open(player, signed_in=self.known[player.login])
+            self.known[player.login] = self.open(player)
+            self.contexts.remove(self.known[player.login].context)
+        page = self.known[player.login]
+        page.set_viewport_size(SIZE)
+        page.emulate_media(color_scheme="light")
+        return page
 
     def _console(self, message: ConsoleMessage) -> None:
         # Answers with an error status are judged below, where it is known what was asked for.
@@ -157,17 +157,24 @@ class Desk:
 
 
 @pytest.fixture(scope="package")
-def _known() -> dict[str, StorageState]:
+def _known() -> dict[str, Page]:
     return {}
 
 
+@pytest.fixture(scope="package")
+def _troubles() -> list[str]:
+    return []
+
+
 @pytest.fixture
-def desk(demo: Demo, browser: Browser, _known: dict[str, StorageState]) -> Iterator[Desk]:
+def desk(demo: Demo, browser: Browser, _known: dict[str, Page], _troubles: list[str]) -> Iterator[Desk]:
     """Pages for this test; it fails when anything went wrong unseen in one of them."""
-    opened = Desk(demo.url, browser, _known)
+    opened = Desk(demo.url, browser, _known, _troubles)
     yield opened
     opened.close()
-    assert opened.troubles == []
+    found = _troubles[:]
+    _troubles.clear()
+    assert found == []
 
 
 def sign_in(page: Page, player: Player, password: str = PASSWORD) -> None:
