@@ -69,6 +69,19 @@ def made(story: Story, bundle: str) -> Report:
     return report
 
 
+@pytest.fixture(scope="module")
+def of_v3(story: Story) -> Report:
+    """The report on v3, printed once."""
+    return made(story, "v3")
+
+
+@pytest.fixture
+def _printed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A renderer that prints an empty page, for tests that are about when it is printed."""
+    empty = "import sys; sys.stdin.buffer.read(); sys.stdout.write('%PDF-1.7')"
+    monkeypatch.setattr(printing, "COMMAND", (sys.executable, "-I", "-S", "-c", empty))
+
+
 def gathered(story: Story, bundle: str) -> collecting.Gathered:
     return collecting.collect(
         project=story.project.key, about=about(story, bundle), checkpoint=checkpoints.cut()
@@ -257,9 +270,8 @@ def test_small_groups_are_not_printed(story: Story) -> None:
 # --- what proves them -------------------------------------------------------------------------------------------------
 
 
-def test_the_attached_pack_proves_every_event_with_nothing_but_a_key(story: Story) -> None:
-    report = made(story, "v3")
-    reader = pdf_of(report)
+def test_the_attached_pack_proves_every_event_with_nothing_but_a_key(of_v3: Report) -> None:
+    reader = pdf_of(of_v3)
     pack = json.loads(reader.attachments["countersign-pack.json"][0])
     note = checkpoints.verify_note(
         pack["checkpoint"]["note"], signing.public_key(), origin=pack["checkpoint"]["origin"]
@@ -308,8 +320,8 @@ def test_the_attached_pack_proves_every_event_with_nothing_but_a_key(story: Stor
         )
 
 
-def test_the_pdf_says_it_all_in_words(story: Story) -> None:
-    report = made(story, "v3")
+def test_the_pdf_says_it_all_in_words(story: Story, of_v3: Report) -> None:
+    report = of_v3
     reader = pdf_of(report)
     text = text_of(reader)
     assert 8 <= len(reader.pages) <= 30
@@ -370,6 +382,7 @@ def test_an_outsider_and_an_unknown_request_get_the_same_answer(story: Story) ->
             reports.ask_report(by=story.people[person], project=story.project, about=subject)
 
 
+@pytest.mark.usefixtures("_printed_at_once")
 def test_asking_twice_gives_the_one_under_way_and_making_it_twice_makes_one(story: Story) -> None:
     with pytest.raises(Forbidden, match="read the ledger and make reports"):
         reports.ask_report(by=story.people["olga"], project=story.project, about=about(story, "v1"))
@@ -383,6 +396,7 @@ def test_asking_twice_gives_the_one_under_way_and_making_it_twice_makes_one(stor
     assert [event.kind for event in events] == [K.REPORT_ASKED, K.REPORT_MADE]
 
 
+@pytest.mark.usefixtures("_printed_at_once")
 def test_a_report_whose_worker_was_lost_is_made_by_the_next(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -220,7 +220,9 @@ def kill(process: "subprocess.Popen[bytes]") -> None:
 
 
 @pytest.mark.crash
-@pytest.mark.parametrize("killed", [False, True], ids=["left alone", "killed"])
+@pytest.mark.parametrize(
+    "killed", [pytest.param(False, id="left alone", marks=pytest.mark.long), pytest.param(True, id="killed")]
+)
 def test_a_real_worker(
     each_database: Any,
     fresh_sandbox: Any,

@@ -30,6 +30,11 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        folder = options["out"].absolute().parent
+        if not folder.is_dir():
+            raise CommandError(
+                f"{options['out']} cannot be written: there is no folder {folder}. Make it, or name another."
+            )
         try:
             report = self._made(options["request"], options["by"], options["seconds"])
             body = content.get(str(report.content_id))
