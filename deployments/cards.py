@@ -160,7 +160,6 @@ def verdict_bar(
             names()(holder.person) for holder in judged.case.holders if holder.role == "right:promote"
         )
         then = _("%(bundle)s can go to %(stage)s now.")
-        why_not = why_not_promoter(person, judged, held.principal(Right.PROMOTE.value))
         if Right.PROMOTE.value not in held.names:
             then = (
                 _("%(names)s can bring %(bundle)s to %(stage)s now.")
@@ -174,6 +173,8 @@ def verdict_bar(
                 "bundle": busy.bundle.bundle_id,
                 "stage": stage,
             }
+        else:
+            why_not = why_not_promoter(person, judged, held.principal(Right.PROMOTE.value))
         may = not why_not
         then %= {"bundle": request.bundle.bundle_id, "stage": stage, "names": _any_of(starters)}
         return Bar(True, answer, then, may, why_not)

@@ -5,7 +5,7 @@ that was not all of them, it is said, and one may look on from there. Not in cha
 what stands here asks the rules again.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -21,6 +21,7 @@ from governance import reviews
 from portal import rights
 from portal.errors import Refused
 from portal.held import Held
+from portal.let_in import could_be
 from portal.models import Bundle, Lane, Person, Right
 from portal.models.grant import codename
 
@@ -115,6 +116,7 @@ def waits_for(person: Person, after: int | None = None) -> Waits:
 def _looked_at(person: Person, numbers: Sequence[int]) -> Iterator[tuple[int, Waiting | None]]:
     """Each request's number with what the person can do about it; judged in turns, as far as they are asked for."""
     start = 0
+    (others,) = could_be([(person, timezone.now())], Right.PROMOTE) if numbers else ((),)
     for turn in TURNS:
         chosen = numbers[start : start + turn]
         start += turn
@@ -127,7 +129,8 @@ def _looked_at(person: Person, numbers: Sequence[int]) -> Iterator[tuple[int, Wa
         )
         judgements = judge_many(requests)
         for request in requests:
-            yield request.pk, _waiting(person, request, judgements[request.pk], held[request.lane_id], away)
+            judged = judgements[request.pk]
+            yield request.pk, _waiting(person, request, judged, held[request.lane_id], away, others)
 
 
 def _waiting(
@@ -136,10 +139,11 @@ def _waiting(
     judged: Judged | Refused,
     held: Held,
     away: Mapping[UUID, Person],
+    others: Collection[UUID],
 ) -> Waiting | None:
     if not isinstance(judged, Judged):
         return None
-    sign, starts = to_sign(person, judged), _starts(person, request, judged, held)
+    sign, starts = to_sign(person, judged), _starts(person, request, judged, held, others)
     if not (sign or starts):
         return None
     used = [_codename(judged, key) for key in sign] + [Right.PROMOTE.value] * starts
@@ -165,12 +169,14 @@ def _codename(judged: Judged, key: str) -> str:
     return codename(Right.SIGN, str(clause.params["role"]))
 
 
-def _starts(person: Person, request: DeploymentRequest, judged: Judged, held: Held) -> bool:
+def _starts(
+    person: Person, request: DeploymentRequest, judged: Judged, held: Held, others: Collection[UUID]
+) -> bool:
     return (
         judged.verdict.met
         and Right.PROMOTE.value in held.names
         and not request.held
-        and not why_not_promoter(person, judged, held.principal(Right.PROMOTE.value))
+        and not why_not_promoter(person, judged, held.principal(Right.PROMOTE.value), others)
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import F
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from deployments.models import Deployment, DeploymentRequest
@@ -22,6 +23,7 @@ from portal import content, ledger, rights
 from portal.canonical import digest
 from portal.errors import Refused
 from portal.event_kinds import EventKind
+from portal.let_in import could_be
 from portal.models import Bundle, Lane, Person, Right
 from portal.names import names
 
@@ -125,7 +127,8 @@ def principal_of(person: Person, right: Right, lane: Lane) -> Person | None:
 
 
 def signature_counts(people: Collection[str], judged: Judged) -> Mapping[str, Any] | None:
-    """A signature of any of these that the verdict counts; one given for somebody is that of both.
+    """A signature of any of these that the verdict counts; one given for somebody is that of both, one of somebody
+    who had lately been let in by another may be that other's.
 
     Also one that shares its place with another, and so counts through that.
     """
@@ -134,23 +137,41 @@ def signature_counts(people: Collection[str], judged: Judged) -> Mapping[str, An
             continue
         shared = [word for word in finding.params["not_counted"] if word["why"] == Why.ONE_PLACE]
         for word in (*finding.params["given"], *shared):
-            if {word["person"], word.get("on_behalf_of")} & {*people}:
+            if _behind(word) & {*people}:
                 found: Mapping[str, Any] = word
                 return found
     return None
 
 
+def _behind(word: Mapping[str, Any]) -> set[str]:
+    """Whose a signature is or may be."""
+    return {word["person"], word.get("on_behalf_of", word["person"]), *word.get("let_in_by", ())}
+
+
 def why_not_promoter(
-    person: Person, judged: Judged, principal: UUID | None = None, makers: Collection[UUID] = ()
+    person: Person, judged: Judged, principal: UUID | None = None, others: Collection[UUID] | None = None
 ) -> str:
     """The sentence for somebody whose signature counts here and who so cannot start the promotion, or an empty text.
 
-    `principal` is for whom they would start it, `makers` who made a token by which they, a service account, could.
+    `principal` is for whom they would start it, `others` who could start it as them (asked for where not given).
     """
-    word = signature_counts({str(pk) for pk in (person.pk, principal or person.pk, *makers)}, judged)
+    if others is None:
+        (others,) = could_be([(person, timezone.now())], Right.PROMOTE)
+    acting = {str(pk) for pk in (person.pk, principal or person.pk)}
+    word = signature_counts(acting | {str(pk) for pk in others}, judged)
     if word is None:
         return ""
-    if {word["person"], word.get("on_behalf_of")} & {str(pk) for pk in makers}:
+    if acting & {*word.get("let_in_by", ())} and word["person"] not in acting:
+        return _(
+            "You lately gave somebody who signed for this bundle a new way to sign in, so somebody else has to start"
+            " its promotion. The signature stands."
+        )
+    if not acting & _behind(word) and person.kind == Person.Kind.PERSON:
+        return _(
+            "Whoever lately gave you a new way to sign in signed for this bundle, so somebody else has to start its"
+            " promotion. The signature stands."
+        )
+    if not acting & _behind(word):
         return _(
             "Whoever made a token of this service account signed for this bundle, so somebody else has to start"
             " its promotion. The signature stands."

@@ -39,6 +39,8 @@ from governance.matching import Seating, seat
 from portal.canonical import digest
 
 MAX_NAMED = 20
+# Bars that somebody has by what others did.
+_LATER = ("token_maker", "let_in")
 # Of words given for somebody that compete with another of the same two people: how many are weighed each way.
 MOST_DOUBLED = 4
 RATIO_METRICS = frozenset({"demographic_parity_ratio"})
@@ -142,12 +144,13 @@ def sign_off(case: Case, clause: Clause) -> Finding:
     clauses = [held for held in case.requirements if held.kind == "sign_off"]
     words = {held.key: _words(case, held) for held in clauses}
     places = {held.key: int(held.params.get("people", 1)) for held in clauses}
+    givers = {giver for some in words.values() for fact in some.counting for giver in fact.let_in}
     could = {
-        held.key: {
-            one.person
+        held.key: [
+            one
             for one in _able(case, held)
-            if (one.on_behalf_of or one.person) not in words[held.key].taken(one)
-        }
+            if (one.on_behalf_of or one.person) not in words[held.key].taken(one) and one.person not in givers
+        ]
         for held in clauses
     }
     until = _first_to_end(case, clauses)
@@ -170,22 +173,25 @@ class _Words:
 
 
 class _Seated:
-    """Who fills which place. Whoever stood in for somebody is one with them: the two never fill two places.
+    """Who fills which place. Whoever stood in for somebody is one with them: the two never fill two places. Nor do two
+    of whom one lately let the other in, or whom somebody let back in both, who could have come as both.
 
-    `left_out` are words given for somebody without which the places fill better, because one of the two signed
-    somewhere else as well.
+    `left_out` are words without which the places fill better: given for somebody while one of the two signed somewhere
+    else as well, or of who let in another that signed.
     """
 
     def __init__(
         self,
         places: Mapping[str, int],
         words: Mapping[str, _Words],
-        could: Mapping[str, set[str]],
+        could: Mapping[str, Sequence[Holder]],
         left_out: Sequence[SignOffFact] = (),
     ) -> None:
         self.left_out = {fact.id for fact in left_out}
+        self._could = {key: {one.person for one in holders} for key, holders in could.items()}
         self._one = _one_each(
-            fact for word in words.values() for fact in word.counting if fact.id not in self.left_out
+            [fact for word in words.values() for fact in word.counting if fact.id not in self.left_out],
+            [one for holders in could.values() for one in holders],
         )
         self.seating: Seating = seat(
             places,
@@ -193,9 +199,8 @@ class _Seated:
                 key: {self.one(fact.person) for fact in word.counting if fact.id not in self.left_out}
                 for key, word in words.items()
             },
-            {key: {self.one(person) for person in people} for key, people in could.items()},
+            {key: {self.one(person) for person in people} for key, people in self._could.items()},
         )
-        self._could = could
 
     @property
     def filled(self) -> int:
@@ -211,27 +216,45 @@ class _Seated:
         return tuple(sorted(person for person in self._could[key] if self.one(person) in found))
 
 
-def _seated(places: Mapping[str, int], words: Mapping[str, _Words], could: Mapping[str, set[str]]) -> _Seated:
-    """The seating that fills most places; words given for somebody are left out only where that fills more."""
+def _seated(
+    places: Mapping[str, int], words: Mapping[str, _Words], could: Mapping[str, Sequence[Holder]]
+) -> _Seated:
+    """The seating that fills most places; words of who is one with others are left out only where that fills more."""
     whole = _Seated(places, words, could)
     signed = [fact for word in words.values() for fact in word.counting]
     doubled = [
         fact
         for fact in signed
-        if fact.on_behalf_of and any(one is not fact and {*one.people} & {*fact.people} for one in signed)
+        if (fact.on_behalf_of and any(one is not fact and {*one.people} & {*fact.people} for one in signed))
+        or any(fact.person in one.let_in for one in signed)
     ][:MOST_DOUBLED]
     fewer = chain.from_iterable(combinations(doubled, n) for n in range(1, len(doubled) + 1))
     return max((whole, *(_Seated(places, words, could, some) for some in fewer)), key=lambda one: one.filled)
 
 
-def _one_each(facts: Iterable[SignOffFact]) -> dict[str, str]:
-    """People who stood in for each other, by id -> the one name for all of them; the others are not in it."""
+def _one_each(facts: Sequence[SignOffFact], able: Iterable[Holder]) -> dict[str, str]:
+    """People who count as one, by id -> the one name for all of them; the others are not in it.
+
+    Those who stood in for each other, and of those who signed or could whoever was lately let in by another of them, or
+    let back in by the same.
+    """
     one: dict[str, str] = {}
+    signed = {fact.person for fact in facts}
+
+    def join(this: str, other: str) -> None:
+        first, second = sorted((one.get(this, this), one.get(other, other)))
+        one.update({person: first for person in one if one[person] == second})
+        one.update({this: first, other: first})
+
     for fact in facts:
         if fact.on_behalf_of:
-            first, second = sorted(one.get(person, person) for person in fact.people)
-            one |= {person: first for person in one if one[person] == second}
-            one |= {fact.person: first, fact.on_behalf_of: first}
+            join(fact.person, fact.on_behalf_of)
+    let = [(fact.person, fact.let_in, fact.let_back_in) for fact in facts]
+    let += [(holder.person, holder.let_in, holder.let_back_in) for holder in able]
+    for person, givers, back in let:
+        for giver in givers:
+            if giver in signed or giver in back:
+                join(person, giver)
     return one
 
 
@@ -256,9 +279,10 @@ def _words(case: Case, clause: Clause) -> _Words:
         about_this, fact, differs = latest[person]
         approves = fact.decision in (APPROVE, APPROVE_WITH_CONDITIONS)
         barred, whom = _barred(case, fact)
-        # What somebody does later (changing rights, asking as a service account) takes back an approval, never a no:
-        # nobody's objection may fall because of it.
-        bars = barred is not None and (approves or not (barred.until or barred.why == "token_maker"))
+        # What others do (changing rights, asking as a service account, letting somebody in) takes back an approval,
+        # never a no: nobody's objection may fall because of it.
+        lasts = barred is not None and not (barred.until or barred.why in _LATER or "let_in" in whom)
+        bars = barred is not None and (approves or lasts)
         if not about_this and not approves:
             continue  # a no to something else says nothing here
         if fact.withdrawn:
@@ -397,17 +421,19 @@ def outcome(case: Case, fact: EvidenceFact) -> list[Any]:
     return said or [digest(fact.result)]
 
 
-def _barred(case: Case, fact: SignOffFact) -> tuple[Barred | None, dict[str, str]]:
+def _barred(case: Case, fact: SignOffFact) -> tuple[Barred | None, dict[str, Any]]:
     """Why a word does not count for want of independence, and, as parameters, of whom where it is not the signer.
 
-    Of the two of whom one stood in, what lasts comes before what ends.
+    Of the two of whom one stood in, what lasts comes before what ends. Whoever let the signer in could have signed, so
+    what lasts of theirs bars the word, too; what ends does not, or nobody new could sign for as long.
     """
     bars = _bars(case, fact.evidence)
     found = sorted(
         (bars[person] for person in fact.people if person in bars), key=lambda one: bool(one.until)
     )
     if not found:
-        return None, {}
+        let_in = [bars[giver] for giver in fact.let_in if giver in bars and not bars[giver].until]
+        return (let_in[0], {"whom": let_in[0].person, "let_in": True}) if let_in else (None, {})
     return found[0], {} if found[0].person == fact.person else {"whom": found[0].person}
 
 
@@ -432,13 +458,17 @@ def _evidence_authors(case: Case, signed: Iterable[str] = ()) -> set[str]:
 
 
 def _able(case: Case, clause: Clause) -> list[Holder]:
-    """Who holds the role now and may sign here; nobody who is barred, nor who stands in for somebody barred."""
-    barred = _bars(case).keys()
+    """Who holds the role now and may sign here; nobody who is barred, stands in for somebody barred, or was let in
+    lately by somebody barred for good."""
+    bars = _bars(case)
+    barred = bars.keys()
+    lasting = {person for person, bar in bars.items() if not bar.until}
     return [
         holder
         for holder in case.holders
         if holder.role == clause.params["role"]
         and not barred & {*holder.people}
+        and not lasting & {*holder.let_in}
         and _holds(case, holder.until)
     ]
 
@@ -462,8 +492,9 @@ def _discounted(fact: SignOffFact, why: Why, **more: Any) -> dict[str, Any]:
     return {"person": fact.person, **_for(fact), "signoff": fact.id, "at": fact.at, "why": why.value, **more}
 
 
-def _for(fact: SignOffFact) -> dict[str, str]:
-    return {"on_behalf_of": fact.on_behalf_of} if fact.on_behalf_of else {}
+def _for(fact: SignOffFact) -> dict[str, Any]:
+    let_in = {"let_in_by": list(fact.let_in)} if fact.let_in else {}
+    return {**({"on_behalf_of": fact.on_behalf_of} if fact.on_behalf_of else {}), **let_in}
 
 
 def _said(fact: SignOffFact) -> dict[str, Any]:
@@ -495,8 +526,10 @@ def _sign_off_finding(
         one = seated.one(fact.person)
         if fact in counted:
             continue
-        if fact.id in seated.left_out or one in given:
-            not_counted.append(_discounted(fact, Why.ONE_PLACE))
+        let_in = bool(fact.let_in) and not fact.on_behalf_of
+        if fact.id in seated.left_out or one in given or (one in elsewhere and let_in):
+            by = {"whom": fact.let_in[0]} if let_in else {}
+            not_counted.append(_discounted(fact, Why.ONE_PLACE, **by))
         elif one in elsewhere:
             other = elsewhere[one].partition(":")[2]
             not_counted.append(_discounted(fact, Why.COUNTS_ELSEWHERE, elsewhere=other))
@@ -526,29 +559,33 @@ def _sign_off_finding(
             for move in moves
         ]
     if not helpers:
-        params["kept_out"] = _kept_out(case, role, elsewhere)
+        params["kept_out"] = _kept_out(case, role, seated, elsewhere)
         return _finding(clause, NOT_MET, Code.SIGN_OFF_NOBODY, params, (), until)
     again = any(entry["why"] == Why.DIFFERS for entry in not_counted)
     code = Code.SIGN_OFF_ASKED_AGAIN if again else Code.SIGN_OFF_MISSING
     return _finding(clause, NOT_MET, code, params, helpers, until)
 
 
-def _kept_out(case: Case, role: str, elsewhere: Mapping[str, str]) -> list[dict[str, str]]:
+def _kept_out(case: Case, role: str, seated: _Seated, elsewhere: Mapping[str, str]) -> list[dict[str, Any]]:
     """Why each holder of the role cannot help: the first reason that applies."""
     barred = _bars(case)
-    found = []
+    found: list[dict[str, Any]] = []
     # Of who stands in for somebody barred, the one who is barred stands here.
-    for person in sorted(
-        {
-            held.person
-            for held in case.holders
-            if held.role == role and not held.on_behalf_of and _holds(case, held.until)
-        }
-    ):
+    let_in: dict[str, tuple[str, ...]] = {
+        held.person: held.let_in
+        for held in case.holders
+        if held.role == role and not held.on_behalf_of and _holds(case, held.until)
+    }
+    for person in sorted(let_in):
+        givers = [barred[one] for one in let_in[person] if one in barred and not barred[one].until]
         if person in barred:
             bar = barred[person]
             found.append({"person": person, "why": bar.why, **({"until": bar.until} if bar.until else {})})
-        elif person in elsewhere:
+        elif givers:
+            found.append({"person": person, "why": givers[0].why, "whom": givers[0].person})
+        elif let_in[person] and seated.one(person) in elsewhere:
+            found.append({"person": person, "why": Why.ONE_PLACE.value, "whom": let_in[person][0]})
+        elif seated.one(person) in elsewhere:
             found.append({"person": person, "why": Why.COUNTS_ELSEWHERE.value})
     return found
 

@@ -112,6 +112,9 @@ class SignOffFact:
     # Who signed stood in for this person; `left`: the account of who signed so is disabled.
     on_behalf_of: str = ""
     left: bool = False
+    # Who lately gave whoever signed a new way to sign in, when they signed; `let_back_in`: of an account in use.
+    let_in: tuple[str, ...] = ()
+    let_back_in: tuple[str, ...] = ()
 
     @property
     def seat(self) -> str:
@@ -138,7 +141,8 @@ class RunningFact:
 class Barred:
     """A person whose sign-off does not count here.
 
-    `why` is "requester", "bundle_author", "token_maker" (of a service account that is one) or "evidence_author".
+    `why` is "requester", "bundle_author", "token_maker" (of a service account that is one), "let_in" (who lately gave
+    one of them a new way to sign in) or "evidence_author".
     With `until` only before that instant: "changed_rights" and "changed_policy" are of whoever changed lately what the
     judgement depends on.
     """
@@ -159,6 +163,9 @@ class Holder:
     person: str
     until: str | None = None
     on_behalf_of: str = ""
+    # Who lately gave them a new way to sign in; `let_back_in`: to an account in use.
+    let_in: tuple[str, ...] = ()
+    let_back_in: tuple[str, ...] = ()
 
     @property
     def people(self) -> tuple[str, ...]:

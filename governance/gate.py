@@ -77,6 +77,7 @@ __all__ = [
 ]
 
 _SHAPE = 1
+_LET = ("let_in", "let_back_in")
 
 
 def judge(case: Case) -> Verdict:
@@ -89,7 +90,7 @@ def case_to_json(case: Case) -> dict[str, Any]:
     """The Case as JSON values, shape version in `v`; equal Cases give equal values."""
     fields = _plain(asdict(case))
     for fact in (*fields["signoffs"], *fields["holders"]):
-        _leave_out_standing_in(fact)
+        _leave_out_what_is_not(fact)
     for fact in fields["barred"]:
         if not fact["until"]:
             del fact["until"]  # nor that a bar is for good
@@ -108,13 +109,18 @@ def case_from_json(value: dict[str, Any]) -> Case:
         )
         fields["signoffs"] = tuple(
             SignOffFact(
-                **{**fact, "evidence": tuple(fact["evidence"]), "documents": tuple(fact["documents"])}
+                **{
+                    **fact,
+                    **_let(fact),
+                    "evidence": tuple(fact["evidence"]),
+                    "documents": tuple(fact["documents"]),
+                }
             )
             for fact in fields["signoffs"]
         )
         fields["running"] = tuple(RunningFact(**fact) for fact in fields["running"])
         fields["barred"] = tuple(Barred(**fact) for fact in fields["barred"])
-        fields["holders"] = tuple(Holder(**fact) for fact in fields["holders"])
+        fields["holders"] = tuple(Holder(**{**fact, **_let(fact)}) for fact in fields["holders"])
         return Case(**fields)
     except (KeyError, TypeError) as error:
         raise ValueError(f"This is not a stored case: {error}.") from error
@@ -140,11 +146,19 @@ def verdict_from_json(value: dict[str, Any]) -> Verdict:
         raise ValueError(f"This is not a stored verdict: {error}.") from error
 
 
-def _leave_out_standing_in(fact: dict[str, Any]) -> None:
-    """What says that nobody stood in for anybody is not written: Cases from before it could be are equal to these."""
+def _leave_out_what_is_not(fact: dict[str, Any]) -> None:
+    """What says that nobody stood in for anybody, or let them in, is not written: Cases from before it could be are
+    equal to these."""
     if not fact["on_behalf_of"]:
         del fact["on_behalf_of"]
         fact.pop("left", None)
+    for name in _LET:
+        if not fact[name]:
+            del fact[name]
+
+
+def _let(fact: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+    return {name: tuple(fact[name]) for name in _LET if name in fact}
 
 
 def _opened(value: dict[str, Any]) -> dict[str, Any]:

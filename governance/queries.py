@@ -8,12 +8,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from governance.behind import behind
 from governance.cooling import Lately, lately
 from governance.gate import (
     CAN_PROMOTE,
@@ -34,7 +34,6 @@ from governance.policy import PolicyDocument, StageRules, parse
 from portal import rights
 from portal.errors import Refused
 from portal.holders import holders_on
-from portal.makers import makers_of
 from portal.models import Bundle, Lane, Person, Project, Right
 from portal.queries import check_audit, check_looks_over_estate, looks_over_estate
 from portal.simulator import check_may_simulate
@@ -168,8 +167,8 @@ def case_for(
 ) -> Case:
     """Everything a judgement of this bundle in this lane needs, as it is now.
 
-    `requested_by` (for whom they asked), the bundle's author, and who made a token by which one of them, a service
-    account, could do so at that time are barred from signing; `running` says what ran where and since when.
+    `requested_by` (for whom they asked), the bundle's author, and who could have acted as one of them at that time are
+    barred from signing; `running` says what ran where and since when.
     """
     asked = Asked(bundle, lane, requested_by, running, on_behalf_of, asked_at)
     rules = rules or rules_for(lane)
@@ -194,13 +193,13 @@ def cases_for(asked: Sequence[Asked]) -> list[Case | Refused]:
 class _Facts:
     """What was gathered for one case; the holders are everybody's who can act in its lane.
 
-    `makers` made a token by which a service account could ask for it, or for its bundle; `cooling_off` are those among
-    who could sign, or did, who lately changed what it depends on.
+    `behind` are the bars of who could have asked for it, or for its bundle, as whoever did; `cooling_off` are those
+    among who could sign, or did, who lately changed what it depends on.
     """
 
     known: Known
     holders: tuple[Holder, ...]
-    makers: frozenset[UUID]
+    behind: frozenset[Barred]
     cooling_off: tuple[Barred, ...]
 
 
@@ -221,13 +220,14 @@ def _facts(asked: Sequence[tuple[Asked, Rules]]) -> list[_Facts]:
         )
         for lane, names in wanted.items()
     }
-    found = known([(one.bundle, one.lane) for one, _rules in asked])
-    signed = [one for one in asked if any(held.kind == "sign_off" for held in one[1].stage.requirements)]
-    changes = lately((one.lane, rules.version.name) for one, rules in signed)
     now = timezone.now()
     acts = [(one.requested_by, one.asked_at or now) for one, _rules in asked]
     acts += [(one.bundle.author, one.bundle.asked_at) for one, _rules in asked]
-    makers = makers_of(acts, Right.REQUEST)
+    bars, holders, found = behind(
+        acts, holders, known([(one.bundle, one.lane) for one, _rules in asked]), now
+    )
+    signed = [one for one in asked if any(held.kind == "sign_off" for held in one[1].stage.requirements)]
+    changes = lately((one.lane, rules.version.name) for one, rules in signed)
     return [
         _Facts(
             one,
@@ -236,7 +236,7 @@ def _facts(asked: Sequence[tuple[Asked, Rules]]) -> list[_Facts]:
             _cooling_off(asker.lane, rules, holders[asker.lane.pk], one, changes),
         )
         for one, asked_by, made_by, (asker, rules) in zip(
-            found, makers[: len(asked)], makers[len(asked) :], asked, strict=True
+            found, bars[: len(asked)], bars[len(asked) :], asked, strict=True
         )
     ]
 
@@ -276,7 +276,7 @@ def _case(asked: Asked, rules: Rules, facts: _Facts) -> Case:
         running=tuple(asked.running),
         barred=(
             *(Barred(str(person.pk), why) for person, why in barred if person),
-            *(Barred(str(maker), "token_maker") for maker in facts.makers),
+            *facts.behind,
             *facts.cooling_off,
         ),
         holders=facts.holders,

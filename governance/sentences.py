@@ -305,6 +305,14 @@ def _not_counted(params: Params, say: _Say, but: str = "") -> str:
             said.append(_("%(person)s withdrew the signature.") % {"person": person})
         elif entry["why"] == Why.ROLE_LOST:
             said.append(_("%(person)s signed, but may no longer sign this.") % {"person": person})
+        elif entry["why"] == Why.ONE_PLACE and "whom" in entry:
+            said.append(
+                _(
+                    "The signature of %(person)s does not count besides: %(whom)s lately gave them a new way to sign"
+                    " in, and signed as well or let in another who did, so together they fill one place."
+                )
+                % {"person": person, "whom": say.names(entry["whom"])}
+            )
         elif entry["why"] == Why.ONE_PLACE:
             said.append(
                 _("The signature of %(person)s does not count besides: the two fill one place.")
@@ -326,7 +334,12 @@ def _not_counted(params: Params, say: _Say, but: str = "") -> str:
 
 def _barred(entry: Params, person: str, say: _Say) -> str:
     """A signature that is not independent; of one that only waits for an end, until when it does not count."""
-    if "whom" in entry:
+    if "let_in" in entry:
+        text = _(
+            "%(person)s signed, but had lately got a new way to sign in from %(whom)s, who %(reason)s, so it does not"
+            " count."
+        )
+    elif "whom" in entry:
         text = (
             _("%(person)s signed, but %(whom)s %(reason)s, so it does not count until %(until)s.")
             if "until" in entry
@@ -349,6 +362,16 @@ def _barred(entry: Params, person: str, say: _Say) -> str:
 def _kept(entry: Params, say: _Say) -> str:
     """Who holds the role and cannot help, and why; where that ends, when."""
     values = {"person": say.names(entry["person"]), "reason": _reason(entry["why"])}
+    if entry["why"] == Why.ONE_PLACE:
+        return _("%(person)s counts as one with another signer, since %(whom)s lately let them in") % {
+            **values,
+            "whom": say.names(entry["whom"]),
+        }
+    if "whom" in entry:
+        return _("%(person)s lately got a new way to sign in from %(whom)s, who %(reason)s") % {
+            **values,
+            "whom": say.names(entry["whom"]),
+        }
     if "until" not in entry:
         return _("%(person)s %(reason)s") % values
     return _("%(person)s %(reason)s, and cannot sign until %(until)s") % {
@@ -425,6 +448,7 @@ def _reason(why: str) -> str:
         "token_maker": _(
             "made a token of the service account that asked for this deployment or made this bundle"
         ),
+        "let_in": _("lately gave whoever asked for this deployment or made this bundle a new way to sign in"),
         "changed_rights": _("lately changed the rights here or where it runs"),
         "changed_policy": _("lately changed the rules that apply here"),
         Why.COUNTS_ELSEWHERE.value: _("already fills another place"),

@@ -146,7 +146,7 @@ SHAPES: dict[EventKind, Shape] = {
     K.SESSION_ENDED: _shape("{count} sessions of {name} were ended", "person", "name*", "count", "why"),
     K.PASSWORD_CHANGED: _shape("{actor} set a new password", "how"),
     K.PASSWORD_RESET: _shape(
-        "{actor} gave {name} a code to set a new password{until}", "person", "name*", "until"
+        "{actor} gave {name} a code to set a new password{until}", "person", "name*", "until", "first"
     ),
     K.PERSON_DISABLED: _shape("{actor} disabled the account of {name}", "person", "name*", "why*"),
     K.PERSON_ENABLED: _shape("{actor} enabled the account of {name} again", "person", "name*", "why*"),
@@ -157,7 +157,12 @@ SHAPES: dict[EventKind, Shape] = {
     K.CODES_MADE: _shape("{actor} made {count} recovery codes", "count"),
     K.TEAM_FACTOR: _shape("{actor} said that {name} {required} a second factor", "team", "name", "required"),
     K.IDENTITY_LINKED: _shape(
-        "{actor} linked {name} to their account by {provider}", "person", "name*", "provider", "account*"
+        "{actor} linked {name} to their account by {provider}",
+        "person",
+        "name*",
+        "provider",
+        "account*",
+        "first",
     ),
     K.IDENTITY_UNLINKED: _shape(
         "{actor} unlinked {name} from their account by {provider}", "person", "name*", "provider"

@@ -18,7 +18,6 @@ from governance.sentences import sentence
 from portal import ledger, rights
 from portal.errors import Forbidden, Invalid, Refused, Stale
 from portal.event_kinds import EventKind
-from portal.makers import makers_of
 from portal.models import Person, Right
 from portal.moving import make
 from portal.names import names
@@ -50,8 +49,7 @@ def promote(*, by: Person, request: DeploymentRequest, why: str = "") -> Promoti
         refuse(by=by, request=request, action="promote", code="requester_lost_right", reason=reason)
     judged = judge_now(request)
     principal = principal_of(by, Right.PROMOTE, request.lane)
-    (makers,) = makers_of([(by, timezone.now())], Right.PROMOTE)
-    reason = why_not_promoter(by, judged, principal.pk if principal else None, makers)
+    reason = why_not_promoter(by, judged, principal.pk if principal else None)
     if reason:
         refuse(by=by, request=request, action="promote", code="promoter_signed", reason=reason)
     if not judged.verdict.met:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from deployments.models import DeploymentRequest
 from governance.actions import signoffs
+from governance.behind import bars_behind
 from governance.gate import Barred
 from governance.models import SignOff
-from portal.makers import makers_of
-from portal.models import Person, Right
+from portal.models import Person
 from portal.reauthentication import Proof
 
 
@@ -20,8 +20,7 @@ def barred(request: DeploymentRequest) -> Sequence[Barred]:
         found.append(Barred(str(request.bundle.author_id), "bundle_author"))
     bundle = request.bundle
     acts = [(request.requested_by, request.requested_at), (bundle.author, bundle.asked_at)]
-    makers = frozenset().union(*makers_of(acts, Right.REQUEST))
-    return [*found, *(Barred(str(maker), "token_maker") for maker in makers)]
+    return [*found, *frozenset().union(*bars_behind(acts))]
 
 
 def draft(*, by: Person, request: DeploymentRequest, requirement: str) -> signoffs.Draft:

@@ -14,7 +14,7 @@ from deployments.judging import (
 from deployments.models import Deployment, DeploymentRequest
 from deployments.steps.outcome import Answer, Done, StepFailed, Work
 from portal import rights
-from portal.makers import makers_of
+from portal.let_in import could_be
 from portal.models import Right
 
 
@@ -41,8 +41,8 @@ def pass_gate_again(work: Work) -> Answer:
     if lost:
         raise StepFailed(lost, code="requester_lost_right")
     judged = judge_now(request)
-    (makers,) = makers_of([(starter, promotion.started_at)], Right.PROMOTE)
-    acting = {str(pk) for pk in (promotion.started_by_id, promotion.on_behalf_of_id, *makers) if pk}
+    (others,) = could_be([(starter, promotion.started_at)], Right.PROMOTE)
+    acting = {str(pk) for pk in (promotion.started_by_id, promotion.on_behalf_of_id, *others) if pk}
     signed = signature_counts(acting, judged) is not None
     return _answer(request, "before_live", judged, signed_by_starter=signed)
 

@@ -115,8 +115,14 @@ def why_barred(person: Person, barred: Sequence[Barred], shown: Draft) -> str:
     if not why and principal is not None and any(one.person == str(principal.pk) for one in barred):
         return _(
             "You would sign for %(name)s, who asked for this or made it, or a token of the service account that"
-            " did, so the signature would not be independent. Somebody else with the role has to sign."
+            " did, or who lately let them in, so the signature would not be independent. Somebody else with the role"
+            " has to sign."
         ) % {"name": principal.name}
+    if not why and (giver := _let_in(person, barred, shown)):
+        return _(
+            "You lately got a new way to sign in from %(name)s, who asked for this or made it, so your signature would"
+            " not be independent of theirs. Somebody else with the role has to sign."
+        ) % {"name": giver}
     if not why:
         return _cooling_off(person, shown)
     sentences = {
@@ -128,6 +134,10 @@ def why_barred(person: Person, barred: Sequence[Barred], shown: Draft) -> str:
             "You made a token of the service account that asked for this promotion or made this bundle, so your"
             " signature would not be independent. Somebody else with the role has to sign."
         ),
+        "let_in": _(
+            "You lately gave whoever asked for this promotion or made this bundle a new way to sign in, so your"
+            " signature would not be independent. Somebody else with the role has to sign."
+        ),
         "bundle_author": _(
             "You made this bundle, so your signature would not be independent. Somebody else with the role has to sign."
         ),
@@ -136,6 +146,18 @@ def why_barred(person: Person, barred: Sequence[Barred], shown: Draft) -> str:
         ),
     }
     return sentences.get(why, "")
+
+
+def _let_in(person: Person, barred: Sequence[Barred], shown: Draft) -> str:
+    """The name of somebody barred who lately let the person in; empty where there is none."""
+    givers = {
+        one
+        for holder in shown.case.holders
+        if holder.person == str(person.pk) and holder.role == shown.role
+        for one in holder.let_in
+    }
+    found = sorted(givers & {one.person for one in barred if not one.until})
+    return Person.objects.get(pk=found[0]).name if found else ""
 
 
 def _cooling_off(person: Person, shown: Draft) -> str:

@@ -18,6 +18,7 @@ from portal import authentication, ledger, reauthentication, rights
 from portal.actions import grants, people
 from portal.errors import Forbidden, Invalid, Refused
 from portal.event_kinds import EventKind
+from portal.let_in import APART, never_came
 from portal.models import Event, PasswordReset, Person, Right, Session, Token
 from portal.sessions import ENTRY, SessionStore
 
@@ -25,10 +26,6 @@ WHY_LIMIT = 500
 CODE_GROUPS = 5
 # Without what is mistaken for something else when it is read out.
 CODE_LETTERS = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
-
-# Who reset somebody's password, or linked an account elsewhere to them, within this time does not also take their
-# second factors, nor the other way round: whoever does both can sign in as them.
-APART = timedelta(days=7)
 
 # --- sessions ---------------------------------------------------------------------------------------------------------
 
@@ -174,6 +171,7 @@ def give_reset(*, by: Person, person: Person) -> tuple[PasswordReset, str]:
     now = timezone.now()
     with ledger.business():
         current = Person.objects.select_for_update(no_key=True).get(pk=person.pk)
+        first = never_came(current)
         PasswordReset.objects.filter(person=current, used_at__isnull=True).delete()
         reset = PasswordReset.objects.create(
             person=current,
@@ -192,6 +190,7 @@ def give_reset(*, by: Person, person: Person) -> tuple[PasswordReset, str]:
             person=str(person.pk),
             name=person.name,
             until=reset.expires_at,
+            first=first,
         )
         _end(by, current, live_sessions(current), "password")
         return reset, code

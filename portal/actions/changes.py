@@ -14,17 +14,15 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
 from portal import ledger
-from portal.actions.accounts import APART
 from portal.cooling import note_makers
 from portal.errors import Forbidden, Invalid, Refused, Stale
 from portal.event_kinds import EventKind
+from portal.let_in import APART, WAYS_IN
 from portal.models import Change, Event, Person, Portfolio, Project
 from portal.models.change import CHANGE_MOVES
 from portal.moving import make
 
 WHY_LIMIT = 500
-# By these somebody gets in who did not before; whoever gave one to somebody else could come as them.
-WAYS_IN = (EventKind.PASSWORD_RESET, EventKind.FACTOR_REMOVED, EventKind.IDENTITY_LINKED)
 
 
 class Kind(Protocol):

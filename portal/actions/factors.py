@@ -10,6 +10,7 @@ from portal import factors, ledger, rights
 from portal.actions import accounts
 from portal.errors import Forbidden, Invalid, Refused
 from portal.event_kinds import EventKind
+from portal.let_in import APART
 from portal.models import Event, Factor, PasswordReset, Person, RecoveryCode, Right, Team
 
 NAME_LIMIT = 100
@@ -138,7 +139,7 @@ def remove_all(*, by: Person, person: Person, why: str) -> None:
             ),
             code="factors_own",
         )
-    since = timezone.now() - accounts.APART
+    since = timezone.now() - APART
     linked = Event.objects.filter(
         subject=f"person:{person.pk}", kind=EventKind.IDENTITY_LINKED.value, actor=by.pk, at__gte=since
     )

@@ -18,6 +18,7 @@ from portal import ledger, memberships, rights
 from portal.actions import accounts, grants, people
 from portal.errors import Forbidden, Invalid, Refused
 from portal.event_kinds import EventKind
+from portal.let_in import never_came
 from portal.models import GroupMapping, Identity, Person, Right, Team
 from portal.models.identity import Source
 from portal.models.person import spelled
@@ -192,6 +193,7 @@ def unlink(*, by: Person, identity: Identity) -> None:
 
 
 def _link(by: Person, person: Person, provider: str, subject: str) -> Identity:
+    first = never_came(person)
     identity = Identity.objects.create(person=person, provider=provider, subject=subject, linked_by=by)
     ledger.record(
         EventKind.IDENTITY_LINKED,
@@ -202,6 +204,7 @@ def _link(by: Person, person: Person, provider: str, subject: str) -> Identity:
         name=person.name,
         provider=provider,
         account=subject,
+        first=first,
     )
     return identity
 

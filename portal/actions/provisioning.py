@@ -234,6 +234,7 @@ def _known_as(by: Person, person: Person, external_id: str) -> None:
         name=person.name,
         provider=Source.SCIM.value,
         account=subject,
+        first=False,  # nobody signs in by what a directory calls them
     )
 
 

@@ -363,7 +363,7 @@ def test_many_requests_know_it_in_as_many_queries_as_one(
     )
     for some in ([first.pk], [first.pk, *(one.pk for one in others)]):
         requests = list(wanted.filter(pk__in=some))
-        with django_assert_max_num_queries(22):
+        with django_assert_max_num_queries(23):
             judged = judge_many(requests)
         for one in judged.values():
             assert isinstance(one, Judged)

@@ -1,0 +1,80 @@
+"""Who could have acted as somebody else, in the terms of a Case: bars, and who let in whom.
+
+`portal.let_in` and `portal.makers` find them. Not in charge of what follows: `governance.checks` say that.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import TypeVar
+from uuid import UUID
+
+from governance.gate import CAN_PROMOTE, CAN_REQUEST, Barred, Holder, SignOffFact, parse_instant
+from governance.newest import Known
+from portal.let_in import LetIn, could_be, could_be_and
+from portal.models import Person, Right
+
+Holders = dict[int, tuple[Holder, ...]]  # by lane id
+Acts = Sequence[tuple[Person | None, datetime]]
+
+
+def bars_behind(acts: Acts) -> list[frozenset[Barred]]:
+    """For each who asked for something, or made it, and when: the bars of those who could have done it as them."""
+    return _bars(acts, could_be(acts, Right.REQUEST))
+
+
+def behind(
+    acts: Acts, holders: Holders, found: Sequence[Known], now: datetime
+) -> tuple[list[frozenset[Barred]], Holders, list[Known]]:
+    """The same; and these holders and what is known, saying who had lately let in those who can sign, now, and those
+    who did, when they did. In two queries where nobody let anybody in."""
+    signers = sorted({one.person for some in holders.values() for one in some if _signs(one)})
+    words = [fact for one in found for fact in one.signoffs]
+    moments = [
+        *((UUID(person), now) for person in signers),
+        *((UUID(fact.person), parse_instant(fact.at)) for fact in words),
+    ]
+    people, told = could_be_and(acts, Right.REQUEST, moments=moments)
+    bars = _bars(acts, people)
+    if not any(one.by for one in told):
+        return bars, holders, list(found)
+    of_signers = dict(zip(signers, told[: len(signers)], strict=True))
+    of_words = {fact.id: one for fact, one in zip(words, told[len(signers) :], strict=True)}
+    return (
+        bars,
+        {
+            lane: tuple(_told(one, of_signers.get(one.person)) if _signs(one) else one for one in some)
+            for lane, some in holders.items()
+        },
+        [
+            replace(one, signoffs=tuple(_told(fact, of_words[fact.id]) for fact in one.signoffs))
+            for one in found
+        ],
+    )
+
+
+def _bars(acts: Acts, people: Sequence[frozenset[UUID]]) -> list[frozenset[Barred]]:
+    return [
+        frozenset(
+            Barred(
+                str(one), "let_in" if who is not None and who.kind == Person.Kind.PERSON else "token_maker"
+            )
+            for one in some
+        )
+        for (who, _at), some in zip(acts, people, strict=True)
+    ]
+
+
+def _signs(one: Holder) -> bool:
+    return one.role not in (CAN_REQUEST, CAN_PROMOTE)
+
+
+Fact = TypeVar("Fact", Holder, SignOffFact)
+
+
+def _told(one: Fact, let: LetIn | None) -> Fact:
+    if let is None or not let.by:
+        return one
+    return replace(
+        one, let_in=tuple(sorted(map(str, let.by))), let_back_in=tuple(sorted(map(str, let.again)))
+    )

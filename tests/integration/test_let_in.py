@@ -1,0 +1,202 @@
+"""A signature of somebody whom another lately let in may be that other's: refused where they have a part in it."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from pytest_django import Settings
+
+from deployments.actions import promotions, requests
+from deployments.judging import judge_now
+from deployments.models import DeploymentRequest
+from governance.models import SignOff
+from portal import ledger
+from portal.actions import accounts, grants, identities, people
+from portal.errors import Forbidden
+from portal.event_kinds import EventKind
+from portal.let_in import APART, LetIn, could_be, let_in
+from portal.models import Event, Person, Right
+from portal.reauthentication import Password
+from tests.cast import Cast
+from tests.factories import all_but_signed, bundle_registered
+from tests.integration.test_signoffs import FAIRNESS, finding, sign
+from tests.pages import signed_in, words
+
+NEW = "a-password-of-her-own-1"
+
+
+@pytest.fixture(autouse=True)
+def _no_cooling_off(settings: Settings) -> None:
+    """What bars here is who let in whom, not that the cast was given its rights a moment ago."""
+    settings.COOLING_OFF_SECONDS = 0
+
+
+def reset(by: Person, person: Person) -> None:
+    row, _code = accounts.give_reset(by=by, person=person)
+    person.refresh_from_db()
+    accounts.use_reset(by=person, reset=row, new=NEW)
+
+
+def to_sign(cast: Cast, by: Person) -> DeploymentRequest:
+    """All but signed, asked for by somebody."""
+    bundle = bundle_registered(cast)
+    all_but_signed(cast, bundle)
+    request = requests.submit(by=by, bundle=bundle, lane=cast.prod, why="It is green.")
+    return DeploymentRequest.objects.select_related(
+        "bundle__author", "lane__project", "lane__stage", "requested_by"
+    ).get(pk=request.pk)
+
+
+def asks(cast: Cast, person: Person) -> None:
+    grants.grant(by=cast.abe, person=person, right=Right.REQUEST, project=cast.churn, why="Asks, too.")
+
+
+def with_new(request: DeploymentRequest, by: Person, role: str = "fairness") -> SignOff:
+    return sign(request, by, proof=Password(NEW), requirement=f"sign_off:{role}")
+
+
+def test_who_let_the_signer_in_and_asks_gets_no_signature_of_theirs(cast: Cast) -> None:
+    asks(cast, cast.ada)
+    reset(cast.ada, cast.fay)
+    request = to_sign(cast, cast.ada)
+    with pytest.raises(Forbidden) as refused:
+        with_new(request, cast.fay)
+    assert refused.value.code == "barred"
+    assert refused.value.sentence == (
+        "You lately got a new way to sign in from Ada Novak, who asked for this or made it, so your signature would"
+        " not be independent of theirs. Somebody else with the role has to sign."
+    )
+    assert str(cast.fay.pk) not in finding(request).unblock
+    page = words(signed_in(cast.fay).get(f"/projects/CHURN/requests/{request.pk}/sign/{FAIRNESS}/"))
+    assert "You lately got a new way to sign in from Ada Novak" in page
+
+
+def test_a_signature_given_before_they_asked_does_not_count_either(cast: Cast) -> None:
+    asks(cast, cast.ada)
+    reset(cast.ada, cast.fay)
+    first = to_sign(cast, cast.dev)
+    with_new(first, cast.fay)
+    assert finding(first).state == "met"
+    requests.withdraw(by=cast.dev, request=first, why="Not now.")
+    again = requests.submit(by=cast.ada, bundle=first.bundle, lane=cast.prod, why="Now.")
+    again = DeploymentRequest.objects.select_related(
+        "bundle__author", "lane__project", "lane__stage", "requested_by"
+    ).get(pk=again.pk)
+    assert finding(again).state == "not_met"
+    (word,) = finding(again).params["not_counted"]
+    assert (word["barred"], word["whom"]) == ("requester", str(cast.ada.pk))
+    # The case as it is kept says so, too, and gives the same verdict.
+    judged = judge_now(again)
+    assert [one.let_in for one in judged.case.signoffs] == [(str(cast.ada.pk),)]
+
+
+def test_it_passes_and_somebody_who_has_no_part_in_it_may_help(cast: Cast) -> None:
+    asks(cast, cast.ada)
+    reset(cast.abe, cast.fay)
+    request = to_sign(cast, cast.ada)
+    with_new(request, cast.fay)
+    assert finding(request).state == "met"
+
+
+def test_who_let_the_asker_in_does_not_sign(cast: Cast) -> None:
+    grants.grant(
+        by=cast.abe, person=cast.ada, right=Right.SIGN, role="fairness", project=cast.churn, why="Signs."
+    )
+    reset(cast.ada, cast.dev)
+    request = to_sign(cast, cast.dev)
+    with pytest.raises(Forbidden, match="You lately gave whoever asked for this promotion"):
+        sign(request, cast.ada)
+
+
+def test_who_let_a_signer_in_does_not_start_it(cast: Cast) -> None:
+    grants.grant(by=cast.abe, person=cast.ada, right=Right.PROMOTE, project=cast.churn, why="Starts.")
+    reset(cast.ada, cast.fay)
+    request = to_sign(cast, cast.dev)
+    with_new(request, cast.fay)
+    for role, who in (("explainability", cast.eli), ("model-risk", cast.ravi)):
+        sign(request, who, requirement=f"sign_off:{role}")
+    assert judge_now(request).verdict.met
+    with pytest.raises(Forbidden) as refused:
+        promotions.promote(by=cast.ada, request=request)
+    assert refused.value.code == "promoter_signed"
+    assert refused.value.sentence.startswith("You lately gave somebody who signed for this bundle")
+    page = words(signed_in(cast.ada).get(f"/projects/CHURN/requests/{request.pk}/"))
+    assert "You lately gave somebody who signed for this bundle" in page
+
+
+def test_nor_does_whom_a_signer_let_in(cast: Cast) -> None:
+    grants.grant(
+        by=cast.abe, person=cast.ada, right=Right.SIGN, role="fairness", project=cast.churn, why="Signs."
+    )
+    reset(cast.ada, cast.mona)
+    request = to_sign(cast, cast.dev)
+    sign(request, cast.ada)
+    for role, who in (("explainability", cast.eli), ("model-risk", cast.ravi)):
+        sign(request, who, requirement=f"sign_off:{role}")
+    with pytest.raises(Forbidden, match="Whoever lately gave you a new way to sign in signed"):
+        promotions.promote(by=cast.mona, request=request)
+    page = words(signed_in(cast.mona).get(f"/projects/CHURN/requests/{request.pk}/"))
+    assert "Whoever lately gave you a new way to sign in signed" in page
+    assert "it can start" not in words(signed_in(cast.mona).get("/inbox/"))
+
+
+def test_two_whom_one_let_back_in_are_one(cast: Cast) -> None:
+    reset(cast.abe, cast.fay)
+    reset(cast.abe, cast.eli)
+    request = to_sign(cast, cast.dev)
+    with_new(request, cast.fay)
+    with_new(request, cast.eli, "explainability")
+    assert sorted(finding(request, f"sign_off:{role}").state for role in ("fairness", "explainability")) == [
+        "met",
+        "not_met",
+    ]
+
+
+# --- who let in whom -------------------------------------------------------------------------------------------------
+
+
+def test_it_lasts_seven_days_from_the_way_in(cast: Cast) -> None:
+    reset(cast.ada, cast.fay)
+    (event,) = ledger.events(kinds=[EventKind.PASSWORD_RESET])
+    at = Event.objects.get(seq=event.seq).at
+    second, ada = timedelta(seconds=1), frozenset({cast.ada.pk})
+    asked = [at - second, at, at + APART - second, at + APART]
+    assert let_in([(cast.fay.pk, moment) for moment in asked]) == [
+        LetIn(),
+        LetIn(ada, ada),
+        LetIn(ada, ada),
+        LetIn(),
+    ]
+    assert let_in([(cast.eli.pk, at)]) == [LetIn()]
+
+
+def test_the_first_way_in_takes_nobodys_account_over(cast: Cast) -> None:
+    new = people.add_person(by=cast.ada, login="new", name="New Person")
+    accounts.give_reset(by=cast.ada, person=new)
+    row, _code = accounts.give_reset(by=cast.abe, person=new)  # the first was lost
+    now = timezone.now()
+    assert let_in([(new.pk, now)]) == [LetIn(frozenset({cast.ada.pk, cast.abe.pk}))]
+    accounts.use_reset(by=new, reset=row, new=NEW)
+    accounts.give_reset(by=cast.abe, person=Person.objects.get(pk=new.pk))
+    (told,) = let_in([(new.pk, timezone.now())])
+    assert told.again == {cast.abe.pk}
+
+
+def test_a_linked_account_is_a_way_in_and_what_a_directory_calls_somebody_is_none(
+    cast: Cast, settings: Settings
+) -> None:
+    settings.PROVIDERS = {"oidc"}
+    identities.link(by=cast.ada, person=cast.fay, provider="oidc", subject="fay@example.org")
+    (told,) = let_in([(cast.fay.pk, timezone.now())])
+    assert told.by == told.again == {cast.ada.pk}
+
+
+def test_of_a_service_account_that_let_somebody_in_its_tokens_maker_did(cast: Cast) -> None:
+    robot = people.add_person(by=cast.ada, login="robot", name="Robot", kind="service")
+    grants.grant(by=cast.ada, person=robot, right=Right.MANAGE, why="Helps people in.")
+    people.make_token(by=cast.abe, person=robot, name="helps", carrying=["manage"])
+    reset(robot, cast.fay)
+    assert could_be([(cast.fay, timezone.now()), (None, timezone.now())]) == [
+        frozenset({robot.pk, cast.abe.pk}),
+        frozenset(),
+    ]

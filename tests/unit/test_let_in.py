@@ -1,0 +1,108 @@
+"""Whoever lately gave a signer a new way to sign in could have signed as them, and the gate reckons with it."""
+
+from dataclasses import replace
+from typing import Any
+
+from governance.gate import Barred, Case, Finding, Holder, case_from_json, case_to_json, judge
+from governance.sentences import sentence
+from tests.unit.test_gate import complete_case
+
+
+def letting(case: Case, person: str, by: str, again: bool = True) -> Case:
+    """The Case in which `by` had let the person in when they signed, and still has."""
+    let: dict[str, Any] = {"let_in": (by,), "let_back_in": (by,) if again else ()}
+    return replace(
+        case,
+        signoffs=tuple(replace(one, **let) if one.person == person else one for one in case.signoffs),
+        holders=tuple(
+            replace(one, **let) if one.person == person and not one.role.startswith("right:") else one
+            for one in case.holders
+        ),
+    )
+
+
+def of(case: Case, role: str) -> Finding:
+    return next(one for one in judge(case).findings if one.key == f"sign_off:{role}")
+
+
+def said(found: Finding) -> str:
+    return str(sentence(found.code, found.params, str.capitalize))
+
+
+def without(case: Case, person: str) -> Case:
+    return replace(case, signoffs=tuple(one for one in case.signoffs if one.person != person))
+
+
+def test_by_somebody_who_has_no_part_in_it_changes_nothing() -> None:
+    assert judge(letting(complete_case(), "fay", "abe")).met
+
+
+def test_by_whoever_asked_the_signature_does_not_count() -> None:
+    for again in (True, False):
+        found = of(letting(complete_case(), "fay", "dev", again), "fairness")
+        assert found.state == "not_met"
+        assert found.params["not_counted"][0]["whom"] == "dev"
+        assert "Fay lately got a new way to sign in from Dev, who made this bundle" in said(found)
+
+
+def test_and_nobody_is_told_to_ask_them() -> None:
+    case = without(letting(complete_case(), "fay", "dev"), "fay")
+    case = replace(case, holders=(*case.holders, Holder("fairness", "gil")))
+    assert of(case, "fairness").unblock == ("gil",)
+    nobody = of(replace(case, holders=tuple(one for one in case.holders if one.person != "gil")), "fairness")
+    assert nobody.code == "sign_off_nobody"
+    assert "Fay lately got a new way to sign in from Dev, who made this bundle" in said(nobody)
+
+
+def test_a_bar_that_ends_bars_whoever_changed_something_alone() -> None:
+    case = complete_case()
+    barred = (*case.barred, Barred("abe", "changed_rights", "2026-11-25T00:00:00.000000Z"))
+    assert judge(letting(replace(case, barred=barred), "fay", "abe")).met
+
+
+def test_an_objection_stands() -> None:
+    case = complete_case()
+    words = tuple(replace(one, decision="reject") if one.person == "fay" else one for one in case.signoffs)
+    assert of(letting(replace(case, signoffs=words), "fay", "dev"), "fairness").code == "sign_off_rejected"
+
+
+def test_two_let_back_in_by_one_fill_one_place() -> None:
+    case = letting(letting(complete_case(), "fay", "abe"), "eli", "abe")
+    states = {role: of(case, role).state for role in ("fairness", "explainability", "model-risk")}
+    assert sorted(states.values()) == ["met", "met", "not_met"]
+    assert states["model-risk"] == "met"
+    open_one = next(role for role, state in states.items() if state == "not_met")
+    assert "counts as one with another signer, since Abe lately let them in" in said(of(case, open_one))
+
+
+def test_two_let_in_for_the_first_time_are_two() -> None:
+    assert judge(letting(letting(complete_case(), "fay", "abe", again=False), "eli", "abe", again=False)).met
+
+
+def test_who_let_in_another_signer_is_one_with_them() -> None:
+    case = letting(complete_case(), "fay", "ravi", again=False)
+    assert sorted(of(case, role).state for role in ("fairness", "model-risk")) == ["met", "not_met"]
+
+
+def test_their_own_signature_takes_nobodys_place() -> None:
+    """Two whom somebody let in for the first time are two also where that one signs besides."""
+    case = letting(letting(complete_case(), "fay", "abe", again=False), "eli", "abe", again=False)
+    fairness = next(one for one in case.signoffs if one.person == "fay")
+    case = replace(
+        case,
+        signoffs=(*case.signoffs, replace(fairness, id="s-abe", person="abe", let_in=(), let_back_in=())),
+        holders=(*case.holders, Holder("fairness", "abe")),
+    )
+    assert judge(case).met
+
+
+def test_who_let_in_a_signer_is_not_asked_for_the_next_place() -> None:
+    case = without(letting(complete_case(), "fay", "gil"), "ravi")
+    case = replace(case, holders=(*case.holders, Holder("model-risk", "gil")))
+    assert of(case, "model-risk").unblock == ("ravi",)
+
+
+def test_a_case_keeps_it_and_says_nothing_where_there_is_nothing() -> None:
+    case = letting(complete_case(), "fay", "abe")
+    assert case_from_json(case_to_json(case)) == case
+    assert "let_in" not in str(case_to_json(complete_case()))
