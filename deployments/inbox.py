@@ -5,7 +5,7 @@ that was not all of them, it is said, and one may look on from there. Not in cha
 what stands here asks the rules again.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -21,7 +21,7 @@ from governance import reviews
 from portal import rights
 from portal.errors import Refused
 from portal.held import Held
-from portal.let_in import could_be
+from portal.let_in import NOBODY, LetIn, could_be
 from portal.models import Bundle, Lane, Person, Right
 from portal.models.grant import codename
 
@@ -116,7 +116,7 @@ def waits_for(person: Person, after: int | None = None) -> Waits:
 def _looked_at(person: Person, numbers: Sequence[int]) -> Iterator[tuple[int, Waiting | None]]:
     """Each request's number with what the person can do about it; judged in turns, as far as they are asked for."""
     start = 0
-    (others,) = could_be([(person, timezone.now())], Right.PROMOTE) if numbers else ((),)
+    (others,) = could_be([(person, timezone.now())], Right.PROMOTE) if numbers else (NOBODY,)
     for turn in TURNS:
         chosen = numbers[start : start + turn]
         start += turn
@@ -139,7 +139,7 @@ def _waiting(
     judged: Judged | Refused,
     held: Held,
     away: Mapping[UUID, Person],
-    others: Collection[UUID],
+    others: LetIn,
 ) -> Waiting | None:
     if not isinstance(judged, Judged):
         return None
@@ -169,9 +169,7 @@ def _codename(judged: Judged, key: str) -> str:
     return codename(Right.SIGN, str(clause.params["role"]))
 
 
-def _starts(
-    person: Person, request: DeploymentRequest, judged: Judged, held: Held, others: Collection[UUID]
-) -> bool:
+def _starts(person: Person, request: DeploymentRequest, judged: Judged, held: Held, others: LetIn) -> bool:
     return (
         judged.verdict.met
         and Right.PROMOTE.value in held.names

@@ -23,7 +23,7 @@ from portal import content, ledger, rights
 from portal.canonical import digest
 from portal.errors import Refused
 from portal.event_kinds import EventKind
-from portal.let_in import could_be
+from portal.let_in import NOBODY, LetIn, could_be
 from portal.models import Bundle, Lane, Person, Right
 from portal.names import names
 
@@ -126,30 +126,34 @@ def principal_of(person: Person, right: Right, lane: Lane) -> Person | None:
     return Person.objects.get(pk=found) if found else None
 
 
-def signature_counts(people: Collection[str], judged: Judged) -> Mapping[str, Any] | None:
-    """A signature of any of these that the verdict counts; one given for somebody is that of both, one of somebody
-    who had lately been let in by another may be that other's.
+def signature_counts(
+    people: Collection[str], judged: Judged, others: LetIn = NOBODY
+) -> Mapping[str, Any] | None:
+    """A signature that the verdict counts of any of these, or of `others`, who could act as one of them.
 
-    Also one that shares its place with another, and so counts through that.
+    One given for somebody is that of both. One of somebody lately let in may be that of whoever let them in; of one of
+    the others only where they let both back in. Also one that shares its place with another, and so counts through it.
     """
+    by, again = ({str(pk) for pk in some} for some in (others.by, others.again))
     for finding in judged.verdict.findings:
         if finding.kind != "sign_off":
             continue
         shared = [word for word in finding.params["not_counted"] if word["why"] == Why.ONE_PLACE]
         for word in (*finding.params["given"], *shared):
-            if _behind(word) & {*people}:
+            signed, let, let_back = _signed(word), word.get("let_in_by", ()), word.get("let_back_in_by", ())
+            if {*people} & {*signed, *let} or by & signed or again & {*let_back}:
                 found: Mapping[str, Any] = word
                 return found
     return None
 
 
-def _behind(word: Mapping[str, Any]) -> set[str]:
-    """Whose a signature is or may be."""
-    return {word["person"], word.get("on_behalf_of", word["person"]), *word.get("let_in_by", ())}
+def _signed(word: Mapping[str, Any]) -> set[str]:
+    """Whose a signature is."""
+    return {word["person"], word.get("on_behalf_of", word["person"])}
 
 
 def why_not_promoter(
-    person: Person, judged: Judged, principal: UUID | None = None, others: Collection[UUID] | None = None
+    person: Person, judged: Judged, principal: UUID | None = None, others: LetIn | None = None
 ) -> str:
     """The sentence for somebody whose signature counts here and who so cannot start the promotion, or an empty text.
 
@@ -158,31 +162,31 @@ def why_not_promoter(
     if others is None:
         (others,) = could_be([(person, timezone.now())], Right.PROMOTE)
     acting = {str(pk) for pk in (person.pk, principal or person.pk)}
-    word = signature_counts(acting | {str(pk) for pk in others}, judged)
+    word = signature_counts(acting, judged, others)
     if word is None:
         return ""
-    if acting & {*word.get("let_in_by", ())} and word["person"] not in acting:
+    if word["person"] == str(person.pk):
         return _(
-            "You lately gave somebody who signed for this bundle a new way to sign in, so somebody else has to start"
-            " its promotion. The signature stands."
+            "You signed for this bundle, so somebody else has to start its promotion. Your signature stands."
         )
-    if not acting & _behind(word) and person.kind == Person.Kind.PERSON:
-        return _(
-            "Whoever lately gave you a new way to sign in signed for this bundle, so somebody else has to start its"
-            " promotion. The signature stands."
-        )
-    if not acting & _behind(word):
-        return _(
-            "Whoever made a token of this service account signed for this bundle, so somebody else has to start"
-            " its promotion. The signature stands."
-        )
-    if word["person"] != str(person.pk):
+    if acting & _signed(word):
         return _(
             "This bundle was signed in the name of somebody you stand in for, or who stood in for you, so"
             " somebody else has to start its promotion. The signature stands."
         )
+    if acting & {*word.get("let_in_by", ())}:
+        return _(
+            "You lately gave somebody who signed for this bundle a new way to sign in, so somebody else has to start"
+            " its promotion. The signature stands."
+        )
+    if person.kind == Person.Kind.PERSON:
+        return _(
+            "Whoever lately gave you a new way to sign in signed for this bundle, or let in who did, so somebody else"
+            " has to start its promotion. The signature stands."
+        )
     return _(
-        "You signed for this bundle, so somebody else has to start its promotion. Your signature stands."
+        "Whoever made a token of this service account signed for this bundle, so somebody else has to start"
+        " its promotion. The signature stands."
     )
 
 

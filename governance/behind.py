@@ -34,8 +34,8 @@ def behind(
         *((UUID(person), now) for person in signers),
         *((UUID(fact.person), parse_instant(fact.at)) for fact in words),
     ]
-    people, told = could_be_and(acts, Right.REQUEST, moments=moments)
-    bars = _bars(acts, people)
+    others, told = could_be_and(acts, Right.REQUEST, moments=moments)
+    bars = _bars(acts, others)
     if not any(one.by for one in told):
         return bars, holders, list(found)
     of_signers = dict(zip(signers, told[: len(signers)], strict=True))
@@ -53,16 +53,17 @@ def behind(
     )
 
 
-def _bars(acts: Acts, people: Sequence[frozenset[UUID]]) -> list[frozenset[Barred]]:
+def _bars(acts: Acts, told: Sequence[LetIn]) -> list[frozenset[Barred]]:
     return [
-        frozenset(
-            Barred(
-                str(one), "let_in" if who is not None and who.kind == Person.Kind.PERSON else "token_maker"
-            )
-            for one in some
-        )
-        for (who, _at), some in zip(acts, people, strict=True)
+        frozenset(Barred(str(one), _why(who, one in let.again)) for one in let.by)
+        for (who, _at), let in zip(acts, told, strict=True)
     ]
+
+
+def _why(who: Person | None, again: bool) -> str:
+    if who is None or who.kind != Person.Kind.PERSON:
+        return "token_maker"
+    return "let_back_in" if again else "let_in"
 
 
 def _signs(one: Holder) -> bool:

@@ -39,8 +39,8 @@ from governance.matching import Seating, seat
 from portal.canonical import digest
 
 MAX_NAMED = 20
-# Bars that somebody has by what others did.
-_LATER = ("token_maker", "let_in")
+# Bars of who could have done it as somebody else.
+_BEHIND = ("token_maker", "let_in", "let_back_in")
 # Of words given for somebody that compete with another of the same two people: how many are weighed each way.
 MOST_DOUBLED = 4
 RATIO_METRICS = frozenset({"demographic_parity_ratio"})
@@ -281,7 +281,7 @@ def _words(case: Case, clause: Clause) -> _Words:
         barred, whom = _barred(case, fact)
         # What others do (changing rights, asking as a service account, letting somebody in) takes back an approval,
         # never a no: nobody's objection may fall because of it.
-        lasts = barred is not None and not (barred.until or barred.why in _LATER or "let_in" in whom)
+        lasts = barred is not None and not (barred.until or barred.why in _BEHIND or "let_in" in whom)
         bars = barred is not None and (approves or lasts)
         if not about_this and not approves:
             continue  # a no to something else says nothing here
@@ -424,17 +424,34 @@ def outcome(case: Case, fact: EvidenceFact) -> list[Any]:
 def _barred(case: Case, fact: SignOffFact) -> tuple[Barred | None, dict[str, Any]]:
     """Why a word does not count for want of independence, and, as parameters, of whom where it is not the signer.
 
-    Of the two of whom one stood in, what lasts comes before what ends. Whoever let the signer in could have signed, so
-    what lasts of theirs bars the word, too; what ends does not, or nobody new could sign for as long.
+    Of the two of whom one stood in, what lasts comes before what ends.
     """
     bars = _bars(case, fact.evidence)
     found = sorted(
         (bars[person] for person in fact.people if person in bars), key=lambda one: bool(one.until)
     )
     if not found:
-        let_in = [bars[giver] for giver in fact.let_in if giver in bars and not bars[giver].until]
-        return (let_in[0], {"whom": let_in[0].person, "let_in": True}) if let_in else (None, {})
+        bar = bar_behind(case, fact, fact.evidence)
+        return (bar, {"whom": bar.person, "let_in": True}) if bar else (None, {})
     return found[0], {} if found[0].person == fact.person else {"whom": found[0].person}
+
+
+def bar_behind(case: Case, let: SignOffFact | Holder, signed: Iterable[str] = ()) -> Barred | None:
+    """The bar of whoever let a signer in: they could have signed, so what lasts of their own bars the signer as well.
+
+    What ends does not, or nobody new could sign for as long. Nor does that they could also have asked as somebody
+    else, unless it was by a token or they let both back in: whoever adds a team's people lets in all of them.
+    """
+    authors = [Barred(person, "evidence_author") for person in _evidence_authors(case, signed)]
+    lasting = [one for one in (*authors, *case.barred) if not one.until]
+    return next(
+        (
+            one
+            for one in lasting
+            if one.person in (let.let_back_in if one.why in _BEHIND else let.let_in) and one.why != "let_in"
+        ),
+        None,
+    )
 
 
 def _bars(case: Case, signed: Iterable[str] = ()) -> dict[str, Barred]:
@@ -460,15 +477,13 @@ def _evidence_authors(case: Case, signed: Iterable[str] = ()) -> set[str]:
 def _able(case: Case, clause: Clause) -> list[Holder]:
     """Who holds the role now and may sign here; nobody who is barred, stands in for somebody barred, or was let in
     lately by somebody barred for good."""
-    bars = _bars(case)
-    barred = bars.keys()
-    lasting = {person for person, bar in bars.items() if not bar.until}
+    barred = _bars(case).keys()
     return [
         holder
         for holder in case.holders
         if holder.role == clause.params["role"]
         and not barred & {*holder.people}
-        and not lasting & {*holder.let_in}
+        and bar_behind(case, holder) is None
         and _holds(case, holder.until)
     ]
 
@@ -493,8 +508,12 @@ def _discounted(fact: SignOffFact, why: Why, **more: Any) -> dict[str, Any]:
 
 
 def _for(fact: SignOffFact) -> dict[str, Any]:
-    let_in = {"let_in_by": list(fact.let_in)} if fact.let_in else {}
-    return {**({"on_behalf_of": fact.on_behalf_of} if fact.on_behalf_of else {}), **let_in}
+    said = {
+        "on_behalf_of": fact.on_behalf_of,
+        "let_in_by": list(fact.let_in),
+        "let_back_in_by": list(fact.let_back_in),
+    }
+    return {name: value for name, value in said.items() if value}
 
 
 def _said(fact: SignOffFact) -> dict[str, Any]:
@@ -571,20 +590,20 @@ def _kept_out(case: Case, role: str, seated: _Seated, elsewhere: Mapping[str, st
     barred = _bars(case)
     found: list[dict[str, Any]] = []
     # Of who stands in for somebody barred, the one who is barred stands here.
-    let_in: dict[str, tuple[str, ...]] = {
-        held.person: held.let_in
+    holders = {
+        held.person: held
         for held in case.holders
         if held.role == role and not held.on_behalf_of and _holds(case, held.until)
     }
-    for person in sorted(let_in):
-        givers = [barred[one] for one in let_in[person] if one in barred and not barred[one].until]
+    for person, held in sorted(holders.items()):
+        behind = bar_behind(case, held)
         if person in barred:
             bar = barred[person]
             found.append({"person": person, "why": bar.why, **({"until": bar.until} if bar.until else {})})
-        elif givers:
-            found.append({"person": person, "why": givers[0].why, "whom": givers[0].person})
-        elif let_in[person] and seated.one(person) in elsewhere:
-            found.append({"person": person, "why": Why.ONE_PLACE.value, "whom": let_in[person][0]})
+        elif behind is not None:
+            found.append({"person": person, "why": behind.why, "whom": behind.person})
+        elif held.let_in and seated.one(person) in elsewhere:
+            found.append({"person": person, "why": Why.ONE_PLACE.value, "whom": held.let_in[0]})
         elif seated.one(person) in elsewhere:
             found.append({"person": person, "why": Why.COUNTS_ELSEWHERE.value})
     return found

@@ -141,8 +141,8 @@ class RunningFact:
 class Barred:
     """A person whose sign-off does not count here.
 
-    `why` is "requester", "bundle_author", "token_maker" (of a service account that is one), "let_in" (who lately gave
-    one of them a new way to sign in) or "evidence_author".
+    `why` is "requester", "bundle_author", "token_maker" (of a service account that is one), "let_in" or "let_back_in"
+    (who lately gave one of them their first, or a new, way to sign in) or "evidence_author".
     With `until` only before that instant: "changed_rights" and "changed_policy" are of whoever changed lately what the
     judgement depends on.
     """

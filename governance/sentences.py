@@ -448,7 +448,10 @@ def _reason(why: str) -> str:
         "token_maker": _(
             "made a token of the service account that asked for this deployment or made this bundle"
         ),
-        "let_in": _("lately gave whoever asked for this deployment or made this bundle a new way to sign in"),
+        "let_in": _("lately gave whoever asked for this deployment or made this bundle a way to sign in"),
+        "let_back_in": _(
+            "lately gave whoever asked for this deployment or made this bundle a new way to sign in"
+        ),
         "changed_rights": _("lately changed the rights here or where it runs"),
         "changed_policy": _("lately changed the rules that apply here"),
         Why.COUNTS_ELSEWHERE.value: _("already fills another place"),

@@ -25,6 +25,9 @@ class LetIn:
     again: frozenset[UUID] = frozenset()
 
 
+NOBODY = LetIn()
+
+
 def let_in(acts: Sequence[tuple[UUID, datetime]]) -> list[LetIn]:
     """For each of these people and when they acted: who gave them a way in within APART before that.
 
@@ -60,7 +63,7 @@ def let_in(acts: Sequence[tuple[UUID, datetime]]) -> list[LetIn]:
     return found
 
 
-def could_be(acts: Sequence[tuple[Person | None, datetime]], *rights: Right) -> list[frozenset[UUID]]:
+def could_be(acts: Sequence[tuple[Person | None, datetime]], *rights: Right) -> list[LetIn]:
     """For each of these accounts and when they acted: who else could have done it.
 
     Of a service account who made a token with one of these rights, of a person who lately let them in.
@@ -73,13 +76,13 @@ def could_be_and(
     acts: Sequence[tuple[Person | None, datetime]],
     *rights: Right,
     moments: Sequence[tuple[UUID, datetime]] = (),
-) -> tuple[list[frozenset[UUID]], list[LetIn]]:
+) -> tuple[list[LetIn], list[LetIn]]:
     """The same, and `let_in` of others, in as many queries."""
     people = [(who.pk, at) for who, at in acts if who is not None and who.kind == Person.Kind.PERSON]
     told = let_in([*people, *moments])
     let = iter(told)
     return [
-        next(let).by if who is not None and who.kind == Person.Kind.PERSON else makers
+        next(let) if who is not None and who.kind == Person.Kind.PERSON else LetIn(makers, makers)
         for (who, _at), makers in zip(acts, makers_of(acts, *rights), strict=True)
     ], told[len(people) :]
 

@@ -42,8 +42,8 @@ def pass_gate_again(work: Work) -> Answer:
         raise StepFailed(lost, code="requester_lost_right")
     judged = judge_now(request)
     (others,) = could_be([(starter, promotion.started_at)], Right.PROMOTE)
-    acting = {str(pk) for pk in (promotion.started_by_id, promotion.on_behalf_of_id, *others) if pk}
-    signed = signature_counts(acting, judged) is not None
+    acting = {str(pk) for pk in (promotion.started_by_id, promotion.on_behalf_of_id) if pk}
+    signed = signature_counts(acting, judged, others) is not None
     return _answer(request, "before_live", judged, signed_by_starter=signed)
 
 

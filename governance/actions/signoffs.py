@@ -7,13 +7,13 @@ refused as stale. Who signs shows once more who they are; tokens never sign.
 import hmac
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from governance.checks import CHECKS, current_document, current_evidence, not_there
+from governance.checks import CHECKS, bar_behind, current_document, current_evidence, not_there
 from governance.gate import APPROVE, Barred, Case, Clause
 from governance.models import SignOff, Withdrawal
 from governance.queries import Rules, case_for, rules_for
@@ -125,6 +125,10 @@ def why_barred(person: Person, barred: Sequence[Barred], shown: Draft) -> str:
         ) % {"name": giver}
     if not why:
         return _cooling_off(person, shown)
+    let_in = _(
+        "You lately gave whoever asked for this promotion or made this bundle a new way to sign in, so your"
+        " signature would not be independent. Somebody else with the role has to sign."
+    )
     sentences = {
         "requester": _(
             "You asked for this promotion, so your signature would not be independent. "
@@ -134,10 +138,8 @@ def why_barred(person: Person, barred: Sequence[Barred], shown: Draft) -> str:
             "You made a token of the service account that asked for this promotion or made this bundle, so your"
             " signature would not be independent. Somebody else with the role has to sign."
         ),
-        "let_in": _(
-            "You lately gave whoever asked for this promotion or made this bundle a new way to sign in, so your"
-            " signature would not be independent. Somebody else with the role has to sign."
-        ),
+        "let_in": let_in,
+        "let_back_in": let_in,
         "bundle_author": _(
             "You made this bundle, so your signature would not be independent. Somebody else with the role has to sign."
         ),
@@ -150,13 +152,13 @@ def why_barred(person: Person, barred: Sequence[Barred], shown: Draft) -> str:
 
 def _let_in(person: Person, barred: Sequence[Barred], shown: Draft) -> str:
     """The name of somebody barred who lately let the person in; empty where there is none."""
-    givers = {
-        one
-        for holder in shown.case.holders
+    case = replace(shown.case, barred=(*shown.case.barred, *barred))
+    bars = [
+        bar_behind(case, holder)
+        for holder in case.holders
         if holder.person == str(person.pk) and holder.role == shown.role
-        for one in holder.let_in
-    }
-    found = sorted(givers & {one.person for one in barred if not one.until})
+    ]
+    found = [one.person for one in bars if one is not None]
     return Person.objects.get(pk=found[0]).name if found else ""
 
 

@@ -140,6 +140,37 @@ def test_nor_does_whom_a_signer_let_in(cast: Cast) -> None:
     assert "it can start" not in words(signed_in(cast.mona).get("/inbox/"))
 
 
+def test_a_team_that_one_administrator_added_goes_on(cast: Cast) -> None:
+    """Asking, signing and starting, all by accounts whose first codes Ada made a moment ago."""
+    for person in (cast.dev, cast.fay, cast.eli, cast.ravi, cast.mona):
+        Person.objects.filter(pk=person.pk).update(password="!", last_login=None)
+        person.refresh_from_db()
+        reset(cast.ada, person)
+    request = to_sign(cast, cast.dev)
+    for role, who in (("fairness", cast.fay), ("explainability", cast.eli), ("model-risk", cast.ravi)):
+        with_new(request, who, role)
+    assert promotions.promote(by=cast.mona, request=request).status == "running"
+
+
+def test_who_let_back_in_both_who_asks_and_who_signs_could_be_both(cast: Cast) -> None:
+    reset(cast.ada, cast.dev)
+    reset(cast.ada, cast.fay)
+    request = to_sign(cast, cast.dev)
+    with pytest.raises(Forbidden, match="You lately got a new way to sign in from Ada Novak"):
+        with_new(request, cast.fay)
+
+
+def test_nor_is_it_started_by_somebody_who_could_be_a_signer(cast: Cast) -> None:
+    reset(cast.ada, cast.mona)
+    reset(cast.ada, cast.fay)
+    request = to_sign(cast, cast.dev)
+    with_new(request, cast.fay)
+    for role, who in (("explainability", cast.eli), ("model-risk", cast.ravi)):
+        sign(request, who, requirement=f"sign_off:{role}")
+    with pytest.raises(Forbidden, match="signed for this bundle, or let in who did"):
+        promotions.promote(by=cast.mona, request=request)
+
+
 def test_two_whom_one_let_back_in_are_one(cast: Cast) -> None:
     reset(cast.abe, cast.fay)
     reset(cast.abe, cast.eli)
@@ -196,7 +227,5 @@ def test_of_a_service_account_that_let_somebody_in_its_tokens_maker_did(cast: Ca
     grants.grant(by=cast.ada, person=robot, right=Right.MANAGE, why="Helps people in.")
     people.make_token(by=cast.abe, person=robot, name="helps", carrying=["manage"])
     reset(robot, cast.fay)
-    assert could_be([(cast.fay, timezone.now()), (None, timezone.now())]) == [
-        frozenset({robot.pk, cast.abe.pk}),
-        frozenset(),
-    ]
+    both = frozenset({robot.pk, cast.abe.pk})
+    assert could_be([(cast.fay, timezone.now()), (None, timezone.now())]) == [LetIn(both, both), LetIn()]

@@ -60,6 +60,20 @@ def test_a_bar_that_ends_bars_whoever_changed_something_alone() -> None:
     assert judge(letting(replace(case, barred=barred), "fay", "abe")).met
 
 
+def test_that_they_could_have_asked_as_another_bars_those_they_let_back_in_alone() -> None:
+    """Whoever adds the people of a team lets in all of them: who asks, and who signs."""
+    case = complete_case()
+    for why, again, state in (
+        ("let_in", True, "met"),
+        ("let_back_in", False, "met"),
+        ("let_back_in", True, "not_met"),
+        ("token_maker", False, "met"),
+        ("token_maker", True, "not_met"),
+    ):
+        barred = (*case.barred, Barred("abe", why))
+        assert of(letting(replace(case, barred=barred), "fay", "abe", again), "fairness").state == state, why
+
+
 def test_an_objection_stands() -> None:
     case = complete_case()
     words = tuple(replace(one, decision="reject") if one.person == "fay" else one for one in case.signoffs)
