@@ -54,5 +54,8 @@ POSTGRES_DATABASE = {
 TEST_DATABASE = os.environ.setdefault("COUNTERSIGN_TEST_DATABASE", "postgres")
 DATABASES = {"default": dict({"postgres": POSTGRES_DATABASE, "sqlite": SQLITE_DATABASE}[TEST_DATABASE])}
 
+# Files are looked for when they are asked for: every test client would read all of them at its start otherwise.
+WHITENOISE_AUTOREFRESH = True
+
 # Signing in is not what most tests are about, and scrypt is slow on purpose; the one test about it names scrypt itself.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

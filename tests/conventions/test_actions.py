@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from tests.conventions.tree import modules
+from tests.conventions.tree import APPS, texts
 
 RECORDING = {"record", "make", "admit", "dismiss"}
 WRITING = RECORDING | {
@@ -23,9 +23,10 @@ NOT_AN_EVENT = {
 def actions() -> dict[str, tuple[ast.FunctionDef, ast.Module]]:
     """`file:name` -> the function and its module, for every public function in the apps' actions."""
     found = {}
-    for path, tree in modules().items():
+    for path, text in texts().items():
         folders = path.split("/")
-        if len(folders) > 1 and folders[1] in ("actions", "actions.py"):
+        if folders[0] in APPS and path.endswith(".py") and folders[1] in ("actions", "actions.py"):
+            tree = ast.parse(text)
             for node in tree.body:
                 if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
                     found[f"{path}:{node.name}"] = (node, tree)

@@ -457,6 +457,7 @@ def test_without_pango_the_report_says_what_to_install(story: Story, monkeypatch
     assert "apt-get install libpangoft2-1.0-0" in report.problem
 
 
+@pytest.mark.usefixtures("_printed_at_once")
 def test_the_command_writes_the_pdf_and_says_plainly_when_it_cannot(story: Story, tmp_path: Path) -> None:
     number, out = story.requests["v2"].pk, tmp_path / "report.pdf"
     said = io.StringIO()
