@@ -135,13 +135,14 @@ def signature_counts(
     the others only where they let both back in. Also one that shares its place with another, and so counts through it.
     """
     by, again = ({str(pk) for pk in some} for some in (others.by, others.again))
+    facts = {fact.id: fact for fact in judged.case.signoffs}
     for finding in judged.verdict.findings:
         if finding.kind != "sign_off":
             continue
         shared = [word for word in finding.params["not_counted"] if word["why"] == Why.ONE_PLACE]
         for word in (*finding.params["given"], *shared):
-            signed, let, let_back = _signed(word), word.get("let_in_by", ()), word.get("let_back_in_by", ())
-            if {*people} & {*signed, *let} or by & signed or again & {*let_back}:
+            signed, fact = _signed(word), facts[word["signoff"]]
+            if {*people} & {*signed, *fact.let_in} or by & signed or again & {*fact.let_back_in}:
                 found: Mapping[str, Any] = word
                 return found
     return None
@@ -174,7 +175,8 @@ def why_not_promoter(
             "This bundle was signed in the name of somebody you stand in for, or who stood in for you, so"
             " somebody else has to start its promotion. The signature stands."
         )
-    if acting & {*word.get("let_in_by", ())}:
+    (fact,) = (one for one in judged.case.signoffs if one.id == word["signoff"])
+    if acting & {*fact.let_in}:
         return _(
             "You lately gave somebody who signed for this bundle a new way to sign in, so somebody else has to start"
             " its promotion. The signature stands."

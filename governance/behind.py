@@ -6,10 +6,10 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
-from governance.gate import CAN_PROMOTE, CAN_REQUEST, Barred, Holder, SignOffFact, parse_instant
+from governance.gate import CAN_PROMOTE, CAN_REQUEST, Barred, Holder, SignOffFact, instant, parse_instant
 from governance.newest import Known
 from portal.let_in import LetIn, could_be, could_be_and
 from portal.models import Person, Right
@@ -76,6 +76,10 @@ Fact = TypeVar("Fact", Holder, SignOffFact)
 def _told(one: Fact, let: LetIn | None) -> Fact:
     if let is None or not let.by:
         return one
-    return replace(
-        one, let_in=tuple(sorted(map(str, let.by))), let_back_in=tuple(sorted(map(str, let.again)))
-    )
+    told: dict[str, Any] = {
+        "let_in": tuple(sorted(map(str, let.by))),
+        "let_back_in": tuple(sorted(map(str, let.again))),
+    }
+    if let.until is not None and hasattr(one, "let_until"):
+        told["let_until"] = instant(let.until)
+    return replace(one, **told)

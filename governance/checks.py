@@ -144,17 +144,19 @@ def sign_off(case: Case, clause: Clause) -> Finding:
     clauses = [held for held in case.requirements if held.kind == "sign_off"]
     words = {held.key: _words(case, held) for held in clauses}
     places = {held.key: int(held.params.get("people", 1)) for held in clauses}
-    givers = {giver for some in words.values() for fact in some.counting for giver in fact.let_in}
+    _tell_apart(words)
+    counting = [fact for some in words.values() for fact in some.counting]
     could = {
-        held.key: [
-            one
+        held.key: {
+            one.person
             for one in _able(case, held)
-            if (one.on_behalf_of or one.person) not in words[held.key].taken(one) and one.person not in givers
-        ]
+            if (one.on_behalf_of or one.person) not in words[held.key].taken(one)
+            and not any(_who_let_in(one, fact) for fact in counting)
+        }
         for held in clauses
     }
     until = _first_to_end(case, clauses)
-    return _sign_off_finding(case, clause, words[clause.key], _seated(places, words, could), until)
+    return _sign_off_finding(case, clause, words, _seated(places, words, could), until)
 
 
 class _Words:
@@ -172,26 +174,48 @@ class _Words:
         return {fact.seat for fact in spoken}
 
 
-class _Seated:
-    """Who fills which place. Whoever stood in for somebody is one with them: the two never fill two places. Nor do two
-    of whom one lately let the other in, or whom somebody let back in both, who could have come as both.
+def _tell_apart(words: Mapping[str, _Words]) -> None:
+    """Of two words one of whose signers lately let the other in, or whom somebody lately let back in both, the later
+    does not count: the two could be one. So a word that is added takes none away."""
+    counted: list[SignOffFact] = []
+    every = [(fact.at, fact.id, key, fact) for key, some in words.items() for fact in some.counting]
+    for _at, _id, key, fact in sorted(every, key=lambda one: one[:2]):
+        found = next(((other, by) for other in counted if (by := _who_let_in(fact, other))), None)
+        if found is None:
+            counted.append(fact)
+            continue
+        words[key].counting.remove(fact)
+        words[key].not_counted.append(_discounted(fact, Why.ONE_PLACE, beside=found[0].person, whom=found[1]))
 
-    `left_out` are words without which the places fill better: given for somebody while one of the two signed somewhere
-    else as well, or of who let in another that signed.
+
+def _who_let_in(one: SignOffFact | Holder, other: SignOffFact) -> str:
+    """Who could be both: one who lately let in the other, or somebody who let both back in; empty for nobody."""
+    if one.person == other.person:
+        return ""
+    if other.person in one.let_in:
+        return other.person
+    if one.person in other.let_in:
+        return one.person
+    return min({*one.let_back_in} & {*other.let_back_in}, default="")
+
+
+class _Seated:
+    """Who fills which place. Whoever stood in for somebody is one with them: the two never fill two places.
+
+    `left_out` are words given for somebody without which the places fill better, because one of the two signed
+    somewhere else as well.
     """
 
     def __init__(
         self,
         places: Mapping[str, int],
         words: Mapping[str, _Words],
-        could: Mapping[str, Sequence[Holder]],
+        could: Mapping[str, set[str]],
         left_out: Sequence[SignOffFact] = (),
     ) -> None:
         self.left_out = {fact.id for fact in left_out}
-        self._could = {key: {one.person for one in holders} for key, holders in could.items()}
         self._one = _one_each(
-            [fact for word in words.values() for fact in word.counting if fact.id not in self.left_out],
-            [one for holders in could.values() for one in holders],
+            fact for word in words.values() for fact in word.counting if fact.id not in self.left_out
         )
         self.seating: Seating = seat(
             places,
@@ -199,8 +223,9 @@ class _Seated:
                 key: {self.one(fact.person) for fact in word.counting if fact.id not in self.left_out}
                 for key, word in words.items()
             },
-            {key: {self.one(person) for person in people} for key, people in self._could.items()},
+            {key: {self.one(person) for person in people} for key, people in could.items()},
         )
+        self._could = could
 
     @property
     def filled(self) -> int:
@@ -216,45 +241,27 @@ class _Seated:
         return tuple(sorted(person for person in self._could[key] if self.one(person) in found))
 
 
-def _seated(
-    places: Mapping[str, int], words: Mapping[str, _Words], could: Mapping[str, Sequence[Holder]]
-) -> _Seated:
-    """The seating that fills most places; words of who is one with others are left out only where that fills more."""
+def _seated(places: Mapping[str, int], words: Mapping[str, _Words], could: Mapping[str, set[str]]) -> _Seated:
+    """The seating that fills most places; words given for somebody are left out only where that fills more."""
     whole = _Seated(places, words, could)
     signed = [fact for word in words.values() for fact in word.counting]
     doubled = [
         fact
         for fact in signed
-        if (fact.on_behalf_of and any(one is not fact and {*one.people} & {*fact.people} for one in signed))
-        or any(fact.person in one.let_in for one in signed)
+        if fact.on_behalf_of and any(one is not fact and {*one.people} & {*fact.people} for one in signed)
     ][:MOST_DOUBLED]
     fewer = chain.from_iterable(combinations(doubled, n) for n in range(1, len(doubled) + 1))
     return max((whole, *(_Seated(places, words, could, some) for some in fewer)), key=lambda one: one.filled)
 
 
-def _one_each(facts: Sequence[SignOffFact], able: Iterable[Holder]) -> dict[str, str]:
-    """People who count as one, by id -> the one name for all of them; the others are not in it.
-
-    Those who stood in for each other, and of those who signed or could whoever was lately let in by another of them, or
-    let back in by the same.
-    """
+def _one_each(facts: Iterable[SignOffFact]) -> dict[str, str]:
+    """People who stood in for each other, by id -> the one name for all of them; the others are not in it."""
     one: dict[str, str] = {}
-    signed = {fact.person for fact in facts}
-
-    def join(this: str, other: str) -> None:
-        first, second = sorted((one.get(this, this), one.get(other, other)))
-        one.update({person: first for person in one if one[person] == second})
-        one.update({this: first, other: first})
-
     for fact in facts:
         if fact.on_behalf_of:
-            join(fact.person, fact.on_behalf_of)
-    let = [(fact.person, fact.let_in, fact.let_back_in) for fact in facts]
-    let += [(holder.person, holder.let_in, holder.let_back_in) for holder in able]
-    for person, givers, back in let:
-        for giver in givers:
-            if giver in signed or giver in back:
-                join(person, giver)
+            first, second = sorted(one.get(person, person) for person in fact.people)
+            one |= {person: first for person in one if one[person] == second}
+            one |= {fact.person: first, fact.on_behalf_of: first}
     return one
 
 
@@ -500,6 +507,7 @@ def _first_to_end(case: Case, clauses: Sequence[Clause]) -> str | None:
     signers |= {person for fact in case.signoffs if fact.role in roles for person in fact.people}
     ends = [held.until for held in holders if held.until]
     ends += [one.until for one in case.barred if one.person in signers]
+    ends += [held.let_until for held in holders if held.let_until]
     return min((end for end in ends if end > case.at), default=None)
 
 
@@ -507,13 +515,8 @@ def _discounted(fact: SignOffFact, why: Why, **more: Any) -> dict[str, Any]:
     return {"person": fact.person, **_for(fact), "signoff": fact.id, "at": fact.at, "why": why.value, **more}
 
 
-def _for(fact: SignOffFact) -> dict[str, Any]:
-    said = {
-        "on_behalf_of": fact.on_behalf_of,
-        "let_in_by": list(fact.let_in),
-        "let_back_in_by": list(fact.let_back_in),
-    }
-    return {name: value for name, value in said.items() if value}
+def _for(fact: SignOffFact) -> dict[str, str]:
+    return {"on_behalf_of": fact.on_behalf_of} if fact.on_behalf_of else {}
 
 
 def _said(fact: SignOffFact) -> dict[str, Any]:
@@ -527,8 +530,9 @@ def _said(fact: SignOffFact) -> dict[str, Any]:
 
 
 def _sign_off_finding(
-    case: Case, clause: Clause, words: _Words, seated: _Seated, until: str | None
+    case: Case, clause: Clause, every: Mapping[str, _Words], seated: _Seated, until: str | None
 ) -> Finding:
+    words = every[clause.key]
     key, role, seating = clause.key, clause.params["role"], seated.seating
     elsewhere = {
         person: other for other, people in seating.filled.items() for person in people if other != key
@@ -545,10 +549,8 @@ def _sign_off_finding(
         one = seated.one(fact.person)
         if fact in counted:
             continue
-        let_in = bool(fact.let_in) and not fact.on_behalf_of
-        if fact.id in seated.left_out or one in given or (one in elsewhere and let_in):
-            by = {"whom": fact.let_in[0]} if let_in else {}
-            not_counted.append(_discounted(fact, Why.ONE_PLACE, **by))
+        if fact.id in seated.left_out or one in given:
+            not_counted.append(_discounted(fact, Why.ONE_PLACE))
         elif one in elsewhere:
             other = elsewhere[one].partition(":")[2]
             not_counted.append(_discounted(fact, Why.COUNTS_ELSEWHERE, elsewhere=other))
@@ -578,16 +580,19 @@ def _sign_off_finding(
             for move in moves
         ]
     if not helpers:
-        params["kept_out"] = _kept_out(case, role, seated, elsewhere)
+        params["kept_out"] = _kept_out(case, role, every, elsewhere)
         return _finding(clause, NOT_MET, Code.SIGN_OFF_NOBODY, params, (), until)
     again = any(entry["why"] == Why.DIFFERS for entry in not_counted)
     code = Code.SIGN_OFF_ASKED_AGAIN if again else Code.SIGN_OFF_MISSING
     return _finding(clause, NOT_MET, code, params, helpers, until)
 
 
-def _kept_out(case: Case, role: str, seated: _Seated, elsewhere: Mapping[str, str]) -> list[dict[str, Any]]:
+def _kept_out(
+    case: Case, role: str, every: Mapping[str, _Words], elsewhere: Mapping[str, str]
+) -> list[dict[str, Any]]:
     """Why each holder of the role cannot help: the first reason that applies."""
     barred = _bars(case)
+    counting = [fact for words in every.values() for fact in words.counting]
     found: list[dict[str, Any]] = []
     # Of who stands in for somebody barred, the one who is barred stands here.
     holders = {
@@ -602,10 +607,14 @@ def _kept_out(case: Case, role: str, seated: _Seated, elsewhere: Mapping[str, st
             found.append({"person": person, "why": bar.why, **({"until": bar.until} if bar.until else {})})
         elif behind is not None:
             found.append({"person": person, "why": behind.why, "whom": behind.person})
-        elif held.let_in and seated.one(person) in elsewhere:
-            found.append({"person": person, "why": Why.ONE_PLACE.value, "whom": held.let_in[0]})
-        elif seated.one(person) in elsewhere:
+        elif person in elsewhere:
             found.append({"person": person, "why": Why.COUNTS_ELSEWHERE.value})
+        else:
+            beside = ((fact.person, by) for fact in counting if (by := _who_let_in(held, fact)))
+            found += [
+                {"person": person, "why": Why.ONE_PLACE.value, "beside": signer, "whom": by}
+                for signer, by in list(beside)[:1]
+            ]
     return found
 
 

@@ -163,9 +163,10 @@ class Holder:
     person: str
     until: str | None = None
     on_behalf_of: str = ""
-    # Who lately gave them a new way to sign in; `let_back_in`: to an account in use.
+    # Who lately gave them a new way to sign in; `let_back_in`: to an account in use. The first of it ends `let_until`.
     let_in: tuple[str, ...] = ()
     let_back_in: tuple[str, ...] = ()
+    let_until: str = ""
 
     @property
     def people(self) -> tuple[str, ...]:

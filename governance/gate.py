@@ -152,9 +152,9 @@ def _leave_out_what_is_not(fact: dict[str, Any]) -> None:
     if not fact["on_behalf_of"]:
         del fact["on_behalf_of"]
         fact.pop("left", None)
-    for name in _LET:
-        if not fact[name]:
-            del fact[name]
+    for name in (*_LET, "let_until"):
+        if not fact.get(name):
+            fact.pop(name, None)
 
 
 def _let(fact: dict[str, Any]) -> dict[str, tuple[str, ...]]:

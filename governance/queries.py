@@ -222,6 +222,7 @@ def _facts(asked: Sequence[tuple[Asked, Rules]]) -> list[_Facts]:
     }
     now = timezone.now()
     acts = [(one.requested_by, one.asked_at or now) for one, _rules in asked]
+    acts += [(one.on_behalf_of, one.asked_at or now) for one, _rules in asked]
     acts += [(one.bundle.author, one.bundle.asked_at) for one, _rules in asked]
     bars, holders, found = behind(
         acts, holders, known([(one.bundle, one.lane) for one, _rules in asked]), now
@@ -232,12 +233,10 @@ def _facts(asked: Sequence[tuple[Asked, Rules]]) -> list[_Facts]:
         _Facts(
             one,
             holders[asker.lane.pk],
-            asked_by | made_by,
+            frozenset().union(*(bars[place + number] for place in range(0, len(bars), len(asked)))),
             _cooling_off(asker.lane, rules, holders[asker.lane.pk], one, changes),
         )
-        for one, asked_by, made_by, (asker, rules) in zip(
-            found, bars[: len(asked)], bars[len(asked) :], asked, strict=True
-        )
+        for number, (one, (asker, rules)) in enumerate(zip(found, asked, strict=True))
     ]
 
 

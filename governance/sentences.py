@@ -305,13 +305,10 @@ def _not_counted(params: Params, say: _Say, but: str = "") -> str:
             said.append(_("%(person)s withdrew the signature.") % {"person": person})
         elif entry["why"] == Why.ROLE_LOST:
             said.append(_("%(person)s signed, but may no longer sign this.") % {"person": person})
-        elif entry["why"] == Why.ONE_PLACE and "whom" in entry:
+        elif entry["why"] == Why.ONE_PLACE and "beside" in entry:
             said.append(
-                _(
-                    "The signature of %(person)s does not count besides: %(whom)s lately gave them a new way to sign"
-                    " in, and signed as well or let in another who did, so together they fill one place."
-                )
-                % {"person": person, "whom": say.names(entry["whom"])}
+                _("The signature of %(person)s does not count beside that of %(beside)s: %(reason)s.")
+                % {"person": person, "beside": say.names(entry["beside"]), "reason": _could_be(entry, say)}
             )
         elif entry["why"] == Why.ONE_PLACE:
             said.append(
@@ -363,9 +360,10 @@ def _kept(entry: Params, say: _Say) -> str:
     """Who holds the role and cannot help, and why; where that ends, when."""
     values = {"person": say.names(entry["person"]), "reason": _reason(entry["why"])}
     if entry["why"] == Why.ONE_PLACE:
-        return _("%(person)s counts as one with another signer, since %(whom)s lately let them in") % {
+        return _("%(person)s does not count beside %(beside)s, who signed: %(reason)s") % {
             **values,
-            "whom": say.names(entry["whom"]),
+            "beside": say.names(entry["beside"]),
+            "reason": _could_be(entry, say),
         }
     if "whom" in entry:
         return _("%(person)s lately got a new way to sign in from %(whom)s, who %(reason)s") % {
@@ -378,6 +376,16 @@ def _kept(entry: Params, say: _Say) -> str:
         **values,
         "until": _when(entry["until"]),
     }
+
+
+def _could_be(entry: Params, say: _Say) -> str:
+    """Why two signers could be one."""
+    person, beside, whom = (entry[name] for name in ("person", "beside", "whom"))
+    if whom == beside:
+        return _("%(whom)s lately gave them a new way to sign in") % {"whom": say.names(whom)}
+    if whom == person:
+        return _("they lately gave %(beside)s a new way to sign in") % {"beside": say.names(beside)}
+    return _("%(whom)s lately gave both a new way to sign in") % {"whom": say.names(whom)}
 
 
 def _swaps(params: Params, say: _Say) -> str:

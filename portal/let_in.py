@@ -1,6 +1,6 @@
 """Who lately gave a person a new way to sign in, and so could have come as them: what was done since may be theirs."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -19,48 +19,96 @@ APART = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class LetIn:
-    """Who gave somebody a way in; `again` are those among them who gave it to an account that had been used before."""
+    """Who gave somebody a way in; `again` are those among them who gave it to an account that had been used before.
+
+    `until` is when the first of it ends.
+    """
 
     by: frozenset[UUID] = frozenset()
     again: frozenset[UUID] = frozenset()
+    until: datetime | None = None
 
 
 NOBODY = LetIn()
+# Somebody who lets in who lets in: so many steps are followed.
+STEPS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """A way in that somebody was given: when, by whom, and whether it was the account's first."""
+
+    at: datetime
+    by: UUID
+    first: bool
 
 
 def let_in(acts: Sequence[tuple[UUID, datetime]]) -> list[LetIn]:
     """For each of these people and when they acted: who gave them a way in within APART before that.
 
-    One query; two more where there are any. Of a service account that did, also who made its token.
+    Whoever let in who let them in, before they did, could have done so as well, and so on; of a service account also
+    who made its token. One query; where there are any, three more and one for each further step.
     """
     if not acts:
         return []
+    given: dict[UUID, list[_Way]] = {}
+    people, since = {person for person, _at in acts}, min(at for _person, at in acts) - APART
+    for step in range(STEPS):
+        people -= given.keys()
+        found = _given(people, since - step * APART) if people else {}
+        given |= {person: found.get(person, []) for person in people}
+        people = {way.by for ways in found.values() for way in ways}
+        if not people:
+            break
+    return [_told(person, acted, given) for person, acted in acts]
+
+
+def _given(people: Collection[UUID], since: datetime) -> dict[UUID, list[_Way]]:
+    """What ways in these people were given since, by others."""
     rows = Event.objects.filter(
-        subject__in={f"person:{person}" for person, _at in acts},
+        subject__in={f"person:{person}" for person in people},
         kind__in=[kind.value for kind in WAYS_IN],
-        at__gt=min(at for _person, at in acts) - APART,
+        at__gt=since,
     ).order_by("seq")
     # What somebody's own sign-in did is written down as the system's doing.
     system = Person.objects.system().pk if rows else None
-    given: dict[str, list[tuple[datetime, UUID, bool]]] = {}
+    found: dict[UUID, list[_Way]] = {}
     for row in rows:
         facts = ledger.decoded(bytes(row.body))["facts"]
         own = row.actor == system or row.subject == f"person:{row.actor}"
         if not own and facts.get("provider") != Source.SCIM.value:
-            given.setdefault(row.subject, []).append((row.at, row.actor, bool(facts.get("first"))))
-    tokens = tokens_of({actor for ways in given.values() for _at, actor, _first in ways}, Right.MANAGE)
-    found = []
-    for person, acted in acts:
-        ways = [one for one in given.get(f"person:{person}", ()) if one[0] <= acted < one[0] + APART]
+            # Codes from before it was written down whether they were the first are taken for that.
+            first = bool(facts.get("first", row.kind != EventKind.FACTOR_REMOVED.value))
+            found.setdefault(UUID(row.subject.partition(":")[2]), []).append(_Way(row.at, row.actor, first))
+    tokens = tokens_of({way.by for ways in found.values() for way in ways}, Right.MANAGE)
+    for person, ways in found.items():
         ways += [
-            (at, token.made_by_id, first)
-            for at, actor, first in ways
+            _Way(way.at, token.made_by_id, way.first)
+            for way in ways
             for token in tokens
-            if token.person_id == actor and lived(token, at) and token.made_by_id != person
+            if token.person_id == way.by and lived(token, way.at) and token.made_by_id != person
         ]
-        by = frozenset(actor for _at, actor, _first in ways)
-        found.append(LetIn(by, frozenset(actor for _at, actor, first in ways if not first)))
     return found
+
+
+def _told(person: UUID, acted: datetime, given: Mapping[UUID, Sequence[_Way]]) -> LetIn:
+    ways: dict[tuple[UUID, bool], datetime] = {}
+    ends: list[datetime] = []
+    due = [(person, acted, False)]
+    while due:
+        whom, at, first = due.pop()
+        for way in given.get(whom, ()):
+            if not way.at <= at < way.at + APART or way.by == person:
+                continue
+            # Whether an account in use was taken over is the first step's to say.
+            key = (way.by, first or (whom == person and way.first))
+            if whom == person:
+                ends.append(way.at + APART)
+            if key not in ways or ways[key] < way.at:
+                ways[key] = way.at
+                due.append((way.by, way.at, key[1]))
+    by = frozenset(giver for giver, _first in ways)
+    return LetIn(by, frozenset(giver for giver, first in ways if not first), min(ends, default=None))
 
 
 def could_be(acts: Sequence[tuple[Person | None, datetime]], *rights: Right) -> list[LetIn]:

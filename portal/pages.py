@@ -260,7 +260,9 @@ def _count(request: HttpRequest, name: str, person: Person) -> str:
 def _ask_count(request: HttpRequest, name: str) -> str:
     """The address that answers with the count, where the page does not know it."""
     later = settings.NAV_COUNTS_LATER.get(name)
-    return reverse(later) if later and name not in request.META.get(_COUNTS, {}) else ""
+    # Who has to set up a second factor first is led there from every other address: this page would never stay.
+    shut = name in request.META.get(_COUNTS, {}) or getattr(request.user, "lacks_factor", False)
+    return reverse(later) if later and not shut else ""
 
 
 # --- middleware -------------------------------------------------------------------------------------------------------

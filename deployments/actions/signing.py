@@ -19,7 +19,12 @@ def barred(request: DeploymentRequest) -> Sequence[Barred]:
     if request.bundle.author_id is not None:
         found.append(Barred(str(request.bundle.author_id), "bundle_author"))
     bundle = request.bundle
-    acts = [(request.requested_by, request.requested_at), (bundle.author, bundle.asked_at)]
+    asked_at = request.requested_at
+    acts = [
+        (request.requested_by, asked_at),
+        (request.on_behalf_of, asked_at),
+        (bundle.author, bundle.asked_at),
+    ]
     return [*found, *frozenset().union(*bars_behind(acts))]
 
 

@@ -31,6 +31,7 @@ from portal import content, ledger, reauthentication, rights, signing
 from portal.canonical import digest
 from portal.errors import Forbidden, Invalid, Refused, Stale
 from portal.event_kinds import EventKind
+from portal.let_in import let_in
 from portal.models import Bundle, Lane, Person, Right
 
 STATEMENT_TYPE = "application/vnd.in-toto+json"
@@ -202,6 +203,13 @@ def sign(
     sentence = why_barred(by, barred, shown)
     if sentence:
         _refuse(by, lane, subject or bundle.subject, "barred", sentence)
+    if decision not in _NO:
+        seat = shown.on_behalf_of or by
+        words = SignOff.objects.filter(lane=lane, role=shown.role, withdrawal=None)
+        own = words.filter(on_behalf_of=seat) | words.filter(person=seat, on_behalf_of=None)
+        last = own.select_related("lane__project").order_by("-signed_at", "-pk").first()
+        if last is not None and last.decision in _NO and last.covered == shown.covered:
+            _check_own_no(by, last)
     if not hmac.compare_digest(shown.bound.encode(), bound.encode()):
         raise Stale(
             _("What you read has changed since you opened the page. Read it again, then sign."),
@@ -354,6 +362,8 @@ def withdraw(*, by: Person, signoff: SignOff, why: str) -> Withdrawal:
         )
     if not why.strip():
         raise Invalid(_("Say why you withdraw your signature."), code="why_missing", field="why")
+    if signoff.decision in _NO:
+        _check_own_no(by, signoff)
     with ledger.business():
         try:
             with transaction.atomic():
@@ -373,6 +383,23 @@ def withdraw(*, by: Person, signoff: SignOff, why: str) -> Withdrawal:
             why=why.strip(),
         )
         return taken
+
+
+_NO = (SignOff.Decision.REJECT, SignOff.Decision.REQUEST_CHANGES)
+
+
+def _check_own_no(by: Person, no: SignOff) -> None:
+    """Raise Forbidden where somebody who lately let `by` back in could be taking back their no in their name."""
+    (told,) = let_in([(by.pk, timezone.now())])
+    if told.again and told.until is not None:
+        names = ", ".join(
+            Person.objects.filter(pk__in=told.again).order_by("name").values_list("name", flat=True)
+        )
+        sentence = _(
+            "You lately got a new way to sign in from %(names)s, so your objection stands for seven days from then:"
+            " nobody can take it back in your name."
+        ) % {"names": names}
+        _refuse(by, no.lane, no.subject, "no_stands", sentence)
 
 
 def _shown(case: Case) -> tuple[tuple[Shown, ...], tuple[Shown, ...]]:

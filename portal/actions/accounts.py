@@ -18,7 +18,7 @@ from portal import authentication, ledger, reauthentication, rights
 from portal.actions import grants, people
 from portal.errors import Forbidden, Invalid, Refused
 from portal.event_kinds import EventKind
-from portal.let_in import APART, never_came
+from portal.let_in import APART, let_in, never_came
 from portal.models import Event, PasswordReset, Person, Right, Session, Token
 from portal.sessions import ENTRY, SessionStore
 
@@ -193,7 +193,17 @@ def give_reset(*, by: Person, person: Person) -> tuple[PasswordReset, str]:
             first=first,
         )
         _end(by, current, live_sessions(current), "password")
+        _end_tokens_of_others(by, current)
         return reset, code
+
+
+def _end_tokens_of_others(by: Person, person: Person) -> None:
+    """End the tokens that were made while somebody else could have come as this person: they may have them still."""
+    tokens = list(Token.objects.filter(person=person, revoked_at__isnull=True))
+    told = let_in([(person.pk, one.made_at) for one in tokens])
+    ended = [one.pk for one, let in zip(tokens, told, strict=True) if let.by]
+    if ended:
+        people.end_tokens(by=by, tokens=Token.objects.filter(pk__in=ended))
 
 
 def check_apart(by: Person, person: Person) -> None:

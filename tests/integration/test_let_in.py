@@ -9,9 +9,10 @@ from pytest_django import Settings
 from deployments.actions import promotions, requests
 from deployments.judging import judge_now
 from deployments.models import DeploymentRequest
+from governance.actions import signoffs
 from governance.models import SignOff
 from portal import ledger
-from portal.actions import accounts, grants, identities, people
+from portal.actions import accounts, grants, identities, leaving, people
 from portal.errors import Forbidden
 from portal.event_kinds import EventKind
 from portal.let_in import APART, LetIn, could_be, let_in
@@ -192,12 +193,8 @@ def test_it_lasts_seven_days_from_the_way_in(cast: Cast) -> None:
     at = Event.objects.get(seq=event.seq).at
     second, ada = timedelta(seconds=1), frozenset({cast.ada.pk})
     asked = [at - second, at, at + APART - second, at + APART]
-    assert let_in([(cast.fay.pk, moment) for moment in asked]) == [
-        LetIn(),
-        LetIn(ada, ada),
-        LetIn(ada, ada),
-        LetIn(),
-    ]
+    told = LetIn(ada, ada, at + APART)
+    assert let_in([(cast.fay.pk, moment) for moment in asked]) == [LetIn(), told, told, LetIn()]
     assert let_in([(cast.eli.pk, at)]) == [LetIn()]
 
 
@@ -206,7 +203,9 @@ def test_the_first_way_in_takes_nobodys_account_over(cast: Cast) -> None:
     accounts.give_reset(by=cast.ada, person=new)
     row, _code = accounts.give_reset(by=cast.abe, person=new)  # the first was lost
     now = timezone.now()
-    assert let_in([(new.pk, now)]) == [LetIn(frozenset({cast.ada.pk, cast.abe.pk}))]
+    (told,) = let_in([(new.pk, now)])
+    assert told.by == {cast.ada.pk, cast.abe.pk}
+    assert not told.again
     accounts.use_reset(by=new, reset=row, new=NEW)
     accounts.give_reset(by=cast.abe, person=Person.objects.get(pk=new.pk))
     (told,) = let_in([(new.pk, timezone.now())])
@@ -227,5 +226,60 @@ def test_of_a_service_account_that_let_somebody_in_its_tokens_maker_did(cast: Ca
     grants.grant(by=cast.ada, person=robot, right=Right.MANAGE, why="Helps people in.")
     people.make_token(by=cast.abe, person=robot, name="helps", carrying=["manage"])
     reset(robot, cast.fay)
-    both = frozenset({robot.pk, cast.abe.pk})
-    assert could_be([(cast.fay, timezone.now()), (None, timezone.now())]) == [LetIn(both, both), LetIn()]
+    told, nobody = could_be([(cast.fay, timezone.now()), (None, timezone.now())])
+    assert told.by == told.again == {robot.pk, cast.abe.pk}
+    assert nobody == LetIn()
+
+
+def test_who_let_in_who_let_them_in_could_have_done_it(cast: Cast) -> None:
+    reset(cast.ada, cast.abe)
+    reset(cast.abe, cast.fay)
+    (told,) = let_in([(cast.fay.pk, timezone.now())])
+    assert told.by == told.again == {cast.ada.pk, cast.abe.pk}
+
+
+def test_who_was_let_in_afterwards_could_not(cast: Cast) -> None:
+    reset(cast.abe, cast.fay)
+    reset(cast.ada, cast.abe)
+    (told,) = let_in([(cast.fay.pk, timezone.now())])
+    assert told.by == {cast.abe.pk}
+
+
+def test_tokens_made_while_another_could_have_come_end_with_the_next_code(cast: Cast) -> None:
+    before, _secret = people.make_token(by=cast.dev, name="before", carrying=["request"])
+    reset(cast.ada, cast.dev)
+    after, secret = people.make_token(by=cast.dev, name="by whom?", carrying=["request"])
+    assert people.person_of_token(secret) == cast.dev
+    accounts.give_reset(by=cast.abe, person=cast.dev)
+    for token in (before, after):
+        token.refresh_from_db()
+    assert (before.revoked_at is None, after.revoked_at is None) == (True, False)
+
+
+def test_a_no_is_not_taken_back_in_the_name_of_who_was_let_back_in(cast: Cast) -> None:
+    request = to_sign(cast, cast.dev)
+    no = sign(request, cast.fay, decision="reject", comment="Not this one.")
+    reset(cast.abe, cast.fay)
+    with pytest.raises(Forbidden, match="your objection stands for seven days"):
+        signoffs.withdraw(by=cast.fay, signoff=no, why="It was me, really.")
+    with pytest.raises(Forbidden) as refused:
+        with_new(request, cast.fay)
+    assert refused.value.code == "no_stands"
+    assert finding(request).code == "sign_off_rejected"
+
+
+def test_a_request_handed_over_keeps_who_could_have_asked_for_it(cast: Cast) -> None:
+    grants.grant(
+        by=cast.abe, person=cast.ada, right=Right.SIGN, role="fairness", project=cast.churn, why="Signs."
+    )
+    asks(cast, cast.mona)
+    reset(cast.ada, cast.mona)
+    request = to_sign(cast, cast.mona)
+    leaving.leave(by=cast.ada, person=cast.mona, heir=cast.dev, why="Left.")
+    request = DeploymentRequest.objects.select_related(
+        "bundle__author", "lane__project", "lane__stage", "requested_by", "on_behalf_of"
+    ).get(pk=request.pk)
+    assert request.requested_by == cast.dev
+    with pytest.raises(Forbidden, match="You lately gave whoever asked for this promotion"):
+        sign(request, cast.ada)
+    assert "let_back_in" in {one.why for one in judge_now(request).case.barred}

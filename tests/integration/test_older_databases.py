@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.core.management import call_command
@@ -46,7 +47,9 @@ def migrate(to: list[tuple[str, str]]) -> MigrationExecutor:
     """Migrate there by the replaced migrations."""
     executor = MigrationExecutor(connection)
     executor.loader = MigrationLoader(connection, replace_migrations=False)
-    executor.migrate(to)
+    # What replaces them is written down as applied by whoever migrates next, as with any older database.
+    with patch.object(executor, "check_replacements"):
+        executor.migrate(to)
     return executor
 
 

@@ -7,7 +7,7 @@ from deployments import inbox
 from deployments.judging import judge_many, judge_now
 from deployments.models import DeploymentRequest
 from portal.actions import grants
-from portal.models import Bundle, Lane, Project, Right
+from portal.models import Bundle, Lane, Project, Right, Team
 from tests.cast import Cast
 from tests.factories import (
     all_but_signed,
@@ -38,6 +38,18 @@ def test_who_can_sign_finds_the_request_and_a_number_in_the_navigation(cast: Cas
     assert f'href="/projects/CHURN/requests/{wish.pk}/sign/sign_off:fairness/"' in page.content.decode()
     signed(cast.fay, wish, "fairness")
     assert "Nothing waits for you" in words(signed_in(cast.fay).get("/"))
+
+
+def test_who_has_to_set_up_a_second_factor_first_is_not_led_away_by_the_number(cast: Cast) -> None:
+    """Every other address leads to where that is done, and so would this one, again and again."""
+    Team.objects.filter(pk=cast.team.pk).update(requires_second_factor=True)
+    client = signed_in(cast.dev)
+    page = client.get("/account/factors/app/")
+    assert page.status_code == 200
+    assert "Inbox" in words(page)
+    assert "hx-get" not in page.content.decode()
+    answer = client.get("/inbox/count/", headers={"HX-Request": "true"})
+    assert answer["HX-Redirect"] == "/account/factors/"
 
 
 def test_other_pages_ask_for_the_number_when_they_are_there(cast: Cast) -> None:

@@ -69,7 +69,10 @@ name_tables(document);
 document.addEventListener("htmx:load", (event) => name_tables(event.target));
 
 for (const trouble of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
-  document.addEventListener(trouble, () => say(document.body.dataset.stale));
+  // What is asked for once, as the number in the navigation, is left out without a word.
+  document.addEventListener(trouble, (event) => {
+    if (event.target.getAttribute?.("hx-trigger") !== "load") say(document.body.dataset.stale);
+  });
 }
 document.addEventListener("htmx:afterRequest", (event) => {
   const form = event.target.closest?.("form[data-sent]");
