@@ -28,26 +28,37 @@ def behind(
 ) -> tuple[list[frozenset[Barred]], Holders, list[Known]]:
     """The same; and these holders and what is known, saying who had lately let in those who can sign, now, and those
     who did, when they did. In two queries where nobody let anybody in."""
-    signers = sorted({one.person for some in holders.values() for one in some if _signs(one)})
+    signs = [one for some in holders.values() for one in some if _signs(one)]
     words = [fact for one in found for fact in one.signoffs]
-    moments = [
-        *((UUID(person), now) for person in signers),
-        *((UUID(fact.person), parse_instant(fact.at)) for fact in words),
-    ]
-    others, told = could_be_and(acts, Right.REQUEST, moments=moments)
+    # Whoever could come as somebody could also let a stand-in of theirs sign.
+    moments = {
+        (UUID(person), at): None
+        for at, people in (
+            *((now, one.people) for one in signs),
+            *((parse_instant(fact.at), fact.people) for fact in words),
+        )
+        for person in people
+    }
+    others, told = could_be_and(acts, Right.REQUEST, moments=list(moments))
     bars = _bars(acts, others)
     if not any(one.by for one in told):
         return bars, holders, list(found)
-    of_signers = dict(zip(signers, told[: len(signers)], strict=True))
-    of_words = {fact.id: one for fact, one in zip(words, told[len(signers) :], strict=True)}
+    known = dict(zip(moments, told, strict=True))
+
+    def of(one: Holder | SignOffFact, at: datetime) -> list[LetIn]:
+        return [known[UUID(person), at] for person in one.people]
+
     return (
         bars,
         {
-            lane: tuple(_told(one, of_signers.get(one.person)) if _signs(one) else one for one in some)
+            lane: tuple(_told(one, of(one, now)) if _signs(one) else one for one in some)
             for lane, some in holders.items()
         },
         [
-            replace(one, signoffs=tuple(_told(fact, of_words[fact.id]) for fact in one.signoffs))
+            replace(
+                one,
+                signoffs=tuple(_told(fact, of(fact, parse_instant(fact.at))) for fact in one.signoffs),
+            )
             for one in found
         ],
     )
@@ -73,13 +84,16 @@ def _signs(one: Holder) -> bool:
 Fact = TypeVar("Fact", Holder, SignOffFact)
 
 
-def _told(one: Fact, let: LetIn | None) -> Fact:
-    if let is None or not let.by:
+def _told(one: Fact, let: Sequence[LetIn]) -> Fact:
+    by = frozenset().union(*(some.by for some in let)) - {UUID(person) for person in one.people}
+    if not by:
         return one
+    again = frozenset().union(*(some.again for some in let)) & by
     told: dict[str, Any] = {
-        "let_in": tuple(sorted(map(str, let.by))),
-        "let_back_in": tuple(sorted(map(str, let.again))),
+        "let_in": tuple(sorted(map(str, by))),
+        "let_back_in": tuple(sorted(map(str, again))),
     }
-    if let.until is not None and hasattr(one, "let_until"):
-        told["let_until"] = instant(let.until)
+    ends = [some.until for some in let if some.until is not None]
+    if ends and hasattr(one, "let_until"):
+        told["let_until"] = instant(min(ends))
     return replace(one, **told)

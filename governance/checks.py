@@ -41,8 +41,9 @@ from portal.canonical import digest
 MAX_NAMED = 20
 # Bars of who could have done it as somebody else.
 _BEHIND = ("token_maker", "let_in", "let_back_in")
-# Of words given for somebody that compete with another of the same two people: how many are weighed each way.
-MOST_DOUBLED = 4
+# Of words that compete with another of the same people, or of people who could be the same: how many are weighed each
+# way; of later ones of the second kind none counts.
+MOST_WEIGHED = 6
 RATIO_METRICS = frozenset({"demographic_parity_ratio"})
 # Which rates a metric compares between groups; a metric of two rates is as bad as the worse of them.
 COMPARED = {
@@ -144,15 +145,12 @@ def sign_off(case: Case, clause: Clause) -> Finding:
     clauses = [held for held in case.requirements if held.kind == "sign_off"]
     words = {held.key: _words(case, held) for held in clauses}
     places = {held.key: int(held.params.get("people", 1)) for held in clauses}
-    _tell_apart(words)
-    counting = [fact for some in words.values() for fact in some.counting]
     could = {
-        held.key: {
-            one.person
+        held.key: [
+            one
             for one in _able(case, held)
             if (one.on_behalf_of or one.person) not in words[held.key].taken(one)
-            and not any(_who_let_in(one, fact) for fact in counting)
-        }
+        ]
         for held in clauses
     }
     until = _first_to_end(case, clauses)
@@ -174,36 +172,19 @@ class _Words:
         return {fact.seat for fact in spoken}
 
 
-def _tell_apart(words: Mapping[str, _Words]) -> None:
-    """Of two words one of whose signers lately let the other in, or whom somebody lately let back in both, the later
-    does not count: the two could be one. So a word that is added takes none away."""
-    counted: list[SignOffFact] = []
-    every = [(fact.at, fact.id, key, fact) for key, some in words.items() for fact in some.counting]
-    for _at, _id, key, fact in sorted(every, key=lambda one: one[:2]):
-        found = next(((other, by) for other in counted if (by := _who_let_in(fact, other))), None)
-        if found is None:
-            counted.append(fact)
-            continue
-        words[key].counting.remove(fact)
-        words[key].not_counted.append(_discounted(fact, Why.ONE_PLACE, beside=found[0].person, whom=found[1]))
-
-
 def _who_let_in(one: SignOffFact | Holder, other: SignOffFact) -> str:
     """Who could be both: one who lately let in the other, or somebody who let both back in; empty for nobody."""
-    if one.person == other.person:
+    if {*one.people} & {*other.people}:
         return ""
-    if other.person in one.let_in:
-        return other.person
-    if one.person in other.let_in:
-        return one.person
-    return min({*one.let_back_in} & {*other.let_back_in}, default="")
+    direct = ({*other.people} & {*one.let_in}) | ({*one.people} & {*other.let_in})
+    return min(direct or {*one.let_back_in} & {*other.let_back_in}, default="")
 
 
 class _Seated:
     """Who fills which place. Whoever stood in for somebody is one with them: the two never fill two places.
 
-    `left_out` are words given for somebody without which the places fill better, because one of the two signed
-    somewhere else as well.
+    `left_out` are words without which the places fill better or that another takes the place of: given for somebody
+    while one of the two signed somewhere else as well, or of two who could be one (`_who_let_in`).
     """
 
     def __init__(
@@ -241,17 +222,41 @@ class _Seated:
         return tuple(sorted(person for person in self._could[key] if self.one(person) in found))
 
 
-def _seated(places: Mapping[str, int], words: Mapping[str, _Words], could: Mapping[str, set[str]]) -> _Seated:
-    """The seating that fills most places; words given for somebody are left out only where that fills more."""
-    whole = _Seated(places, words, could)
-    signed = [fact for word in words.values() for fact in word.counting]
-    doubled = [
+def _seated(
+    places: Mapping[str, int], words: Mapping[str, _Words], could: Mapping[str, Sequence[Holder]]
+) -> _Seated:
+    """The seating that fills most places, and then leaves out fewest words, and of those the latest.
+
+    Of two words whose signers could be one, one is left out; of words given for somebody only where that fills more.
+    """
+    signed = sorted(
+        (fact for word in words.values() for fact in word.counting), key=lambda one: (one.at, one.id)
+    )
+    apart = [(one, other) for one, other in combinations(signed, 2) if _who_let_in(one, other)]
+    either = {fact.id for pair in apart for fact in pair}
+    weighed = [
         fact
         for fact in signed
-        if fact.on_behalf_of and any(one is not fact and {*one.people} & {*fact.people} for one in signed)
-    ][:MOST_DOUBLED]
-    fewer = chain.from_iterable(combinations(doubled, n) for n in range(1, len(doubled) + 1))
-    return max((whole, *(_Seated(places, words, could, some) for some in fewer)), key=lambda one: one.filled)
+        if fact.id in either
+        or (fact.on_behalf_of and any(one is not fact and {*one.people} & {*fact.people} for one in signed))
+    ]
+    surplus = [fact for fact in weighed[MOST_WEIGHED:] if fact.id in either]
+    choices = list(reversed(weighed[:MOST_WEIGHED]))
+    best: _Seated | None = None
+    for some in chain.from_iterable(combinations(choices, n) for n in range(len(choices) + 1)):
+        left_out = {fact.id for fact in (*some, *surplus)}
+        if any(one.id not in left_out and other.id not in left_out for one, other in apart):
+            continue
+        kept = [fact for fact in signed if fact.id not in left_out]
+        helpers = {
+            key: {one.person for one in holders if not any(_who_let_in(one, fact) for fact in kept)}
+            for key, holders in could.items()
+        }
+        seated = _Seated(places, words, helpers, (*some, *surplus))
+        if best is None or seated.filled > best.filled:
+            best = seated
+    assert best is not None  # with every choice left out nobody is one with anybody
+    return best
 
 
 def _one_each(facts: Iterable[SignOffFact]) -> dict[str, str]:
@@ -550,7 +555,13 @@ def _sign_off_finding(
         if fact in counted:
             continue
         if fact.id in seated.left_out or one in given:
-            not_counted.append(_discounted(fact, Why.ONE_PLACE))
+            kept = (other for other in _kept(every, seated) if _who_let_in(fact, other))
+            beside = {
+                name: value
+                for other in list(kept)[:1]
+                for name, value in (("beside", other.person), ("whom", _who_let_in(fact, other)))
+            }
+            not_counted.append(_discounted(fact, Why.ONE_PLACE, **beside))
         elif one in elsewhere:
             other = elsewhere[one].partition(":")[2]
             not_counted.append(_discounted(fact, Why.COUNTS_ELSEWHERE, elsewhere=other))
@@ -580,19 +591,22 @@ def _sign_off_finding(
             for move in moves
         ]
     if not helpers:
-        params["kept_out"] = _kept_out(case, role, every, elsewhere)
+        params["kept_out"] = _kept_out(case, role, _kept(every, seated), elsewhere)
         return _finding(clause, NOT_MET, Code.SIGN_OFF_NOBODY, params, (), until)
     again = any(entry["why"] == Why.DIFFERS for entry in not_counted)
     code = Code.SIGN_OFF_ASKED_AGAIN if again else Code.SIGN_OFF_MISSING
     return _finding(clause, NOT_MET, code, params, helpers, until)
 
 
+def _kept(every: Mapping[str, _Words], seated: _Seated) -> list[SignOffFact]:
+    return [fact for words in every.values() for fact in words.counting if fact.id not in seated.left_out]
+
+
 def _kept_out(
-    case: Case, role: str, every: Mapping[str, _Words], elsewhere: Mapping[str, str]
+    case: Case, role: str, counting: Sequence[SignOffFact], elsewhere: Mapping[str, str]
 ) -> list[dict[str, Any]]:
     """Why each holder of the role cannot help: the first reason that applies."""
     barred = _bars(case)
-    counting = [fact for words in every.values() for fact in words.counting]
     found: list[dict[str, Any]] = []
     # Of who stands in for somebody barred, the one who is barred stands here.
     holders = {

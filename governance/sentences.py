@@ -359,7 +359,7 @@ def _barred(entry: Params, person: str, say: _Say) -> str:
 def _kept(entry: Params, say: _Say) -> str:
     """Who holds the role and cannot help, and why; where that ends, when."""
     values = {"person": say.names(entry["person"]), "reason": _reason(entry["why"])}
-    if entry["why"] == Why.ONE_PLACE:
+    if "beside" in entry:
         return _("%(person)s does not count beside %(beside)s, who signed: %(reason)s") % {
             **values,
             "beside": say.names(entry["beside"]),

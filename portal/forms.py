@@ -378,14 +378,6 @@ class PersonForm(Form):
     zone = forms.CharField(
         label=_("Time zone"), max_length=64, initial="UTC", help_text=_("Such as Europe/Paris.")
     )
-    password = forms.CharField(
-        label=_("First password"),
-        required=False,
-        max_length=500,
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text=_("Empty for a service account, and for whoever signs in another way."),
-    )
 
 
 class PersonChangeForm(Form):

@@ -52,10 +52,10 @@ def let_in(acts: Sequence[tuple[UUID, datetime]]) -> list[LetIn]:
     if not acts:
         return []
     given: dict[UUID, list[_Way]] = {}
-    people, since = {person for person, _at in acts}, min(at for _person, at in acts) - APART
-    for step in range(STEPS):
+    people, since = {person for person, _at in acts}, min(at for _person, at in acts) - STEPS * APART
+    for _step in range(STEPS):
         people -= given.keys()
-        found = _given(people, since - step * APART) if people else {}
+        found = _given(people, since) if people else {}
         given |= {person: found.get(person, []) for person in people}
         people = {way.by for ways in found.values() for way in ways}
         if not people:
@@ -92,7 +92,7 @@ def _given(people: Collection[UUID], since: datetime) -> dict[UUID, list[_Way]]:
 
 
 def _told(person: UUID, acted: datetime, given: Mapping[UUID, Sequence[_Way]]) -> LetIn:
-    ways: dict[tuple[UUID, bool], datetime] = {}
+    ways: set[tuple[UUID, bool, datetime]] = set()
     ends: list[datetime] = []
     due = [(person, acted, False)]
     while due:
@@ -101,14 +101,14 @@ def _told(person: UUID, acted: datetime, given: Mapping[UUID, Sequence[_Way]]) -
             if not way.at <= at < way.at + APART or way.by == person:
                 continue
             # Whether an account in use was taken over is the first step's to say.
-            key = (way.by, first or (whom == person and way.first))
+            key = (way.by, first or (whom == person and way.first), way.at)
             if whom == person:
                 ends.append(way.at + APART)
-            if key not in ways or ways[key] < way.at:
-                ways[key] = way.at
+            if key not in ways:
+                ways.add(key)
                 due.append((way.by, way.at, key[1]))
-    by = frozenset(giver for giver, _first in ways)
-    return LetIn(by, frozenset(giver for giver, first in ways if not first), min(ends, default=None))
+    by = frozenset(giver for giver, _first, _at in ways)
+    return LetIn(by, frozenset(giver for giver, first, _at in ways if not first), min(ends, default=None))
 
 
 def could_be(acts: Sequence[tuple[Person | None, datetime]], *rights: Right) -> list[LetIn]:

@@ -70,10 +70,14 @@ def add_person(request: HttpRequest) -> HttpResponse:
     form = PersonForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         with told_by(form):
-            added = people.add_person(
-                by=by, **{**form.cleaned_data, "password": form.cleaned_data["password"] or None}
+            added = people.add_person(by=by, **form.cleaned_data)
+            messages.success(
+                request,
+                _("%(name)s is added. With a code, given here, they choose their own password.")
+                % {"name": added.name}
+                if added.kind == Person.Kind.PERSON
+                else _("%(name)s is added.") % {"name": added.name},
             )
-            messages.success(request, _("%(name)s is added.") % {"name": added.name})
             return redirect("person", added.pk)
     return render(request, "portal/person_add.html", {"form": form}, status=status_of(form))
 

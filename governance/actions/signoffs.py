@@ -119,6 +119,11 @@ def why_barred(person: Person, barred: Sequence[Barred], shown: Draft) -> str:
             " did, or who lately let them in, so the signature would not be independent. Somebody else with the role"
             " has to sign."
         ) % {"name": principal.name}
+    if not why and principal is not None and (giver := _let_in(person, barred, shown)):
+        return _(
+            "You would sign for %(principal)s, and one of you lately got a new way to sign in from %(name)s, who asked"
+            " for this or made it, so the signature would not be independent. Somebody else with the role has to sign."
+        ) % {"principal": principal.name, "name": giver}
     if not why and (giver := _let_in(person, barred, shown)):
         return _(
             "You lately got a new way to sign in from %(name)s, who asked for this or made it, so your signature would"
@@ -207,9 +212,10 @@ def sign(
         seat = shown.on_behalf_of or by
         words = SignOff.objects.filter(lane=lane, role=shown.role, withdrawal=None)
         own = words.filter(on_behalf_of=seat) | words.filter(person=seat, on_behalf_of=None)
-        last = own.select_related("lane__project").order_by("-signed_at", "-pk").first()
-        if last is not None and last.decision in _NO and last.covered == shown.covered:
-            _check_own_no(by, last)
+        newest = own.select_related("lane__project").order_by("-signed_at", "-pk")
+        last = next((one for one in newest if one.covered == shown.covered), None)
+        if last is not None and last.decision in _NO:
+            _check_own_no(by, last, seat)
     if not hmac.compare_digest(shown.bound.encode(), bound.encode()):
         raise Stale(
             _("What you read has changed since you opened the page. Read it again, then sign."),
@@ -388,16 +394,18 @@ def withdraw(*, by: Person, signoff: SignOff, why: str) -> Withdrawal:
 _NO = (SignOff.Decision.REJECT, SignOff.Decision.REQUEST_CHANGES)
 
 
-def _check_own_no(by: Person, no: SignOff) -> None:
-    """Raise Forbidden where somebody who lately let `by` back in could be taking back their no in their name."""
-    (told,) = let_in([(by.pk, timezone.now())])
-    if told.again and told.until is not None:
-        names = ", ".join(
-            Person.objects.filter(pk__in=told.again).order_by("name").values_list("name", flat=True)
-        )
+def _check_own_no(by: Person, no: SignOff, seat: Person | None = None) -> None:
+    """Raise Forbidden where somebody could be taking back a no in the name of who gave it, `seat` or `by`: who let them
+    back in since."""
+    now = timezone.now()
+    people = {by.pk: by, **({seat.pk: seat} if seat else {})}
+    told = let_in([(person, at) for person in people for at in (now, no.signed_at)])
+    since = {giver for is_, was in zip(told[::2], told[1::2], strict=True) for giver in is_.again - was.again}
+    if since:
+        names = ", ".join(Person.objects.filter(pk__in=since).order_by("name").values_list("name", flat=True))
         sentence = _(
-            "You lately got a new way to sign in from %(names)s, so your objection stands for seven days from then:"
-            " nobody can take it back in your name."
+            "Whoever objected got a new way to sign in since, by %(names)s, so the objection stands for seven days from"
+            " then: nobody can take it back in their name."
         ) % {"names": names}
         _refuse(by, no.lane, no.subject, "no_stands", sentence)
 

@@ -12,7 +12,7 @@ from deployments.models import DeploymentRequest
 from governance.actions import signoffs
 from governance.models import SignOff
 from portal import ledger
-from portal.actions import accounts, grants, identities, leaving, people
+from portal.actions import accounts, delegations, grants, identities, leaving, people
 from portal.errors import Forbidden
 from portal.event_kinds import EventKind
 from portal.let_in import APART, LetIn, could_be, let_in
@@ -52,8 +52,8 @@ def asks(cast: Cast, person: Person) -> None:
     grants.grant(by=cast.abe, person=person, right=Right.REQUEST, project=cast.churn, why="Asks, too.")
 
 
-def with_new(request: DeploymentRequest, by: Person, role: str = "fairness") -> SignOff:
-    return sign(request, by, proof=Password(NEW), requirement=f"sign_off:{role}")
+def with_new(request: DeploymentRequest, by: Person, role: str = "fairness", **wish: str) -> SignOff:
+    return sign(request, by, proof=Password(NEW), requirement=f"sign_off:{role}", **wish)
 
 
 def test_who_let_the_signer_in_and_asks_gets_no_signature_of_theirs(cast: Cast) -> None:
@@ -260,12 +260,51 @@ def test_a_no_is_not_taken_back_in_the_name_of_who_was_let_back_in(cast: Cast) -
     request = to_sign(cast, cast.dev)
     no = sign(request, cast.fay, decision="reject", comment="Not this one.")
     reset(cast.abe, cast.fay)
-    with pytest.raises(Forbidden, match="your objection stands for seven days"):
+    with pytest.raises(Forbidden, match="the objection stands for seven days"):
         signoffs.withdraw(by=cast.fay, signoff=no, why="It was me, really.")
     with pytest.raises(Forbidden) as refused:
         with_new(request, cast.fay)
     assert refused.value.code == "no_stands"
     assert finding(request).code == "sign_off_rejected"
+
+
+def test_nor_by_way_of_another_bundle_or_of_a_stand_in(cast: Cast) -> None:
+    request = to_sign(cast, cast.dev)
+    sign(request, cast.fay, decision="reject", comment="Not this one.")
+    reset(cast.abe, cast.fay)
+    other = bundle_registered(cast, "v9", {"project_config/recipes/score.py": "score(9)"})
+    all_but_signed(cast, other)
+    shown = signoffs.draft(by=cast.fay, bundle=other, lane=cast.prod, requirement=FAIRNESS)
+    signoffs.sign(
+        by=cast.fay, proof=Password(NEW), bundle=other, lane=cast.prod, requirement=FAIRNESS,
+        decision="approve", bound=shown.bound,
+    )  # fmt: skip
+    with pytest.raises(Forbidden, match="the objection stands"):
+        with_new(request, cast.fay)
+    now = timezone.now()
+    delegations.delegate(by=cast.fay, delegate=cast.otto, starts_at=now, until=now + APART, why="Away.")
+    with pytest.raises(Forbidden, match="the objection stands"):
+        sign(request, cast.otto)
+
+
+def test_an_objection_of_theirs_since_is_taken_back_by_them(cast: Cast) -> None:
+    reset(cast.abe, cast.fay)
+    request = to_sign(cast, cast.dev)
+    no = with_new(request, cast.fay, decision="request_changes", comment="Say more.")
+    signoffs.withdraw(by=cast.fay, signoff=no, why="It says more now.")
+    with_new(request, cast.fay)
+    assert finding(request).state == "met"
+
+
+def test_a_stand_in_is_whose_who_let_in_whom_they_stand_in_for(cast: Cast) -> None:
+    asks(cast, cast.ada)
+    reset(cast.ada, cast.fay)
+    now = timezone.now()
+    delegations.delegate(by=cast.fay, delegate=cast.otto, starts_at=now, until=now + APART, why="Away.")
+    request = to_sign(cast, cast.ada)
+    assert str(cast.otto.pk) not in finding(request).unblock
+    with pytest.raises(Forbidden):
+        sign(request, cast.otto)
 
 
 def test_a_request_handed_over_keeps_who_could_have_asked_for_it(cast: Cast) -> None:

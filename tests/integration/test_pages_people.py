@@ -51,12 +51,10 @@ def test_somebody_is_added(cast: Cast) -> None:
     }
     answer = ada.post("/people/add/", wish, follow=True)
     assert "Ida Sand is added." in words(answer)
-    assert Person.objects.get(login="ida").check_password(PASSWORD)
+    assert not Person.objects.get(login="ida").has_usable_password(), "she chooses her own, with a code"
     again = ada.post("/people/add/", wish)
     assert "The login “Ida” is taken; choose another." in words(again)
-    answer = ada.post("/people/add/", {**wish, "kind": "service", "login": "robot"})
-    assert list(answer.context["form"].errors) == ["password"]
-    answer = ada.post("/people/add/", {**wish, "kind": "service", "login": "robot", "password": ""})
+    ada.post("/people/add/", {**wish, "kind": "service", "login": "robot"})
     assert not Person.objects.get(login="robot").has_usable_password()
 
 
