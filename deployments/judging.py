@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -26,6 +26,7 @@ from portal.event_kinds import EventKind
 from portal.let_in import NOBODY, LetIn, could_be
 from portal.models import Bundle, Lane, Person, Right
 from portal.names import names
+from portal.prepared import prepared
 
 CASE_TYPE = "application/vnd.countersign.case+json"
 VERDICT_TYPE = "application/vnd.countersign.verdict+json"
@@ -44,28 +45,26 @@ def running_facts(bundle: Bundle, lane: Lane) -> Sequence[RunningFact]:
     return _running([(bundle, lane)])[0]
 
 
+@prepared
+def _ran(bundles: Any) -> QuerySet[Any, tuple[Any, ...]]:
+    """What ran and holds what is judged; each deployment is looked at beside each bundle that is asked about."""
+    rows = Deployment.objects.filter(lane__project__bundles__in=bundles).annotate(
+        judged=F("lane__project__bundles"),
+        held=Within(F("bundle__parts"), F("lane__project__bundles__parts")),
+    )
+    return rows.filter(held=True).values_list(
+        "judged", "lane__stage__slug", "since", "ended_at", "bundle__parts"
+    )
+
+
 def _running(asked: Sequence[tuple[Bundle, Lane]]) -> list[list[RunningFact]]:
     """The same for each of these, in their order, in one query: what else ran there says nothing of a soak."""
-    # Each deployment is looked at beside each bundle that is asked about.
-    rows = (
-        Deployment.objects.filter(lane__project__bundles__in={bundle.pk for bundle, _lane in asked})
-        .annotate(
-            judged=F("lane__project__bundles"),
-            held=Within(F("bundle__parts"), F("lane__project__bundles__parts")),
-        )
-        .filter(held=True)
-        .select_related("bundle", "lane__stage")
-    )
+    rows = _ran(bundles={bundle.pk for bundle, _lane in asked})
     return [
         [
-            RunningFact(
-                stage=row.lane.stage.slug,
-                since=instant(row.since),
-                until=instant(row.ended_at) if row.ended_at else None,
-                parts=dict(row.bundle.parts),
-            )
-            for row in rows
-            if row.judged == bundle.pk
+            RunningFact(stage, instant(since), instant(until) if until else None, dict(parts))
+            for judged, stage, since, until, parts in rows
+            if judged == bundle.pk
         ]
         for bundle, _lane in asked
     ]

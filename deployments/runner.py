@@ -13,7 +13,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from deployments import attempts, waits
@@ -26,6 +26,7 @@ from portal.dss.errors import DssError
 from portal.errors import Refused
 from portal.event_kinds import EventKind
 from portal.models import Node
+from portal.prepared import prepared
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +76,9 @@ def advance(promotion_id: int) -> Turn:
     if claim is None:
         return OVER
     promotion = _load(promotion_id)
-    steps = list(promotion.steps.all())
+    steps = _steps(promotion=promotion_id)
+    for one in steps:
+        one.promotion = promotion
     step = next((one for one in steps if one.status in (Step.Status.PENDING, Step.Status.STARTED)), None)
     if step is None:  # killed between the last step and the end
         return _finish(promotion, claim.token)
@@ -143,14 +146,29 @@ def _patience(promotion: Promotion) -> int:
     return PASSING_ERRORS if cautious else PASSING_ERRORS_LIVE
 
 
+@prepared
+def _promotions(promotion: Any) -> QuerySet[Promotion]:
+    rows = Promotion.objects.select_related("lane__project", "lane__stage", "bundle", "place")
+    return rows.filter(pk=promotion)
+
+
+@prepared
+def _nodes(nodes: Any) -> QuerySet[Node]:
+    return Node.objects.filter(pk__in=nodes)
+
+
+@prepared
+def _steps(promotion: Any) -> QuerySet[Step]:
+    return Step.objects.filter(promotion=promotion)
+
+
 def _load(promotion_id: int) -> Promotion:
     """The promotion with what every step reads of it, in two queries: PostgreSQL plans one over all these tables
     for longer than everything else of a look takes. Its request is for the few steps that ask for it."""
-    promotion = Promotion.objects.select_related("lane__project", "lane__stage", "bundle", "place").get(
-        pk=promotion_id
-    )
+    (promotion,) = _promotions(promotion=promotion_id)
     project, place = promotion.lane.project, promotion.place
-    nodes = Node.objects.in_bulk({project.node_id, place.deployer_id, place.automation_id})
+    wanted = {project.node_id, place.deployer_id, place.automation_id}
+    nodes = {node.pk: node for node in _nodes(nodes=wanted)}
     project.node = nodes[project.node_id]
     place.deployer, place.automation = nodes[place.deployer_id], nodes[place.automation_id]
     promotion.bundle.project = project

@@ -8,15 +8,18 @@ project's tier or published a policy that judges it, as "changed_policy". Not in
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from governance.gate import Barred, instant
 from governance.models import PolicyVersion
 from portal.cooling import Changed, Changers, changed_since, note_makers, some
 from portal.models import Lane
+from portal.prepared import prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +64,20 @@ def lately(asked: Iterable[tuple[Lane, str]]) -> Lately:
     since = timezone.now() - _period()
     published: dict[str, dict[UUID, datetime]] = {}
     # Every version of that time, not the newest alone: one more, saying little else, would hide who made the last.
-    for name, at, *people in PolicyVersion.objects.filter(
-        name__in={policy for _lane, policy in asked}, published_at__gt=since
-    ).values_list("name", "published_at", "published_by", "change__asked_by", "change__decided_by"):
+    for name, at, *people in _published(names={policy for _lane, policy in asked}, since=since):
         by = published.setdefault(name, {})
         by |= {person: max(at, by.get(person, at)) for person in some(people)}
     on_lanes = changed_since([lane for lane, _policy in asked], since)
     every = [changers for one in on_lanes.values() for changers in (one.rights, one.rules)]
     note_makers([*every, *published.values(), *next(iter(on_lanes.values())).lent.values()])
     return Lately(on_lanes, published)
+
+
+@prepared
+def _published(names: Any, since: Any) -> QuerySet[Any, tuple[Any, ...]]:
+    return PolicyVersion.objects.filter(name__in=names, published_at__gt=since).values_list(
+        "name", "published_at", "published_by", "change__asked_by", "change__decided_by"
+    )
 
 
 def _period() -> timedelta:

@@ -28,6 +28,7 @@ from django.db.models.functions import Coalesce, RowNumber
 from governance.facts import SYSTEM, DocumentFact, EvidenceFact, SignOffFact, instant
 from governance.models import Document, Evidence, SignOff, Withdrawal
 from portal.models import Bundle, Content, Lane, Person
+from portal.prepared import Prepared, prepared
 
 Row = dict[str, Any]
 
@@ -61,9 +62,10 @@ def known(asked: Sequence[tuple[Bundle, Lane]]) -> list[Known]:
     """
     words = _words(asked)
     bound = [{digest for row in rows for digest in (*row["evidence"], *row["documents"])} for rows in words]
-    pieces = _added(asked, bound, Evidence, ~Q(parts={}), _PIECE, ("kind", "stage"), "author")
-    texts = _added(asked, bound, Document, Q(pk__isnull=False), _TEXT, ("kind",), "kind")
-    results = _results({row["result_id"] for rows in pieces for row in rows})
+    pieces = _PIECES.to(asked, bound)
+    texts = _TEXTS.to(asked, bound)
+    bodies = _bodies(digests={row["result_id"] for rows in pieces for row in rows})
+    results = {key: json.loads(bytes(body)) for key, body in bodies}
     return [
         Known(
             tuple(_word(row, lane) for row in words[number]),
@@ -107,60 +109,81 @@ def newest(rows: QuerySet[Any], at: str, *per: str) -> QuerySet[Any]:
 # --- what is read ---
 
 
-def _words(asked: Sequence[tuple[Bundle, Lane]]) -> list[list[Row]]:
-    """The words that may matter to each. Every sign-off is looked at beside each bundle that is asked about."""
-    rows = SignOff.objects.filter(
-        lane__in={lane.pk for _bundle, lane in asked},
-        lane__project__bundles__in={bundle.pk for bundle, _lane in asked},
-    ).annotate(
+@prepared
+def _last_words(lanes: Any, bundles: Any) -> QuerySet[Any, Row]:
+    """Every sign-off is looked at beside each bundle that is asked about."""
+    rows = SignOff.objects.filter(lane__in=lanes, lane__project__bundles__in=bundles).annotate(
         judged=F("lane__project__bundles"),
         held=Within(F("covered"), F("lane__project__bundles__parts")),
         under=Case(When(held=True, then=F("clause")), default=Value("")),
         seat=Coalesce("on_behalf_of", "person"),
         withdrawn=Exists(Withdrawal.objects.filter(signoff=OuterRef("pk"))),
     )
-    found = newest(rows, "signed_at", "lane", "judged", "seat", "role", "held", "under").values(*_WORD)
+    return newest(rows, "signed_at", "lane", "judged", "seat", "role", "held", "under").values(*_WORD)
+
+
+def _words(asked: Sequence[tuple[Bundle, Lane]]) -> list[list[Row]]:
+    """The words that may matter to each."""
     by_pair: dict[tuple[int, int], list[Row]] = {}
-    for row in found:
+    for row in _last_words(
+        lanes={lane.pk for _bundle, lane in asked}, bundles={bundle.pk for bundle, _lane in asked}
+    ):
         by_pair.setdefault((row["judged"], row["lane_id"]), []).append(row)
     return [by_pair.get((bundle.pk, lane.pk), []) for bundle, lane in asked]
 
 
+@dataclass(frozen=True, slots=True)
+class _Added:
+    """How evidence, or documents, are read; `group`: of what the newest is wanted."""
+
+    near: Prepared[Row]
+    named: Prepared[Row]
+    group: tuple[str, ...]
+
+    def to(self, asked: Sequence[tuple[Bundle, Lane]], bound: Sequence[set[str]]) -> list[list[Row]]:
+        """The rows that may matter to each."""
+        by_bundle: dict[int, list[Row]] = {}
+        for row in self.near(bundles={bundle.pk for bundle, _lane in asked}):
+            by_bundle.setdefault(row["judged"], []).append(row)
+        signed = self.named(
+            projects={bundle.project_id for bundle, _lane in asked}, digests=set[str]().union(*bound)
+        )
+        return [
+            _kept(
+                by_bundle.get(bundle.pk, []),
+                [row for row in signed if _is_bound(row, bundle, digests)],
+                self.group,
+            )
+            for (bundle, _lane), digests in zip(asked, bound, strict=True)
+        ]
+
+
 def _added(
-    asked: Sequence[tuple[Bundle, Lane]],
-    bound: Sequence[set[str]],
     model: type[Evidence] | type[Document],
     about: Q,
     fields: tuple[str, ...],
     group: tuple[str, ...],
     apart: str,
-) -> list[list[Row]]:
-    """The evidence or documents that may matter to each.
+) -> _Added:
+    """`about`: which rows are about anything at all; `apart`: what tells rows of one digest from each other."""
 
-    `about`: which rows are about anything at all; `group`: of what the newest is wanted; `apart`: what tells rows of
-    one digest from each other.
-    """
-    near = (
-        model.objects.filter(project__bundles__in={bundle.pk for bundle, _lane in asked})
-        .annotate(
-            judged=F("project__bundles"),
-            held=Case(
-                When(about, then=Within(F("parts"), F("project__bundles__parts"))),
-                default=Value(False),
-            ),
-        )
-    )  # fmt: skip
-    by_bundle: dict[int, list[Row]] = {}
-    for row in newest(near, "recorded_at", "judged", "held", *group).values("judged", "held", *fields):
-        by_bundle.setdefault(row["judged"], []).append(row)
-    named = model.objects.filter(
-        project__in={bundle.project_id for bundle, _lane in asked}, digest__in=set[str]().union(*bound)
-    )
-    signed = list(newest(named, "recorded_at", "project", "digest", apart).values(*fields))
-    return [
-        _kept(by_bundle.get(bundle.pk, []), [row for row in signed if _is_bound(row, bundle, digests)], group)
-        for (bundle, _lane), digests in zip(asked, bound, strict=True)
-    ]
+    @prepared
+    def near(bundles: Any) -> QuerySet[Any, Row]:
+        held = Case(When(about, then=Within(F("parts"), F("project__bundles__parts"))), default=Value(False))
+        rows = model.objects.filter(project__bundles__in=bundles)
+        rows = rows.annotate(judged=F("project__bundles"), held=held)
+        return newest(rows, "recorded_at", "judged", "held", *group).values("judged", "held", *fields)
+
+    @prepared
+    def named(projects: Any, digests: Any) -> QuerySet[Any, Row]:
+        rows = model.objects.filter(project__in=projects, digest__in=digests)
+        return newest(rows, "recorded_at", "project", "digest", apart).values(*fields)
+
+    return _Added(near, named, group)
+
+
+_PIECES = _added(Evidence, ~Q(parts={}), _PIECE, ("kind", "stage"), "author")
+_TEXTS = _added(Document, Q(pk__isnull=False), _TEXT, ("kind",), "kind")
 
 
 def _is_bound(row: Row, bundle: Bundle, digests: Collection[str]) -> bool:
@@ -178,9 +201,9 @@ def _kept(near: Iterable[Row], signed: Iterable[Row], group: tuple[str, ...]) ->
     return list({row["pk"]: row for row in (*kept, *signed)}.values())
 
 
-def _results(wanted: Collection[str]) -> dict[str, Any]:
-    rows = Content.objects.filter(pk__in=wanted).values_list("pk", "body")
-    return {key: json.loads(bytes(body)) for key, body in rows}
+@prepared
+def _bodies(digests: Any) -> QuerySet[Any, Any]:
+    return Content.objects.filter(pk__in=digests).values_list("pk", "body")
 
 
 # --- as facts ---

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
@@ -35,6 +36,7 @@ from portal import rights
 from portal.errors import Refused
 from portal.holders import holders_on
 from portal.models import Bundle, Lane, Person, Project, Right
+from portal.prepared import prepared
 from portal.queries import check_audit, check_looks_over_estate, looks_over_estate
 from portal.simulator import check_may_simulate
 
@@ -77,9 +79,14 @@ def rules_for(lane: Lane) -> Rules:
     return _rules(lane, _versions([lane.project.policy]))
 
 
-def _versions(names: Iterable[str]) -> dict[str, PolicyVersion]:
+@prepared
+def _last_versions(names: Any) -> QuerySet[PolicyVersion]:
     newer = PolicyVersion.objects.filter(name=OuterRef("name"), version__gt=OuterRef("version"))
-    return {row.name: row for row in PolicyVersion.objects.filter(~Exists(newer), name__in=set(names))}
+    return PolicyVersion.objects.filter(~Exists(newer), name__in=names)
+
+
+def _versions(names: Iterable[str]) -> dict[str, PolicyVersion]:
+    return {row.name: row for row in _last_versions(names=set(names))}
 
 
 def _newest(project: Project, versions: Mapping[str, PolicyVersion]) -> PolicyVersion:

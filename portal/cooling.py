@@ -10,9 +10,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from portal import ledger
@@ -20,6 +21,7 @@ from portal.event_kinds import EventKind
 from portal.makers import lived, tokens_of
 from portal.models import Change, Event, Grant, Lane, Place, Portfolio, Right
 from portal.models.grant import in_force
+from portal.prepared import prepared
 
 K = EventKind
 # By what they are about. Who imported a project chose its tier and its pipeline.
@@ -56,9 +58,7 @@ def changed_since(lanes: Iterable[Lane], since: datetime) -> dict[int, Changed]:
     every = {lane.pk: lane for lane in lanes}
     keys = {lane.project_id: lane.project.key for lane in every.values()}
     inside: dict[int, set[int]] = defaultdict(set)
-    for project, portfolio in Portfolio.projects.through.objects.filter(project__in=keys).values_list(
-        "project", "portfolio"
-    ):
+    for project, portfolio in _inside(projects=keys):
         inside[portfolio].add(project)
     lent: dict[UUID, Changers] = defaultdict(dict)
     found = {pk: Changed(lent=lent) for pk in every}
@@ -127,16 +127,27 @@ class _Grant:
                 yield from ((person, at) for person in some(people))
 
 
-def _grants(projects: Collection[int], portfolios: Collection[int], since: datetime) -> list[_Grant]:
-    """Those that reach one of these projects."""
+@prepared
+def _inside(projects: Any) -> QuerySet[Any, tuple[int, int]]:
+    return Portfolio.projects.through.objects.filter(project__in=projects).values_list("project", "portfolio")
+
+
+@prepared
+def _reaching(projects: Any, portfolios: Any, since: Any, now: Any) -> QuerySet[Any, tuple[Any, ...]]:
     reaching = Q(project__in=projects) | Q(portfolio__in=portfolios)
     reaching |= Q(project__isnull=True, portfolio__isnull=True)
-    now = timezone.now()
     held = Q(team__isnull=False, revoked_at__isnull=True) & in_force(now)
     rows = Grant.objects.filter(reaching, Q(given_at__gt=since) | Q(revoked_at__gt=since) | held).order_by()
     place = ("project", "portfolio", "stage", "team", "until", "given_at", "revoked_at")
     givers = ("given_by", "change__asked_by", "change__decided_by")
     revokers = ("revoked_by", "revoked_in__asked_by", "revoked_in__decided_by")
+    return rows.values_list(*place, *givers, *revokers)
+
+
+def _grants(projects: Collection[int], portfolios: Collection[int], since: datetime) -> list[_Grant]:
+    """Those that reach one of these projects."""
+    now = timezone.now()
+    rows = _reaching(projects=projects, portfolios=portfolios, since=since, now=now)
     return [
         _Grant(
             project,
@@ -148,9 +159,7 @@ def _grants(projects: Collection[int], portfolios: Collection[int], since: datet
             tuple(people[:3]),
             tuple(people[3:]),
         )
-        for project, portfolio, stage, team, until, given, revoked, *people in rows.values_list(
-            *place, *givers, *revokers
-        )
+        for project, portfolio, stage, team, until, given, revoked, *people in rows
     ]
 
 
@@ -179,6 +188,24 @@ class _Act:
     absent: UUID | None = None
 
 
+@prepared
+def _recorded(subjects: Any, projects: Any, since: Any) -> QuerySet[Event]:
+    kinds = [kind.value for kind in (*OF_PROJECT, *OF_PIPELINE, *OF_TEAM)]
+    return Event.objects.filter(
+        Q(subject__in=subjects, kind__in=kinds)
+        | Q(project__in=projects, kind__in=[kind.value for kind in OF_PORTFOLIO])
+        | Q(kind__in=[kind.value for kind in (*OF_NODE, *OF_PERSON)]),
+        at__gt=since,
+    ).order_by()
+
+
+@prepared
+def _runs_on(pipelines: Any) -> QuerySet[Any, tuple[int, int, int]]:
+    return Place.objects.filter(stage__pipeline__in=pipelines).values_list(
+        "stage__pipeline", "deployer", "automation"
+    )
+
+
 def _acts(
     lanes: Collection[Lane], keys: Mapping[int, str], teams: Mapping[int, set[int]], since: datetime
 ) -> Iterator[_Act]:
@@ -189,15 +216,7 @@ def _acts(
         about[f"pipeline:{lane.project.pipeline_id}"].add(lane.pk)
     for team, reached in teams.items():
         about[f"team:{team}"] |= reached
-    kinds = [kind.value for kind in (*OF_PROJECT, *OF_PIPELINE, *OF_TEAM)]
-    rows = list(
-        Event.objects.filter(
-            Q(subject__in=list(about), kind__in=kinds)
-            | Q(project__in=list(keys.values()), kind__in=[kind.value for kind in OF_PORTFOLIO])
-            | Q(kind__in=[kind.value for kind in (*OF_NODE, *OF_PERSON)]),
-            at__gt=since,
-        ).order_by()
-    )
+    rows = _recorded(subjects=list(about), projects=list(keys.values()), since=since)
     if any(row.kind in OF_NODE for row in rows):
         _nodes(lanes, about)
     for lane in lanes:
@@ -221,9 +240,7 @@ def _acts(
 def _nodes(lanes: Collection[Lane], about: dict[str, set[int]]) -> None:
     """Which lanes depend on which node: those built there, and those whose pipeline runs there."""
     of_pipeline: dict[int, set[int]] = defaultdict(set)
-    for pipeline, *nodes in Place.objects.filter(
-        stage__pipeline__in={lane.project.pipeline_id for lane in lanes}
-    ).values_list("stage__pipeline", "deployer", "automation"):
+    for pipeline, *nodes in _runs_on(pipelines={lane.project.pipeline_id for lane in lanes}):
         of_pipeline[pipeline].update(nodes)
     for lane in lanes:
         for node in {lane.project.node_id, *of_pipeline[lane.project.pipeline_id]}:

@@ -7,9 +7,10 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -26,6 +27,7 @@ from portal.models import (
 )
 from portal.models.delegation import running
 from portal.models.grant import DELEGABLE, SIGN_PREFIX, in_force, later
+from portal.prepared import prepared
 from portal.reach import managers
 
 
@@ -53,24 +55,19 @@ def holders_on(wanted: Mapping[int, Collection[str]]) -> dict[tuple[int, str], l
     """
     now = timezone.now()
     every = {name for names in wanted.values() for name in names}
-    slugs = dict(Lane.objects.filter(pk__in=wanted).values_list("pk", "stage__slug"))
+    slugs = dict(_slugs(lanes=wanted))
     people: dict[tuple[int, str], dict[UUID, datetime | None]] = {
         (lane, name): {} for lane, names in wanted.items() for name in names
     }
     teams: dict[tuple[int, str], dict[int, datetime | None]] = {key: {} for key in people}
-    there = Q(content_object__in=list(wanted), permission__codename__in=every)
-    for user, lane, name, until in LaneUserObjectPermission.objects.filter(in_force(now), there).values_list(
-        "user_id", "content_object_id", "permission__codename", "until"
-    ):
+    for user, lane, name, until in _of_people(lanes=wanted, names=every, now=now):
         later(people.get((lane, name), {}), user, until)
-    for group, lane, name, until in LaneGroupObjectPermission.objects.filter(
-        in_force(now), there
-    ).values_list("group_id", "content_object_id", "permission__codename", "until"):
+    for group, lane, name, until in _of_groups(lanes=wanted, names=every, now=now):
         later(teams.get((lane, name), {}), group, until)
     named: dict[str, list[int]] = defaultdict(list)
     for lane, name in people:
         named[name].append(lane)
-    for grant in Grant.objects.in_force(now).on_estate().select_related("team"):
+    for grant in _of_estate(now=now):
         name = grant.codename
         for lane in named[name]:
             if grant.stage in ("", slugs.get(lane)):
@@ -80,9 +77,7 @@ def holders_on(wanted: Mapping[int, Collection[str]]) -> dict[tuple[int, str], l
                     later(teams[lane, name], grant.team.group_id, grant.until)
     members: dict[int, set[UUID]] = defaultdict(set)
     groups = {group for held in teams.values() for group in held}
-    for person_id, group in Person.groups.through.objects.filter(group__in=groups).values_list(
-        "person_id", "group_id"
-    ):
+    for person_id, group in _members(groups=groups):
         members[group].add(person_id)
     for key, held in teams.items():
         for group, until in held.items():
@@ -90,8 +85,7 @@ def holders_on(wanted: Mapping[int, Collection[str]]) -> dict[tuple[int, str], l
                 later(people[key], person_id, until)
     lenders = _stand_ins(people, now)
     ids = {person_id for held in people.values() for person_id in held}
-    able = Person.objects.filter(pk__in=ids, is_active=True, kind=Person.Kind.PERSON).order_by("name")
-    placed = {person.pk: (number, person) for number, person in enumerate(able)}
+    placed = {person.pk: (number, person) for number, person in enumerate(_able(people=ids))}
     return {
         key: [
             Holding(person, held[person.pk], lenders.get((*key, person.pk)))
@@ -115,16 +109,7 @@ def _stand_ins(
         if key[1].startswith(SIGN_PREFIX) or key[1] in DELEGABLE
     }
     away = {person for held in lendable.values() for person in held}
-    found = list(
-        Delegation.objects.filter(
-            running(now),
-            person__in=away,
-            person__is_active=True,
-            person__kind=Person.Kind.PERSON,
-            delegate__is_active=True,
-            delegate__kind=Person.Kind.PERSON,
-        ).select_related("delegate")
-    )
+    found = _running(people=away, now=now)
     if not found:
         return lenders
     lanes = list(Lane.objects.filter(pk__in={lane for lane, _name in lendable}).select_related("stage"))
@@ -141,6 +126,60 @@ def _stand_ins(
                 mine = (lane, name, one.delegate_id)
                 lenders[mine] = min(one.person_id, lenders.get(mine, one.person_id))
     return lenders
+
+
+# --- what is read ---
+
+
+@prepared
+def _slugs(lanes: Any) -> QuerySet[Any, tuple[int, str]]:
+    return Lane.objects.filter(pk__in=lanes).values_list("pk", "stage__slug")
+
+
+@prepared
+def _of_people(lanes: Any, names: Any, now: Any) -> QuerySet[Any, tuple[UUID, int, str, datetime | None]]:
+    there = Q(content_object__in=lanes, permission__codename__in=names)
+    return LaneUserObjectPermission.objects.filter(in_force(now), there).values_list(
+        "user_id", "content_object_id", "permission__codename", "until"
+    )
+
+
+@prepared
+def _of_groups(lanes: Any, names: Any, now: Any) -> QuerySet[Any, tuple[int, int, str, datetime | None]]:
+    there = Q(content_object__in=lanes, permission__codename__in=names)
+    return LaneGroupObjectPermission.objects.filter(in_force(now), there).values_list(
+        "group_id", "content_object_id", "permission__codename", "until"
+    )
+
+
+@prepared
+def _of_estate(now: Any) -> QuerySet[Grant]:
+    return Grant.objects.in_force(now).on_estate().select_related("team")
+
+
+@prepared
+def _members(groups: Any) -> QuerySet[Any, tuple[UUID, int]]:
+    return Person.groups.through.objects.filter(group__in=groups).values_list("person_id", "group_id")
+
+
+@prepared
+def _able(people: Any) -> QuerySet[Person]:
+    return Person.objects.filter(pk__in=people, is_active=True, kind=Person.Kind.PERSON).order_by("name")
+
+
+@prepared
+def _running(people: Any, now: Any) -> QuerySet[Delegation]:
+    return Delegation.objects.filter(
+        running(now),
+        person__in=people,
+        person__is_active=True,
+        person__kind=Person.Kind.PERSON,
+        delegate__is_active=True,
+        delegate__kind=Person.Kind.PERSON,
+    ).select_related("delegate")
+
+
+# --- whom to ask ---
 
 
 def grantors(

@@ -28,6 +28,7 @@ from portal.canonical import MAX_INTEGER, canonical
 from portal.errors import Refused
 from portal.event_kinds import SHAPES, EventKind
 from portal.models import Disclosure, Event, LedgerHead, Person
+from portal.prepared import prepared
 
 SALT_BYTES = 16
 ERASED = "(erased)"
@@ -146,13 +147,18 @@ def record(kind: EventKind, /, *, by: Person | None, project: str, subject: str,
     transaction.on_commit(wake, robust=True)
 
 
+@prepared
+def _head() -> QuerySet[LedgerHead]:
+    return LedgerHead.objects.select_for_update().filter(pk=1)
+
+
 def _append(said: list[_Pending]) -> None:
     """Append what was said and not undone: lock the head, number the rows, write them, move the head."""
     kept = {id(function) for _sids, function, _robust in transaction.get_connection().run_on_commit}
     lasting = [event for event in said if id(event.wake) in kept]
     if not lasting:
         return
-    head, _made = LedgerHead.objects.select_for_update().get_or_create(pk=1)
+    head = next(iter(_head()), None) or LedgerHead.objects.select_for_update().get_or_create(pk=1)[0]
     events: list[Event] = []
     disclosures: list[Disclosure] = []
     for seq, event in enumerate(lasting, start=head.size):

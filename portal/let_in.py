@@ -3,13 +3,17 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
+
+from django.db.models import QuerySet
 
 from portal import ledger
 from portal.event_kinds import EventKind
-from portal.makers import lived, makers_of, tokens_of
+from portal.makers import lived, tokens_behind, tokens_of
 from portal.models import Event, Identity, Person, Right
 from portal.models.identity import Source
+from portal.prepared import prepared
 
 # By these somebody gets in who did not before; whoever gave one to somebody else could come as them.
 WAYS_IN = (EventKind.PASSWORD_RESET, EventKind.FACTOR_REMOVED, EventKind.IDENTITY_LINKED)
@@ -63,13 +67,15 @@ def let_in(acts: Sequence[tuple[UUID, datetime]]) -> list[LetIn]:
     return [_told(person, acted, given) for person, acted in acts]
 
 
+@prepared
+def _recorded(subjects: Any, since: Any) -> QuerySet[Event]:
+    kinds = [kind.value for kind in WAYS_IN]
+    return Event.objects.filter(subject__in=subjects, kind__in=kinds, at__gt=since).order_by("seq")
+
+
 def _given(people: Collection[UUID], since: datetime) -> dict[UUID, list[_Way]]:
     """What ways in these people were given since, by others."""
-    rows = Event.objects.filter(
-        subject__in={f"person:{person}" for person in people},
-        kind__in=[kind.value for kind in WAYS_IN],
-        at__gt=since,
-    ).order_by("seq")
+    rows = _recorded(subjects={f"person:{person}" for person in people}, since=since)
     # What somebody's own sign-in did is written down as the system's doing.
     system = Person.objects.system().pk if rows else None
     found: dict[UUID, list[_Way]] = {}
@@ -126,13 +132,20 @@ def could_be_and(
     moments: Sequence[tuple[UUID, datetime]] = (),
 ) -> tuple[list[LetIn], list[LetIn]]:
     """The same, and `let_in` of others, in as many queries."""
+    behind = tokens_behind(acts, *rights)
+    # Of a token who made it, and who could have made it as them: they have seen its secret.
+    made = [(token.made_by_id, token.made_at) for tokens in behind for token in tokens]
     people = [(who.pk, at) for who, at in acts if who is not None and who.kind == Person.Kind.PERSON]
-    told = let_in([*people, *moments])
-    let = iter(told)
-    return [
-        next(let) if who is not None and who.kind == Person.Kind.PERSON else LetIn(makers, makers)
-        for (who, _at), makers in zip(acts, makers_of(acts, *rights), strict=True)
-    ], told[len(people) :]
+    told = let_in([*people, *made, *moments])
+    let, let_make = iter(told), iter(told[len(people) :])
+    found: list[LetIn] = []
+    for (who, _at), tokens in zip(acts, behind, strict=True):
+        if who is not None and who.kind == Person.Kind.PERSON:
+            found.append(next(let))
+        else:
+            makers = frozenset[UUID]().union(*({token.made_by_id} | next(let_make).by for token in tokens))
+            found.append(LetIn(makers, makers))
+    return found, told[len(people) + len(made) :]
 
 
 def never_came(person: Person) -> bool:

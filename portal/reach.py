@@ -16,6 +16,7 @@ from django.db import connection
 
 from portal.models import Person, Right
 from portal.models.grant import DELEGABLE, SIGN_PREFIX, codename
+from portal.prepared import raw
 
 # --- the statements: `:name` stands for a value or, in brackets, for as many as there are -----------------------------
 
@@ -356,21 +357,12 @@ def _filled(text: str, given: dict[str, Any], values: list[Any]) -> str:
     def mark(name: re.Match[str]) -> str:
         value = given[name[1]]
         if isinstance(value, str) or not isinstance(value, Collection):
-            values.append(_raw(value))
+            values.append(raw(value, connection))
             return "%s"
-        values.extend(map(_raw, value))
+        values.extend(raw(one, connection) for one in value)
         return ", ".join(["%s"] * len(value)) or "NULL"
 
     return re.sub(r":(\w+)", mark, text)
-
-
-def _raw(value: Any) -> Any:
-    """A value as this database's driver takes it."""
-    if isinstance(value, UUID):
-        return value if connection.features.has_native_uuid_field else value.hex
-    if isinstance(value, datetime):
-        return connection.ops.adapt_datetimefield_value(value)
-    return str(value) if isinstance(value, Right) else value
 
 
 def _uuid(value: Any) -> UUID:

@@ -1,11 +1,10 @@
 """Pages of second factors: the second step of signing in, setting factors up, and showing again who one is."""
 
-import io
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-import qrcode
+import segno
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
@@ -22,7 +21,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
-from qrcode.image.svg import SvgPathImage
 
 from portal import authentication, factors, passkeys, providers, reauthentication, rights
 from portal.actions import accounts
@@ -237,9 +235,7 @@ def add_app(request: HttpRequest) -> HttpResponse:
 
 def _picture(address: str) -> str:
     """A QR code as SVG, drawn here so that nothing leaves the portal."""
-    drawn = io.BytesIO()
-    qrcode.make(address, image_factory=SvgPathImage, border=2).save(drawn)
-    svg = drawn.getvalue().decode().partition("?>")[2]
+    svg = segno.make_qr(address).svg_inline(border=2, omitsize=True, svgclass=None)
     named = f'<svg class="qr" role="img" aria-label="{escape(_("The secret, to be read with a camera"))}" '
     return mark_safe(svg.replace("<svg ", named, 1))  # noqa: S308 - of our own making
 

@@ -193,11 +193,11 @@ def give_reset(*, by: Person, person: Person) -> tuple[PasswordReset, str]:
             first=first,
         )
         _end(by, current, live_sessions(current), "password")
-        _end_tokens_of_others(by, current)
+        end_tokens_of_others(by=by, person=current)
         return reset, code
 
 
-def _end_tokens_of_others(by: Person, person: Person) -> None:
+def end_tokens_of_others(*, by: Person, person: Person) -> None:
     """End the tokens that were made while somebody else could have come as this person: they may have them still."""
     tokens = list(Token.objects.filter(person=person, revoked_at__isnull=True))
     told = let_in([(person.pk, one.made_at) for one in tokens])
@@ -295,6 +295,15 @@ def shut(*, by: Person, persons: Collection[Person], why: str) -> None:
             )
             end_access(by=by, person=person)
         grants.check_admin_left()
+
+
+def end_way(*, by: Person, person: Person, method: str) -> None:
+    """Somebody does not get in this way any more: end what was begun by it, in the caller's business transaction.
+
+    To be called while the ledger still tells whose way it was.
+    """
+    _end(by, person, live_sessions(person).filter(method=method), "unlinked")
+    end_tokens_of_others(by=by, person=person)
 
 
 def end_access(*, by: Person, person: Person) -> None:

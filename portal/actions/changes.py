@@ -8,7 +8,6 @@ it is based on, is known by the module that settings.CHANGES names for it.
 from typing import Any, Protocol, cast
 
 from django.conf import settings
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
@@ -17,7 +16,7 @@ from portal import ledger
 from portal.cooling import note_makers
 from portal.errors import Forbidden, Invalid, Refused, Stale
 from portal.event_kinds import EventKind
-from portal.let_in import APART, WAYS_IN
+from portal.let_in import let_in
 from portal.models import Change, Event, Person, Portfolio, Project
 from portal.models.change import CHANGE_MOVES
 from portal.moving import make
@@ -227,17 +226,21 @@ def _check_another(by: Person, change: Change) -> None:
             code="change_handed_over",
             change=change.pk,
         )
-    let_in = Event.objects.filter(
-        Q(actor=by.pk, subject=f"person:{change.asked_by_id}")
-        | Q(actor=change.asked_by_id, subject=f"person:{by.pk}"),
-        kind__in=[kind.value for kind in WAYS_IN],
-        at__gte=change.asked_at - APART,
-    )
-    if let_in.exists():
+    asked, applied = let_in([(change.asked_by_id, change.asked_at), (by.pk, timezone.now())])
+    if change.asked_by_id in applied.by or by.pk in asked.by:
         raise Forbidden(
             _(
                 "One of you two lately gave the other a new way to sign in (a code for a password, an account"
                 " elsewhere, or no second factor any more), so the two do not count as two. Ask another administrator."
+            ),
+            code="change_let_in",
+            change=change.pk,
+        )
+    if asked.again & applied.again:
+        raise Forbidden(
+            _(
+                "Somebody lately gave both of you a new way to sign in, so the two do not count as two."
+                " Ask another administrator."
             ),
             code="change_let_in",
             change=change.pk,

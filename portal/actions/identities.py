@@ -175,7 +175,7 @@ def link(*, by: Person, person: Person, provider: str, subject: str) -> Identity
 
 
 def unlink(*, by: Person, identity: Identity) -> None:
-    """End a link, and the memberships that came by it; the person does not get in that way any more."""
+    """End a link, the memberships and sessions that came by it, and tokens that may be somebody else's."""
     rights.check_estate(by, Right.MANAGE)
     with ledger.business():
         with grants.keeping_an_admin([identity.person]):
@@ -189,6 +189,7 @@ def unlink(*, by: Person, identity: Identity) -> None:
             name=identity.person.name,
             provider=identity.provider,
         )
+        accounts.end_way(by=by, person=identity.person, method=identity.provider)
         identity.delete()
 
 

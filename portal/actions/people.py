@@ -4,6 +4,7 @@ import hashlib
 import secrets
 from collections.abc import Collection
 from datetime import timedelta
+from typing import Any
 
 from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
@@ -21,6 +22,7 @@ from portal.event_kinds import EventKind
 from portal.models import Person, Project, Right, Team, Token
 from portal.models.grant import CARRIED
 from portal.models.person import Scope, spelled
+from portal.prepared import prepared
 
 TOKEN_NAME_LIMIT = 100
 TOKEN_DAYS = 366
@@ -408,6 +410,16 @@ def end_tokens(*, by: Person, tokens: QuerySet[Token]) -> None:
             )
 
 
+@prepared
+def _by_digest(hashed: Any) -> QuerySet[Token]:
+    return Token.objects.select_related("person").filter(hashed=hashed, revoked_at__isnull=True)
+
+
+@prepared
+def _projects_of(token: Any) -> QuerySet[Any, int]:
+    return Token.projects.through.objects.filter(token=token).values_list("project", flat=True)
+
+
 def person_of_token(secret: str) -> Person | None:
     """The active person of a token that is in force, narrowed to the token's scope, or None.
 
@@ -415,13 +427,13 @@ def person_of_token(secret: str) -> Person | None:
     """
     now = timezone.now()
     hashed = hashlib.sha256(secret.encode()).hexdigest()
-    token = Token.objects.select_related("person").filter(hashed=hashed, revoked_at__isnull=True).first()
+    token = next(iter(_by_digest(hashed=hashed)), None)
     if token is None or token.expires_at <= now or not token.person.is_active:
         return None
     if token.used_at is None or now - token.used_at > timedelta(minutes=1):
         Token.objects.filter(pk=token.pk).update(used_at=now)
     person = token.person
-    only = None if token.every_project else frozenset(token.projects.values_list("pk", flat=True))
+    only = None if token.every_project else frozenset(_projects_of(token=token.pk))
     # Whatever the row says: a right that tokens may not carry counts for none.
     person.scope = Scope(frozenset(token.rights) & CARRIED, only, token.pk)
     return person

@@ -16,7 +16,7 @@ from portal.actions import accounts, delegations, grants, identities, leaving, p
 from portal.errors import Forbidden
 from portal.event_kinds import EventKind
 from portal.let_in import APART, LetIn, could_be, let_in
-from portal.models import Event, Person, Right
+from portal.models import Event, Person, Right, Session
 from portal.reauthentication import Password
 from tests.cast import Cast
 from tests.factories import all_but_signed, bundle_registered
@@ -254,6 +254,39 @@ def test_tokens_made_while_another_could_have_come_end_with_the_next_code(cast: 
     for token in (before, after):
         token.refresh_from_db()
     assert (before.revoked_at is None, after.revoked_at is None) == (True, False)
+
+
+def test_who_could_have_made_a_robots_token_could_be_the_robot(cast: Cast) -> None:
+    robot = people.add_person(by=cast.ada, login="robot", name="Robot", kind="service")
+    grants.grant(by=cast.ada, person=robot, right=Right.REQUEST, project=cast.churn, why="Asks at night.")
+    reset(cast.ada, cast.abe)
+    people.make_token(by=cast.abe, person=robot, name="nightly", carrying=["request"])
+    (told,) = could_be([(robot, timezone.now())], Right.REQUEST)
+    assert told.by == {cast.abe.pk, cast.ada.pk}
+
+
+def test_who_let_a_tokens_maker_in_afterwards_has_not_seen_it(cast: Cast) -> None:
+    robot = people.add_person(by=cast.ada, login="robot", name="Robot", kind="service")
+    grants.grant(by=cast.ada, person=robot, right=Right.REQUEST, project=cast.churn, why="Asks at night.")
+    people.make_token(by=cast.abe, person=robot, name="nightly", carrying=["request"])
+    reset(cast.ada, cast.abe)
+    (told,) = could_be([(robot, timezone.now())], Right.REQUEST)
+    assert told.by == {cast.abe.pk}
+
+
+def test_unlinking_ends_what_was_begun_by_the_link(cast: Cast, settings: Settings) -> None:
+    settings.PROVIDERS = {"oidc"}
+    before, _secret = people.make_token(by=cast.dev, name="before", carrying=["request"])
+    identity = identities.link(by=cast.ada, person=cast.dev, provider="oidc", subject="ada-at-work")
+    after, _secret = people.make_token(by=cast.dev, name="by whom?", carrying=["request"])
+    until = timezone.now() + timedelta(hours=1)
+    for number, method in enumerate(("oidc", "password")):
+        Session.objects.create(hashed=f"{number:064x}", person=cast.dev, method=method, expires_at=until)
+    identities.unlink(by=cast.abe, identity=identity)
+    for token in (before, after):
+        token.refresh_from_db()
+    assert (before.revoked_at is None, after.revoked_at is None) == (True, False)
+    assert [one.method for one in Session.objects.filter(person=cast.dev)] == ["password"]
 
 
 def test_a_no_is_not_taken_back_in_the_name_of_who_was_let_back_in(cast: Cast) -> None:

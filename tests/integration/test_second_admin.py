@@ -25,6 +25,7 @@ from portal.actions import (
     projects,
 )
 from portal.actions.owners import Choice
+from portal.demo.cast import PASSWORD
 from portal.errors import Forbidden, Invalid, Stale
 from portal.estate_file import current, written
 from portal.models import (
@@ -317,6 +318,22 @@ def test_who_could_come_as_the_other_is_no_second(cast: Cast, way: str) -> None:
     grants.grant(by=cast.ada, person=third, right=Right.MANAGE, why=WHY)
     changes.apply(by=third, change=his)
     changes.refuse(by=cast.abe, change=mine, why="It was not me.")
+
+
+def test_nor_do_two_count_whom_somebody_could_come_as_by_steps_or_both(cast: Cast) -> None:
+    una = people.add_person(by=cast.ada, login="una", name="Una", password=PASSWORD)
+    grants.grant(by=cast.ada, person=una, right=Right.MANAGE, why=WHY)
+    accounts.give_reset(by=cast.ada, person=una)
+    accounts.give_reset(by=una, person=cast.abe)
+    his = edits.give_right(by=cast.abe, person=cast.nora, right=Right.VIEW, project=cast.maint, why=WHY)
+    for by, said in ((cast.ada, "One of you two"), (una, "One of you two")):
+        with pytest.raises(Forbidden, match=said):
+            changes.apply(by=by, change=his)
+    ugo = people.add_person(by=cast.ada, login="ugo", name="Ugo", password=PASSWORD)
+    grants.grant(by=cast.ada, person=ugo, right=Right.MANAGE, why=WHY)
+    accounts.give_reset(by=una, person=ugo)
+    with pytest.raises(Forbidden, match="Somebody lately gave both of you"):
+        changes.apply(by=ugo, change=his)
 
 
 def test_linking_an_account_and_taking_factors_off_take_two(cast: Cast) -> None:

@@ -1,0 +1,131 @@
+"""Querysets that are turned into SQL once, and then asked again with other values.
+
+Django works out a query's SQL anew each time, which for the wide queries of a judgement takes several times as long as
+the database takes to answer. What is asked so often is written as a function that makes the queryset from what is
+given; here the SQL it came to is kept. Not for what is asked now and then.
+"""
+
+import copy
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import update_wrapper
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from django.core.exceptions import EmptyResultSet
+from django.db import connections
+from django.db.models import Expression, QuerySet
+from django.db.models.sql.compiler import SQLCompiler
+
+Row = TypeVar("Row")
+
+
+def raw(value: Any, connection: Any) -> Any:
+    """A value as this database's driver takes it."""
+    if isinstance(value, UUID):
+        return value if connection.features.has_native_uuid_field else value.hex
+    if isinstance(value, datetime):
+        return connection.ops.adapt_datetimefield_value(value)
+    return str(value) if isinstance(value, str) else value
+
+
+class Prepared(Generic[Row]):
+    """A query that is called with what it is given by name, and gives its rows; made by `prepared`."""
+
+    def __init__(self, make: Callable[..., QuerySet[Any, Row]]) -> None:
+        self._make = make
+        self._kept: dict[tuple[Any, ...], _Kept | None] = {}
+        update_wrapper(self, make)
+
+    def __call__(self, **given: Any) -> list[Row]:
+        """The rows; raises TypeError where a value is None, which SQL compares with nothing."""
+        values: dict[str, list[Any]] = {}
+        sizes: dict[str, int | None] = {}
+        for name, value in given.items():
+            several = isinstance(value, Collection) and not isinstance(value, str | bytes)
+            held = list(value) if several else [value]
+            if None in held:
+                raise TypeError(f"{self._make.__name__}: {name} cannot be None.")
+            if several:
+                # Few sizes, so that few texts are kept: the first value stands as often as is needed.
+                sizes[name] = size = 1 << (len(held) - 1).bit_length() if held else 0
+                held += held[:1] * (size - len(held))
+            else:
+                sizes[name] = None
+            values[name] = held
+        connection = connections["default"]
+        key = (connection.vendor, *sizes.values())
+        if key not in self._kept:
+            self._kept[key] = self._prepare(sizes)
+        kept = self._kept[key]
+        return [] if kept is None else list(kept.asked(values))
+
+    def _prepare(self, sizes: Mapping[str, int | None]) -> "_Kept | None":
+        rows = self._make(**{name: _Given(name, size) for name, size in sizes.items()})
+        compiler = rows.query.get_compiler("default")
+        try:
+            sql, params = compiler.as_sql()
+        except EmptyResultSet:
+            return None
+        return _Kept(rows, compiler, sql, tuple(params))
+
+
+def prepared(make: Callable[..., QuerySet[Any, Row]]) -> Prepared[Row]:
+    """Decorates a function that makes a queryset of what it is given by name, so that calling it gives a list of rows.
+
+    What is given is a plain value, or a collection of such for `__in`, an empty one among them. The function sees
+    stand-ins for these, and is to depend on nothing else: no clock, setting or language.
+    """
+    return Prepared(make)
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    """Where in the SQL's parameters a given value stands."""
+
+    name: str
+    place: int
+
+
+class _Given(Expression):
+    """Stands for what will be given: one value, or `size` of them."""
+
+    def __init__(self, name: str, size: int | None) -> None:
+        super().__init__()
+        self.name, self.size = name, size
+
+    def as_sql(self, _compiler: SQLCompiler, _connection: Any) -> tuple[str, list[_Slot]]:  # type: ignore[override]
+        if self.size == 0:
+            raise EmptyResultSet
+        places = range(self.size or 1)
+        return ", ".join("%s" for _place in places), [_Slot(self.name, place) for place in places]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A queryset with the SQL that it came to."""
+
+    rows: QuerySet[Any, Any]
+    compiler: SQLCompiler
+    sql: str
+    params: tuple[Any, ...]
+
+    def asked(self, values: Mapping[str, list[Any]]) -> QuerySet[Any, Any]:
+        """The queryset with these values in the places of the stand-ins."""
+        connection = connections["default"]
+        params = tuple(
+            raw(values[one.name][one.place], connection) if isinstance(one, _Slot) else one
+            for one in self.params
+        )
+        # The compiler knows by now what it selects, and how rows become objects; a copy, for each thread has its own
+        # connection.
+        compiler = copy.copy(self.compiler)
+        compiler.connection = connection
+        compiler.as_sql = lambda *_given, **_named: (self.sql, params)  # type: ignore[method-assign]
+        query = copy.copy(self.rows.query)
+        query.get_compiler = lambda *_given, **_named: compiler  # type: ignore[method-assign]
+        found = self.rows.__class__(self.rows.model, query, "default")
+        found._iterable_class = self.rows._iterable_class
+        found._fields = self.rows._fields  # type: ignore[attr-defined]
+        return found
