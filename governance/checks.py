@@ -75,6 +75,7 @@ class Code(StrEnum):
     FAIRNESS_UNCLEAR = "fairness_unclear"
     FAIRNESS_VIOLATED = "fairness_violated"
     KIND_UNKNOWN = "kind_unknown"
+    NOT_RECORDED = "not_recorded"
     SIGN_OFF_ASKED_AGAIN = "sign_off_asked_again"
     SIGN_OFF_CHANGES_REQUESTED = "sign_off_changes_requested"
     SIGN_OFF_GIVEN = "sign_off_given"
@@ -140,8 +141,26 @@ def _of_kind(case: Case, kind: str, stage: str | None) -> list[EvidenceFact]:
 # --- sign_off ---
 
 
+def check(case: Case) -> tuple[Finding, ...]:
+    """The finding of each requirement, in the policy's order."""
+    found: list[Finding] = []
+    signed: Callable[[Clause], Finding] | None = None
+    for clause in case.requirements:
+        if clause.kind == "sign_off":  # their places are filled together, once for all of them
+            signed = signed or _signed(case)
+            found.append(signed(clause))
+        else:
+            found.append(CHECKS.get(clause.kind, unknown_kind)(case, clause))
+    return tuple(found)
+
+
 def sign_off(case: Case, clause: Clause) -> Finding:
     """Enough people with the role, none of them barred, signed exactly what this bundle is and the page showed."""
+    return _signed(case)(clause)
+
+
+def _signed(case: Case) -> Callable[[Clause], Finding]:
+    """The finding of each sign-off requirement of a case."""
     clauses = [held for held in case.requirements if held.kind == "sign_off"]
     words = {held.key: _words(case, held) for held in clauses}
     places = {held.key: int(held.params.get("people", 1)) for held in clauses}
@@ -153,8 +172,8 @@ def sign_off(case: Case, clause: Clause) -> Finding:
         ]
         for held in clauses
     }
-    until = _first_to_end(case, clauses)
-    return _sign_off_finding(case, clause, words, _seated(places, words, could), until)
+    until, seated = _first_to_end(case, clauses), _seated(places, words, could)
+    return lambda clause: _sign_off_finding(case, clause, words, seated, until)
 
 
 class _Words:
@@ -454,6 +473,8 @@ def bar_behind(case: Case, let: SignOffFact | Holder, signed: Iterable[str] = ()
     What ends does not, or nobody new could sign for as long. Nor does that they could also have asked as somebody
     else, unless it was by a token or they let both back in: whoever adds a team's people lets in all of them.
     """
+    if not let.let_in:  # as of almost everybody; whom they let back in they let in
+        return None
     authors = [Barred(person, "evidence_author") for person in _evidence_authors(case, signed)]
     lasting = [one for one in (*authors, *case.barred) if not one.until]
     return next(

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from governance.actions.documents import LIMIT
 from governance.models import SignOff
-from portal.forms import Form
+from portal.forms import FileForm, Form
 from portal.models import Portfolio
 
 DECISIONS = (
@@ -36,6 +36,27 @@ class DocumentForm(Form):
         field = self.fields["kind"]
         assert isinstance(field, forms.ChoiceField)
         field.choices = kinds
+
+
+class PolicyForm(FileForm):
+    """The text of a policy, written or sent as a file, and why. A file that is sent goes before the text."""
+
+    field_order = ("text", "upload", "why")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["text"].label = _("Text")
+        self.fields["text"].required = "upload" not in self.files
+        self.fields["text"].widget = forms.Textarea(attrs={"spellcheck": "false", "class": "mono tall"})
+        self.fields["upload"].label = _("Or a file instead of it")
+        self.fields["upload"].help_text = _("YAML.")
+        self.fields["why"].help_text = _("Whoever applies it, and whoever looks back, reads this.")
+
+    def clean(self) -> dict[str, Any]:
+        """The file alone, where there is one."""
+        if self.cleaned_data.get("upload"):
+            self.cleaned_data["text"] = ""
+        return super().clean()
 
 
 class ProofForm(Form):

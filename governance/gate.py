@@ -8,7 +8,7 @@ the clock alone could change a finding; whatever people do may change it sooner.
 from dataclasses import asdict
 from typing import Any
 
-from governance.checks import CHECKS, unknown_kind
+from governance.checks import check
 from governance.facts import (
     APPROVE,
     APPROVE_WITH_CONDITIONS,
@@ -82,7 +82,7 @@ _LET = ("let_in", "let_back_in")
 
 def judge(case: Case) -> Verdict:
     """Every requirement of the policy, each met or not, each with its reason. Never stops at the first no."""
-    findings = tuple(CHECKS.get(clause.kind, unknown_kind)(case, clause) for clause in case.requirements)
+    findings = check(case)
     return Verdict(findings, min((f.holds_until for f in findings if f.holds_until), default=None))
 
 

@@ -73,14 +73,14 @@ def title(clause: Clause, stages: Names = stage_name) -> str:
         return _("%(document)s written") % {"document": _label(params["kind"])}
     if clause.kind == "evidence" and params["kind"] == "fairness":
         columns = dict.fromkeys(column for metric in params["metrics"] for column in metric["by"])
-        return _("Groups treated alike by %(columns)s") % {"columns": _and(map(_column, columns))}
+        return _("Groups treated alike by %(columns)s") % {"columns": _and(map(column_name, columns))}
     if clause.kind == "evidence" and params["kind"] == "explainability":
         top = int(params["top"])
         return ngettext(
             "%(columns)s not the feature that matters most",
             "%(columns)s not among the %(n)s features that matter most",
             top,
-        ) % {"columns": _capital(_and(map(_column, params["forbid"]))), "n": _count(top)}
+        ) % {"columns": _capital(_and(map(column_name, params["forbid"]))), "n": _count(top)}
     if clause.kind == "tests":
         return _("Tests passed in %(stage)s") % {"stage": stages(params["at"])}
     if clause.kind == "soak":
@@ -131,7 +131,7 @@ def cooling_off(why: str, until: str) -> str:
             " Somebody else with the role has to sign."
         ),
     }[why]
-    return what % {"until": _when(until)}
+    return what % {"until": when(until)}
 
 
 def cooling_off_of(name: str, why: str, until: str) -> str:
@@ -139,7 +139,7 @@ def cooling_off_of(name: str, why: str, until: str) -> str:
     return _(
         "You would sign for %(name)s, who %(reason)s; that cannot be until %(until)s."
         " Somebody else with the role has to sign."
-    ) % {"name": name, "reason": _reason(why), "until": _when(until)}
+    ) % {"name": name, "reason": _reason(why), "until": when(until)}
 
 
 def state_word(state: str) -> str:
@@ -352,7 +352,7 @@ def _barred(entry: Params, person: str, say: _Say) -> str:
         "person": person,
         "whom": say.names(entry["whom"]) if "whom" in entry else "",
         "reason": _reason(entry["barred"]),
-        "until": _when(entry["until"]) if "until" in entry else "",
+        "until": when(entry["until"]) if "until" in entry else "",
     }
 
 
@@ -374,7 +374,7 @@ def _kept(entry: Params, say: _Say) -> str:
         return _("%(person)s %(reason)s") % values
     return _("%(person)s %(reason)s, and cannot sign until %(until)s") % {
         **values,
-        "until": _when(entry["until"]),
+        "until": when(entry["until"]),
     }
 
 
@@ -467,7 +467,7 @@ def _reason(why: str) -> str:
 
 
 def _signer(fact: Params, say: _Say) -> str:
-    return _("%(person)s on %(when)s") % {"person": _who(fact, say), "when": _when(fact["at"])}
+    return _("%(person)s on %(when)s") % {"person": _who(fact, say), "when": when(fact["at"])}
 
 
 def _who(fact: Params, say: _Say) -> str:
@@ -485,7 +485,7 @@ def _who(fact: Params, say: _Say) -> str:
 
 def _document_current(params: Params, say: _Say) -> str:
     sections = params["sections"]
-    text = _("Written on %(when)s, about these parts.") % {"when": _when(params["at"])}
+    text = _("Written on %(when)s, about these parts.") % {"when": when(params["at"])}
     if sections:
         text += " " + _("It has %(sections)s.") % {"sections": _and(sections)}
     return text
@@ -493,7 +493,7 @@ def _document_current(params: Params, say: _Say) -> str:
 
 def _document_expired(params: Params, say: _Say) -> str:
     return _("Written on %(when)s, more than %(age)s ago. Review it and add it again.") % {
-        "when": _when(params["at"]),
+        "when": when(params["at"]),
         "age": duration(params["max_age"]),
     }
 
@@ -508,7 +508,7 @@ def _document_other_parts(params: Params, say: _Say) -> str:
     return _(
         "The newest document “%(kind)s”, of %(when)s, is about other parts: %(parts)s changed. Write or generate it "
         "again."
-    ) % {"kind": _topic(params["kind"]), "when": _when(params["at"]), "parts": _and(params["changed"])}
+    ) % {"kind": _topic(params["kind"]), "when": when(params["at"]), "parts": _and(params["changed"])}
 
 
 def _document_sections(params: Params, say: _Say) -> str:
@@ -534,7 +534,7 @@ def _evidence_missing(params: Params, say: _Say) -> str:
 
 
 def _evidence_other_parts(params: Params, say: _Say) -> str:
-    values = {"kind": _topic(params["kind"]), "when": _when(params["at"]), "parts": _and(params["changed"])}
+    values = {"kind": _topic(params["kind"]), "when": when(params["at"]), "parts": _and(params["changed"])}
     if params["kind"] == "tests":
         return _(
             "The newest tests in %(stage)s, of %(when)s, ran on other parts: %(parts)s changed. Promote this bundle to "
@@ -549,7 +549,7 @@ def _evidence_other_parts(params: Params, say: _Say) -> str:
 
 
 def _evidence_expired(params: Params, say: _Say) -> str:
-    values = {"when": _when(params["at"]), "age": duration(params["max_age"])}
+    values = {"when": when(params["at"]), "age": duration(params["max_age"])}
     if params["kind"] == "tests":
         return _("The tests ran on %(when)s, more than %(age)s ago. Run them again in %(stage)s.") % (
             values | {"stage": say.stages(params["stage"])}
@@ -560,7 +560,7 @@ def _evidence_expired(params: Params, say: _Say) -> str:
 def _evidence_unreadable(params: Params, say: _Say) -> str:
     return _("The %(kind)s result of %(when)s cannot be read. Collect it again.") % {
         "kind": _topic(params["kind"]),
-        "when": _when(params["at"]),
+        "when": when(params["at"]),
     }
 
 
@@ -583,9 +583,9 @@ def _fairness(params: Params, say: _Say) -> str:
 
 
 def _metric(row: Params) -> str:
-    by = _column(row["by"])
+    by = column_name(row["by"])
     if row["reason"] == "not_counted":
-        return _("By %(by)s: %(metric)s was not counted.") % {"by": by, "metric": _metric_name(row["metric"])}
+        return _("By %(by)s: %(metric)s was not counted.") % {"by": by, "metric": metric_name(row["metric"])}
     if row["reason"] == "small_group":
         small = _and(
             ngettext("%(group)s has %(n)s person", "%(group)s has %(n)s people", held["n"])
@@ -600,13 +600,13 @@ def _metric(row: Params) -> str:
     if row["reason"] == "undefined":
         return _("By %(by)s: %(metric)s is undefined, because a group has nobody to compute it from.") % {
             "by": by,
-            "metric": _metric_name(row["metric"]),
+            "metric": metric_name(row["metric"]),
         }
     if row["group"] is None:
         return _("By %(by)s: there is one group only.") % {"by": by}
     values = {
         "by": by,
-        "metric": _capital(_metric_name(row["metric"])),
+        "metric": _capital(metric_name(row["metric"])),
         "group": row["group"],
         "reference": row["reference"],
         "value": with_interval(row["value"], row["interval"]),
@@ -616,9 +616,9 @@ def _metric(row: Params) -> str:
         return _(
             "By %(by)s: %(metric)s of %(group)s against %(reference)s is %(value)s; the interval crosses the "
             "threshold: %(asked)s."
-        ) % (values | {"metric": _metric_name(row["metric"])})
+        ) % (values | {"metric": metric_name(row["metric"])})
     return _("By %(by)s: %(metric)s of %(group)s against %(reference)s is %(value)s; %(asked)s.") % (
-        values | {"metric": _metric_name(row["metric"])}
+        values | {"metric": metric_name(row["metric"])}
     )
 
 
@@ -629,7 +629,8 @@ def _threshold(row: Params) -> str:
     return _("at most %(value)s is allowed") % {"value": number(threshold["max"])}
 
 
-def _metric_name(metric: str) -> str:
+def metric_name(metric: str) -> str:
+    """A metric of fairness as prose: `the ratio of selection rates`."""
     return {
         "demographic_parity_ratio": _("the ratio of selection rates"),
         "demographic_parity_difference": _("the difference of selection rates"),
@@ -641,7 +642,7 @@ def _metric_name(metric: str) -> str:
 
 def _explainability_clear(params: Params, say: _Say) -> str:
     return _("%(columns)s not found among the first %(n)s of %(known)s features; %(first)s matters most.") % {
-        "columns": _capital(_and(map(_column, params["forbid"]))),
+        "columns": _capital(_and(map(column_name, params["forbid"]))),
         "n": min(params["top"], params["known"]),
         "known": params["known"],
         "first": params["first"],
@@ -667,7 +668,7 @@ def _tests_passed(params: Params, say: _Say) -> str:
     text = _("%(passed)s of %(listed)s scenarios on %(when)s, on these parts.") % {
         "passed": params["passed"],
         "listed": params["listed"],
-        "when": _when(params["at"]),
+        "when": when(params["at"]),
     }
     if params["warned"]:
         text += " " + _("With a warning: %(names)s.") % {"names": _and(params["warned"])}
@@ -714,20 +715,20 @@ def _soak_complete(params: Params, say: _Say) -> str:
     values = {
         "time": duration(params["for"]),
         "stage": say.stages(params["stage"]),
-        "since": _when(params["since"]),
+        "since": when(params["since"]),
     }
     if params["until"] is None:
         return _("These parts have run in %(stage)s since %(since)s; %(time)s are asked.") % values
     return _("These parts ran in %(stage)s from %(since)s to %(until)s; %(time)s are asked.") % (
-        values | {"until": _when(params["until"])}
+        values | {"until": when(params["until"])}
     )
 
 
 def _soak_running(params: Params, say: _Say) -> str:
     return _("Running in %(stage)s since %(since)s. Wait until %(done)s: %(time)s are asked.") % {
         "stage": say.stages(params["stage"]),
-        "since": _when(params["since"]),
-        "done": _when(params["done_at"]),
+        "since": when(params["since"]),
+        "done": when(params["done_at"]),
         "time": duration(params["for"]),
     }
 
@@ -738,8 +739,8 @@ def _soak_cut_short(params: Params, say: _Say) -> str:
         "%(stage)s again and let it run."
     ) % {
         "stage": say.stages(params["stage"]),
-        "since": _when(params["since"]),
-        "until": _when(params["until"]),
+        "since": when(params["since"]),
+        "until": when(params["until"]),
         "time": duration(params["for"]),
     }
 
@@ -755,6 +756,12 @@ def _kind_unknown(params: Params, say: _Say) -> str:
         "This version of the portal does not know the requirement kind %(kind)s. Publish a policy without it, or "
         "update the portal."
     ) % {"kind": params["kind"]}
+
+
+def _not_recorded(params: Params, say: _Say) -> str:
+    return _(
+        "Who could sign %(role)s then was not written down, because the policy of that day did not ask for it."
+    ) % {"role": _topic(params["role"])}
 
 
 _SENTENCES: dict[Code, Callable[[Params, _Say], str]] = {
@@ -775,6 +782,7 @@ _SENTENCES: dict[Code, Callable[[Params, _Say], str]] = {
     Code.FAIRNESS_UNCLEAR: _fairness,
     Code.FAIRNESS_VIOLATED: _fairness,
     Code.KIND_UNKNOWN: _kind_unknown,
+    Code.NOT_RECORDED: _not_recorded,
     Code.SIGN_OFF_ASKED_AGAIN: _asked_again,
     Code.SIGN_OFF_CHANGES_REQUESTED: _changes_requested,
     Code.SIGN_OFF_GIVEN: _given,
@@ -795,7 +803,8 @@ _SENTENCES: dict[Code, Callable[[Params, _Say], str]] = {
 # --- words ---
 
 
-def _when(at: str) -> str:
+def when(at: str) -> str:
+    """An instant as people read it: `3 November 2026, 14:05 UTC`."""
     moment: datetime = parse_instant(at)
     return f"{moment.day} {_month(moment.month)} {moment.year}, {moment:%H:%M} UTC"
 
@@ -829,7 +838,8 @@ def _topic(role: str) -> str:
     return role.replace("-", " ").replace("_", " ")
 
 
-def _column(name: str) -> str:
+def column_name(name: str) -> str:
+    """A column as prose: `age_band` is age band."""
     return name.replace("_", " ")
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from governance import combination_pages, review_pages, views
+from governance import combination_pages, policy_pages, review_pages, views
 
 urlpatterns = [
     path("projects/<str:key>/tier/", views.tier, name="tier"),
@@ -12,6 +12,12 @@ urlpatterns = [
     path("evidence/<int:pk>/junit/", views.junit_report, name="junit-report"),
     path("reports/<int:pk>/", views.report, name="report"),
     path("reports/<int:pk>/pdf/", views.report_pdf, name="report-pdf"),
+    path("policies/", policy_pages.listed, name="policies"),
+    path("policies/draft/", policy_pages.draft, name="policy-draft"),
+    path("policies/draft/<str:draft>/", policy_pages.previewed, name="policy-preview"),
+    path("policies/<str:name>/", policy_pages.versions, name="policy-versions"),
+    path("policies/<str:name>/<int:number>/", policy_pages.version, name="policy"),
+    path("changes/<int:pk>/policy/", policy_pages.replayed, name="policy-replay"),
     path("combinations/", combination_pages.of_estate, name="estate-combinations"),
     path("combinations/report/", combination_pages.report_of_estate, name="estate-combinations-report"),
     path("projects/<str:key>/combinations/", combination_pages.of_project, name="combinations"),

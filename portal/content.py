@@ -1,6 +1,7 @@
 """Puts bytes into the content-addressed store and takes them out again, checking their digest."""
 
 import hashlib
+from collections.abc import Collection
 from typing import Any
 
 from portal.canonical import canonical
@@ -30,15 +31,24 @@ def put_json(value: Any, media_type: str = "application/json") -> Content:
 
 def get(digest: str) -> bytes:
     """The bytes of a digest; raises Refused when they are absent or do not match it any more."""
-    found = Content.objects.filter(pk=digest).first()
-    if found is None:
-        raise Refused(
-            f"The stored content {digest[:12]}… is missing; restore it from a backup.", code="content_missing"
-        )
-    body = bytes(found.body)
-    if hashlib.sha256(body).hexdigest() != digest:
-        raise Refused(
-            f"The stored content {digest[:12]}… was altered; restore it from a backup.",
-            code="content_altered",
-        )
-    return body
+    return get_many([digest])[digest]
+
+
+def get_many(digests: Collection[str]) -> dict[str, bytes]:
+    """The same of several, by digest, in one query."""
+    found = {
+        key: bytes(body)
+        for key, body in Content.objects.filter(pk__in=set(digests)).values_list("digest", "body")
+    }
+    for digest in digests:
+        if digest not in found:
+            raise Refused(
+                f"The stored content {digest[:12]}… is missing; restore it from a backup.",
+                code="content_missing",
+            )
+        if hashlib.sha256(found[digest]).hexdigest() != digest:
+            raise Refused(
+                f"The stored content {digest[:12]}… was altered; restore it from a backup.",
+                code="content_altered",
+            )
+    return found

@@ -212,7 +212,8 @@ def _entries(request: HttpRequest) -> list[dict[str, Any]]:
     held, somewhere = oversight(request)
     shown = [(_("Inbox"), "inbox"), (_("Projects"), "projects")]
     if Right.MANAGE.value in held or Right.AUDIT.value in held:
-        shown += [(_("Portfolios"), "portfolios"), (_("Estate"), "estate"), (_("Rights"), "estate-rights")]
+        shown += [(_("Portfolios"), "portfolios"), (_("Estate"), "estate"), (_("Policies"), "policies")]
+        shown += [(_("Rights"), "estate-rights")]
     if Right.MANAGE.value in held:
         shown.append((_("People"), "people"))
     if somewhere:

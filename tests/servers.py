@@ -144,6 +144,8 @@ def keep_postgres(run: Path, watched: int) -> None:
     settings = {
         "listen_addresses": "", "unix_socket_directories": str(place), "unix_socket_permissions": "0777",
         "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "100",
+        # The tests that try every address set savepoint after savepoint in one transaction.
+        "max_locks_per_transaction": "1024",
         "shared_buffers": "64MB", "autovacuum": "off", "max_wal_size": "512MB", "timezone": "UTC",
     }  # fmt: skip
     server = subprocess.Popen(

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from governance.models import PolicyVersion
 from governance.policy import parse
+from governance.policy_words import differences
 from portal import ledger, rights
 from portal.actions import changes
 from portal.errors import Invalid, Stale
@@ -19,10 +20,14 @@ from portal.models import Change, Person, Right
 from portal.projecting import permission
 
 
-def propose(*, by: Person, source: str, why: str) -> Change:
-    """Propose to publish the next version of the policy the text names; see portal.actions.changes.ask."""
+def propose(*, by: Person, source: str, why: str, reviewed: bool = False) -> Change:
+    """Propose to publish the next version of the policy the text names; see portal.actions.changes.ask.
+
+    `reviewed`: it comes out of a repository.
+    """
     rights.check_estate(by, Right.MANAGE)
-    return changes.ask(by=by, kind=Change.Kind.POLICY, wish={"source": source}, why=why)
+    wish = {"source": source, "does": _does(source)}
+    return changes.ask(by=by, kind=Change.Kind.POLICY, wish=wish, why=why, reviewed=reviewed)
 
 
 def publish(
@@ -82,7 +87,7 @@ def publish(
 
 
 class _Policies:
-    """What a change of policy means: `{"source": YAML}`."""
+    """What a change of policy means: `{"source": YAML, "does": what it changes of the version then in force}`."""
 
     def check(self, *, by: Person, wish: Any) -> None:
         """Policies are the estate's."""
@@ -98,13 +103,8 @@ class _Policies:
         return False
 
     def facts(self, wish: Any) -> list[str]:
-        """Which version it would be, or is."""
-        document = parse(wish["source"])
-        published = PolicyVersion.objects.filter(name=document.name, digest=document.digest)
-        newest = published.aggregate(last=Max("version"))["last"]
-        last = _last(document.name)
-        version = newest if newest is not None and newest == last else last + 1
-        return [f"publish policy {document.name} version {version}, {document.digest}"]
+        """Which version it would be, or is, and what that changes. Those proposed before it was kept say the first."""
+        return list(wish.get("does") or _does(wish["source"]))
 
     def apply(self, *, by: Person, asked_by: Person, wish: Any, change: Change) -> None:
         """Publish it."""
@@ -112,6 +112,16 @@ class _Policies:
 
 
 POLICIES: changes.Kind = _Policies()
+
+
+def _does(source: str) -> list[str]:
+    document = parse(source)
+    last = PolicyVersion.objects.filter(name=document.name).order_by("-version").first()
+    number = 1 if last is None else last.version + 1
+    return [
+        f"publish policy {document.name} version {number}, {document.digest}",
+        *differences(None if last is None else parse(last.source), document),
+    ]
 
 
 def _last(name: str) -> int:

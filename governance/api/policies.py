@@ -1,5 +1,7 @@
 """Policies: the versions that were published, and publishing the next one."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
@@ -13,12 +15,15 @@ from rest_framework.views import APIView
 from governance.actions import policies
 from governance.models import PolicyVersion
 from governance.policy import PolicyError
+from governance.previews import Preview, preview
 from governance.queries import policies_for
+from governance.replay import PASSED, STOPPED, UNKNOWN
+from governance.replay_words import Told
 from portal import rights
 from portal.api.auth import acting
 from portal.api.changes import WholeProposalSerializer, answered
 from portal.api.fields import At
-from portal.api.inputs import Why, checked
+from portal.api.inputs import Input, Why, checked
 from portal.api.listing import Listing
 from portal.api.people import PersonSerializer
 from portal.errors import Invalid
@@ -47,6 +52,16 @@ class NewPolicy(Why):
     source = serializers.CharField(max_length=200_000, trim_whitespace=False)  # type: ignore[assignment]
 
 
+@contextmanager
+def problems_told() -> Iterator[None]:
+    """What is wrong with a text, in `params` by line and column, with remedies."""
+    try:
+        yield
+    except PolicyError as error:
+        found = [asdict(one) for one in error.problems]
+        raise Invalid(error.sentence, code=error.code, field="source", problems=found) from error
+
+
 class Policies(Listing):
     """The versions of the policies of the projects one may see; all for who looks over the estate."""
 
@@ -62,11 +77,8 @@ class Policies(Listing):
         What is wrong with a text stands in `params`, by line and column, with remedies.
         """
         rights.check_estate(self.person, Right.MANAGE)
-        try:
+        with problems_told():
             change = policies.propose(by=self.person, **checked(NewPolicy, request))
-        except PolicyError as error:
-            found = [asdict(one) for one in error.problems]
-            raise Invalid(error.sentence, code=error.code, field="source", problems=found) from error
         if change.status != Change.Status.APPLIED:
             return answered(change)
         published = PolicyVersion.objects.select_related("published_by").get(change=change)
@@ -83,3 +95,49 @@ class OnePolicy(APIView):
         if found is None:
             raise rights.absent()
         return Response(PolicySourceSerializer(found).data)
+
+
+class PolicyDraft(Input):
+    """The YAML of a policy that is only looked at."""
+
+    source = serializers.CharField(max_length=200_000, trim_whitespace=False)  # type: ignore[assignment]
+
+
+class PolicyFlipSerializer(serializers.Serializer[Told]):
+    """A request whose judgement would have ended otherwise: `times` judgements of it, the newest in event `seq`."""
+
+    outcome = serializers.ChoiceField(choices=[STOPPED, PASSED, UNKNOWN])
+    project = serializers.CharField()
+    bundle = serializers.CharField()
+    stage = serializers.CharField()
+    request = serializers.IntegerField()
+    seq = serializers.IntegerField()
+    at = serializers.CharField()
+    times = serializers.IntegerField()
+    why = serializers.CharField()
+
+
+class PolicyPreviewSerializer(serializers.Serializer[Preview]):
+    """What a text would change and would have done; `cut` where only the newest judgements were replayed."""
+
+    name = serializers.CharField(source="document.name")
+    version = serializers.IntegerField()
+    digest = serializers.CharField(source="document.digest")
+    same = serializers.BooleanField()
+    differences = serializers.ListField(child=serializers.CharField())
+    judged = serializers.IntegerField(source="replayed.judged")
+    summary = serializers.CharField()
+    cut = serializers.BooleanField()
+    flips = PolicyFlipSerializer(source="lines", many=True)
+
+
+class PreviewPolicy(APIView):
+    """A text before it is proposed."""
+
+    @extend_schema(request=PolicyDraft, responses=PolicyPreviewSerializer)
+    def post(self, request: Request) -> Response:
+        """Say what a text would change of the policy it names, and replay past judgements; nothing is published."""
+        rights.check_estate(acting(request), Right.MANAGE)
+        with problems_told():
+            found = preview(checked(PolicyDraft, request)["source"])
+        return Response(PolicyPreviewSerializer(found).data)

@@ -21,7 +21,7 @@ from governance.api.combinations import (
 )
 from governance.api.documents import DocumentContent, DocumentsOfBundle
 from governance.api.evidence import EvidenceOfBundle, OneEvidence
-from governance.api.policies import OnePolicy, Policies
+from governance.api.policies import OnePolicy, Policies, PreviewPolicy
 from governance.api.reports import OneReport, ReportPdf, Reports
 from governance.api.signoffs import OneSignOff, SignOffsOfBundle, WithdrawSignOff
 from governance.api.tiers import TierOfProject
@@ -30,6 +30,7 @@ BUNDLE = "projects/<str:key>/bundles/<str:bundle_id>"
 
 urlpatterns = [
     path("policies/", Policies.as_view()),
+    path("policies/preview/", PreviewPolicy.as_view()),
     path("policies/<str:name>/<int:version>/", OnePolicy.as_view()),
     path("projects/<str:key>/tier/", TierOfProject.as_view()),
     path(f"{BUNDLE}/evidence/", EvidenceOfBundle.as_view()),

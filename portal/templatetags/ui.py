@@ -60,6 +60,9 @@ STATES: Final[Mapping[str, Look]] = {
     "not_met": _look(gettext_lazy("Not met"), "square", "not"),
     "cannot_tell": _look(gettext_lazy("Cannot tell"), "diamond", "doubt"),
     "waived": _look(gettext_lazy("Waived"), "hexagon", "waived"),
+    # what a draft of a policy would have made of it
+    "would_stop": _look(gettext_lazy("Stopped"), "square", "not"),
+    "would_pass": _look(gettext_lazy("Passed"), "check", "met"),
     # requests
     "draft": _look(gettext_lazy("Draft"), "ring", "idle"),
     "open": _look(gettext_lazy("Open"), "ring", "busy"),

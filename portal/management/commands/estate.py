@@ -9,11 +9,8 @@ from django.core.management.base import BaseCommand, CommandError
 from portal import estate_file
 from portal.actions import landscape
 from portal.errors import Refused
-from portal.lookups import service_named
+from portal.management.files import DIFFERENCES, ERRORS, service
 from portal.models import Change
-
-DIFFERS = 1
-FAILED = 2
 
 
 class Command(BaseCommand):
@@ -46,7 +43,7 @@ class Command(BaseCommand):
         try:
             landscape.check_teams(document)
         except Refused as refusal:
-            raise CommandError(f"{options['file']}: {refusal.sentence}", returncode=FAILED) from refusal
+            raise CommandError(f"{options['file']}: {refusal.sentence}", returncode=ERRORS) from refusal
         found = estate_file.differences(estate_file.current(), document)
         if verb == "check":
             self.stdout.write("The document can be used.")
@@ -57,12 +54,12 @@ class Command(BaseCommand):
         for line in found:
             self.stdout.write(line)
         if verb == "diff":
-            raise SystemExit(DIFFERS)
+            raise SystemExit(DIFFERENCES)
+        by = service(options["login"])
         try:
-            by = service_named(options["login"])
             change = landscape.bring(by=by, document=document, why=options["why"], reviewed=True)
         except Refused as refusal:
-            raise CommandError(refusal.sentence, returncode=FAILED) from refusal
+            raise CommandError(refusal.sentence, returncode=ERRORS) from refusal
         if change.status == Change.Status.APPLIED:
             self.stdout.write("Applied.")
         else:
@@ -74,10 +71,10 @@ def _read(path: Path) -> estate_file.Document:
         return estate_file.read(path.read_bytes())
     except OSError as error:
         raise CommandError(
-            f"{path}: {error.strerror}. Name a file that can be read.", returncode=FAILED
+            f"{path}: {error.strerror}. Name a file that can be read.", returncode=ERRORS
         ) from error
     except estate_file.EstateError as error:
         told = "\n".join(
             f"{path}:{one.line}:{one.column}: {one.message} {one.remedy}" for one in error.problems
         )
-        raise CommandError(told, returncode=FAILED) from error
+        raise CommandError(told, returncode=ERRORS) from error

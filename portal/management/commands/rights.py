@@ -1,8 +1,6 @@
 """manage.py rights check|diff|apply|export: rights as files in a repository."""
 
-import os
 from argparse import ArgumentParser
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +9,12 @@ from django.core.management.base import BaseCommand, CommandError
 from portal import ledger
 from portal.actions import edits
 from portal.errors import Invalid, Refused
-from portal.lookups import service_named
-from portal.models import Change, Person
+from portal.management.files import DIFFERENCES, ERRORS, files_at, service
+from portal.models import Change
 from portal.proposed import lines, refusal_of
 from portal.rights_files import FileError, Format, Wanted, place_named, scope_of, wanted, with_why, written
 
 FORMS: dict[str, Format] = {".yaml": "yaml", ".yml": "yaml", ".csv": "csv"}
-DIFFERENCES, ERRORS = 1, 2
 
 
 class Command(BaseCommand):
@@ -57,11 +54,7 @@ class Command(BaseCommand):
 
     def _read(self, path: Path) -> list[Wanted]:
         """What all files state; every mistake of every file is told before this gives up."""
-        files = [path]
-        if path.is_dir():
-            files = sorted(_below(path))
-        if not files:
-            raise CommandError(f"{path}: no .yaml, .yml or .csv file is there.", returncode=ERRORS)
+        files = files_at(path, lambda file: _form(file) is not None, ".yaml, .yml or .csv")
         found: list[Wanted] = []
         told: list[str] = []
         stated: dict[str, Path] = {}
@@ -99,7 +92,7 @@ class Command(BaseCommand):
         return differs
 
     def _apply(self, found: list[Wanted], login: str | None, why: str) -> None:
-        by = _service(login)
+        by = service(login)
         if not self._told(found):
             return
         made: list[Change] = []
@@ -120,35 +113,6 @@ class Command(BaseCommand):
                 self.stdout.write(f"Change {change.pk} waits for an administrator to apply it.")
 
 
-def _below(folder: Path) -> Iterator[Path]:
-    """The files of a folder and of those below it, linked ones too: one passed over would revoke nothing, unseen.
-
-    But not of .git and its like. Raises CommandError for a folder that cannot be read.
-    """
-
-    def refuse(error: OSError) -> None:
-        raise CommandError(f"{error.filename}: cannot be read: {error.strerror}.", returncode=ERRORS)
-
-    seen: set[str] = set()
-    for place, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
-        real = os.path.realpath(place)
-        folders[:] = [] if real in seen else [one for one in folders if not one.startswith(".")]
-        if real not in seen:
-            yield from (Path(place, one) for one in names if not one.startswith(".") and _form(Path(one)))
-        seen.add(real)
-
-
 def _form(file: Path) -> Format | None:
     """What a file is by its name, however that is spelled: one that is passed over would revoke nothing, unseen."""
     return FORMS.get(file.suffix.lower())
-
-
-def _service(login: str | None) -> Person:
-    if not login:
-        raise CommandError(
-            "Say who applies it: --as, with the login of a service account.", returncode=ERRORS
-        )
-    try:
-        return service_named(login)
-    except Invalid as refusal:
-        raise CommandError(refusal.sentence, returncode=ERRORS) from refusal

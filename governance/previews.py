@@ -1,0 +1,67 @@
+"""What publishing a text would change: its differences to the policy in force, and what it would have done before."""
+
+from dataclasses import dataclass
+
+from governance import replay_words
+from governance.models import PolicyVersion
+from governance.past import judged_under
+from governance.policy import PolicyDocument, parse
+from governance.policy_words import differences
+from governance.replay import Replayed, replay
+from governance.replay_words import Told
+
+# Judgements that a page replays while somebody waits; `manage.py policy replay` takes all.
+AT_ONCE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A text beside the policy in force (None: it would be the first version).
+
+    `cut`: there are more judgements than were replayed, which are the newest.
+    """
+
+    document: PolicyDocument
+    in_force: PolicyVersion | None
+    differences: list[str]
+    replayed: Replayed
+    lines: list[Told]
+    cut: bool
+
+    @property
+    def same(self) -> bool:
+        """Whether it says what is in force already."""
+        return self.in_force is not None and self.in_force.digest == self.document.digest
+
+    @property
+    def version(self) -> int:
+        """The number that it would get."""
+        return 1 if self.in_force is None else self.in_force.version + 1
+
+    @property
+    def summary(self) -> str:
+        """How many judgements there were, and how many would have ended otherwise."""
+        return replay_words.summary(self.replayed)
+
+
+def preview(source: str, limit: int | None = AT_ONCE) -> Preview:
+    """Look at a text before it is proposed; raises PolicyError with every problem of it.
+
+    Replays at most `limit` judgements by the versions of the policy it names, None: all.
+    """
+    document = parse(source)
+    in_force = newest_version(document.name)
+    replayed = replay(document, judged_under(document.name, None if limit is None else limit + 1))
+    return Preview(
+        document,
+        in_force,
+        differences(None if in_force is None else parse(in_force.source), document),
+        replayed,
+        replay_words.told(replayed),
+        limit is not None and replayed.judged > limit,
+    )
+
+
+def newest_version(name: str) -> PolicyVersion | None:
+    """The version of a policy that is in force."""
+    return PolicyVersion.objects.filter(name=name).order_by("-version").first()

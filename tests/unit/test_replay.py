@@ -1,0 +1,132 @@
+"""A draft run over past judgements: what would have ended otherwise and why, and what cannot be told."""
+
+import random
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from governance.checks import Code
+from governance.facts import APPROVE, REJECT, Case
+from governance.gate import judge
+from governance.policy import parse
+from governance.replay import PASSED, STOPPED, UNKNOWN, Flip, Past, replay
+from tests.unit.test_gate import RULES, ago, complete_case
+
+
+def past(case: Case | None = None, seq: int = 1, moment: str = "promote") -> Past:
+    case = case or complete_case()
+    return Past(seq, request=seq, moment=moment, case=case, met=judge(case).met)
+
+
+def edited(*edits: tuple[str, str]) -> str:
+    text = RULES
+    for old, new in edits:
+        assert old in text
+        text = text.replace(old, new)
+    return text
+
+
+def flips(*edits: tuple[str, str], case: Case | None = None) -> list[Flip]:
+    return list(replay(parse(edited(*edits)), [past(case)]).flips)
+
+
+def flip(*edits: tuple[str, str], case: Case | None = None) -> tuple[str, list[tuple[str, str]]]:
+    (found,) = flips(*edits, case=case)
+    return found.outcome, [(finding.key, finding.code) for finding in found.findings]
+
+
+def test_what_was_judged_ends_as_it_did_by_the_same_text() -> None:
+    assert past().met
+    assert flips() == []
+    assert not past(complete_case(signoffs=())).met
+    assert flips(case=complete_case(signoffs=())) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "code"),
+    [
+        ("max_age: 7d", "max_age: 1d", "tests:qa", Code.EVIDENCE_EXPIRED),
+        ("for: 24h", "for: 90d", "soak:qa", Code.SOAK_RUNNING),
+        ("min: 0.8", "min: 0.999", "evidence:fairness", Code.FAIRNESS_UNCLEAR),
+        ("limits]", "limits, owner]", "document:model-documentation", Code.DOCUMENT_SECTIONS_MISSING),
+        ("- soak", "- document: privacy\n          - soak", "document:privacy", Code.DOCUMENT_MISSING),
+        ("{role: fairness}", "{role: fairness, people: 2}", "sign_off:fairness", Code.SIGN_OFF_NOBODY),
+    ],
+)
+def test_what_passed_would_have_been_stopped(old: str, new: str, key: str, code: Code) -> None:
+    outcome, found = flip((old, new))
+    assert outcome == STOPPED
+    assert (key, code) in found
+
+
+def test_what_was_stopped_would_have_passed_and_why_it_was() -> None:
+    case = complete_case(running=())
+    outcome, found = flip(("          - soak: {at: qa, for: 24h}\n", ""), case=case)
+    assert (outcome, found) == (PASSED, [("soak:qa", Code.SOAK_NEVER)])
+
+
+def test_a_stage_of_which_the_draft_says_nothing_stops() -> None:
+    assert flip(("critical:", "other:")) == (STOPPED, [])
+    assert flips(("critical:", "other:"), case=complete_case(signoffs=())) == []
+
+
+def test_a_signature_under_a_requirement_that_is_put_otherwise_counts_as_far_as_it_goes() -> None:
+    fewer = "{role: fairness, covers: [models]}"
+    assert flips(("{role: fairness}", fewer)) == [], "who signed all parts signed the models"
+    case = complete_case()
+    small = parse(edited(("{role: fairness}", fewer)))
+    clause = small.rules("critical", "prod").requirements[-3]
+    assert clause.params["role"] == "fairness"
+    signed = tuple(
+        replace(
+            fact, clause=clause.digest, covered={"models": case.parts["models"], "other": case.parts["other"]}
+        )
+        if fact.role == "fairness"
+        else fact
+        for fact in case.signoffs
+    )
+    under = replace(case, requirements=small.rules("critical", "prod").requirements, signoffs=signed)
+    assert past(under).met
+    (found,) = replay(parse(RULES), [past(under)]).flips
+    assert (found.outcome, found.findings[0].key) == (STOPPED, "sign_off:fairness")
+
+
+FAIRNESS = "          - sign_off: {role: fairness}"
+MORE = (FAIRNESS, f"{FAIRNESS}\n          - sign_off: {{role: legal}}")
+
+
+def test_a_role_nobody_signed_for_would_have_stopped_it() -> None:
+    assert flip(MORE) == (STOPPED, [("sign_off:legal", Code.SIGN_OFF_MISSING)])
+
+
+def test_whether_a_signature_in_a_role_that_was_not_asked_for_counts_cannot_be_told() -> None:
+    case = complete_case()
+    legal = replace(case.signoffs[0], id="s-legal", person="lea", role="legal", decision=APPROVE)
+    signed = replace(case, signoffs=(*case.signoffs, legal))
+    assert flip(MORE, case=signed) == (UNKNOWN, [("sign_off:legal", Code.NOT_RECORDED)])
+    # Nor whether what was stopped would have passed; but what stops it for certain stops it.
+    stopped = replace(signed, running=())
+    assert flip(MORE, ("          - soak: {at: qa, for: 24h}\n", ""), case=stopped)[0] == UNKNOWN
+    assert flips(MORE, case=stopped) == []
+    assert flip(MORE, ("max_age: 7d", "max_age: 1d"), case=signed) == (
+        STOPPED,
+        [("tests:qa", Code.EVIDENCE_EXPIRED)],
+    )
+    withdrawn = replace(case, signoffs=(*case.signoffs, replace(legal, withdrawn=True)))
+    assert flip(MORE, case=withdrawn)[0] == STOPPED
+    against = replace(case, signoffs=(*case.signoffs, replace(legal, decision=REJECT)))
+    assert flip(MORE, case=against) == (STOPPED, [("sign_off:legal", Code.SIGN_OFF_MISSING)])
+
+
+def test_the_order_of_what_is_read_changes_nothing() -> None:
+    odd: list[dict[str, Any]] = [{}, {"running": ()}, {"signoffs": ()}, {"at": ago(hours=-200)}]
+    judgements = [past(complete_case(**changes), seq) for seq, changes in enumerate(odd, start=1)]
+    draft = parse(edited(("max_age: 7d", "max_age: 1d"), MORE))
+    first = replay(draft, judgements)
+    assert [flip.past.seq for flip in first.flips] == sorted(
+        (flip.past.seq for flip in first.flips), reverse=True
+    )
+    shuffled = list(judgements)
+    random.Random(4).shuffle(shuffled)
+    assert replay(draft, shuffled) == first
