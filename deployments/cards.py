@@ -141,6 +141,7 @@ def verdict_bar(
     stage = request.lane.stage.name
     missing = sum(finding.state not in ("met", "waived") for finding in judged.verdict.findings)
     may, why_not = False, ""
+    by_itself = judged.case.automation == "full" and not request.held
     if not judged.verdict.met:
         few = _FEW.get(missing)
         answer = (
@@ -148,7 +149,13 @@ def verdict_bar(
             if few
             else ngettext("%(n)s thing is missing.", "%(n)s things are missing.", missing) % {"n": missing}
         )
-        then = _("Once everything is met, somebody with the right to promote brings %(bundle)s to %(stage)s.")
+        then = (
+            _("As soon as everything is met, %(bundle)s goes to %(stage)s by itself.")
+            if by_itself
+            else _(
+                "Once everything is met, somebody with the right to promote brings %(bundle)s to %(stage)s."
+            )
+        )
         why_not = _("Not before everything above is met.")
     else:
         answer = (
@@ -175,6 +182,12 @@ def verdict_bar(
             }
         else:
             why_not = why_not_promoter(person, judged, held.principal(Right.PROMOTE.value))
+        if by_itself:
+            then = (
+                _("%(bundle)s goes to %(stage)s by itself as soon as that is free.")
+                if busy is not None
+                else _("%(bundle)s goes to %(stage)s by itself in a moment.")
+            )
         may = not why_not
         then %= {"bundle": request.bundle.bundle_id, "stage": stage, "names": _any_of(starters)}
         return Bar(True, answer, then, may, why_not)

@@ -6,7 +6,7 @@ import time
 from celery import shared_task
 from django.utils import timezone
 
-from deployments import runner, waits
+from deployments import runner, starting, waits
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +19,18 @@ def advance_promotion(pk: str) -> None:
         turn = runner.advance(int(pk))
     if turn.at is not None:
         waits.schedule(turn.at, _send_poll)
+
+
+@shared_task
+def start_ready(project: str) -> None:
+    """Something happened in a project that may have been the last thing a request of it waited for."""
+    starting.start_ready(project)
+
+
+@shared_task
+def sweep_ready() -> None:
+    """Start what only time made ready, and what was lost with a message."""
+    starting.start_ready()
 
 
 @shared_task

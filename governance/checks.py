@@ -98,6 +98,7 @@ class Why(StrEnum):
     BARRED = "barred"
     COUNTS_ELSEWHERE = "counts_elsewhere"
     DIFFERS = "differs"
+    NOT_CARRIED = "not_carried"
     ONE_PLACE = "one_place"
     ROLE_LOST = "role_lost"
     WITHDRAWN = "withdrawn"
@@ -325,11 +326,31 @@ def _words(case: Case, clause: Clause) -> _Words:
             words.not_counted.append(_discounted(fact, Why.ROLE_LOST))
         elif approves and (differs := differs or _other_page(case, fact, scope)):
             words.not_counted.append(_discounted(fact, Why.DIFFERS, differs=differs))
+        elif approves and (limit := _not_carried(case, clause, fact)):
+            words.not_counted.append(_discounted(fact, Why.NOT_CARRIED, bundle=fact.bundle, **limit))
         elif approves:
             words.counting.append(fact)
         else:
             words.against.append(fact)
     return words
+
+
+def _not_carried(case: Case, clause: Clause, fact: SignOffFact) -> dict[str, Any]:
+    """Why an approval of another bundle with equal parts does not count for this one; empty where it does."""
+    carry = clause.params.get("carry")
+    if not carry or not fact.bundle:
+        return {}
+    if carry == "never":
+        return {"carry": "never"}
+    if "hops" in carry and fact.carried > carry["hops"]:
+        return {"carry": "hops", "limit": carry["hops"]}
+    if "max_age" in carry and _carried_until(clause, fact) <= case.at:
+        return {"carry": "max_age", "limit": carry["max_age"]}
+    return {}
+
+
+def _carried_until(clause: Clause, fact: SignOffFact) -> str:
+    return instant(parse_instant(fact.at) + timedelta(seconds=clause.params["carry"]["max_age"]))
 
 
 def _scope(clause: Clause) -> set[str]:
@@ -526,7 +547,8 @@ def _holds(case: Case, until: str | None) -> bool:
 
 
 def _first_to_end(case: Case, clauses: Sequence[Clause]) -> str | None:
-    """Sign-off places are filled together, so the end of any signer's grant or bar may change any of them."""
+    """Sign-off places are filled together, so the end of any signer's grant or bar, or of what
+    is carried, may change any of them."""
     roles = {clause.params["role"] for clause in clauses}
     holders = [held for held in case.holders if held.role in roles]
     signers = {person for held in holders for person in held.people}
@@ -534,6 +556,13 @@ def _first_to_end(case: Case, clauses: Sequence[Clause]) -> str | None:
     ends = [held.until for held in holders if held.until]
     ends += [one.until for one in case.barred if one.person in signers]
     ends += [held.let_until for held in holders if held.let_until]
+    ends += [
+        _carried_until(clause, fact)
+        for clause in clauses
+        if "max_age" in (clause.params.get("carry") or ())
+        for fact in case.signoffs
+        if fact.role == clause.params["role"] and fact.bundle
+    ]
     return min((end for end in ends if end > case.at), default=None)
 
 
@@ -552,6 +581,7 @@ def _said(fact: SignOffFact) -> dict[str, Any]:
         "signoff": fact.id,
         "at": fact.at,
         "conditions": fact.decision == APPROVE_WITH_CONDITIONS,
+        **({"bundle": fact.bundle} if fact.bundle else {}),
     }
 
 

@@ -36,13 +36,14 @@ _AT = "2000-01-01T00:00:00.000000Z"
 class Ask:
     """What one stage asks of people. `runs_at`: the bundle has to have run there; `runs_somewhere`: anywhere before.
 
-    Evidence is counted from where the bundle runs, so it takes a stage before.
+    Evidence is counted from where the bundle runs, so it takes a stage before. `by_itself`: nobody has to start it.
     """
 
     stage: str
     sign_offs: tuple[Clause, ...] = ()
     runs_at: frozenset[str] = frozenset()
     runs_somewhere: bool = False
+    by_itself: bool = False
 
     @property
     def places(self) -> int:
@@ -50,7 +51,7 @@ class Ask:
         return sum(int(clause.params.get("people", 1)) for clause in self.sign_offs)
 
 
-def ask_of(stage: str, requirements: Iterable[Clause]) -> Ask:
+def ask_of(stage: str, requirements: Iterable[Clause], *, automation: str = "manual") -> Ask:
     """What a stage's requirements come to."""
     clauses = tuple(requirements)
     return Ask(
@@ -58,6 +59,7 @@ def ask_of(stage: str, requirements: Iterable[Clause]) -> Ask:
         sign_offs=tuple(one for one in clauses if one.kind == "sign_off"),
         runs_at=frozenset(str(one.params["at"]) for one in clauses if one.kind in ("tests", "soak")),
         runs_somewhere=any(one.kind == "evidence" for one in clauses),
+        by_itself=automation == "full",
     )
 
 
@@ -104,7 +106,7 @@ class Line:
                 stage,
                 None
                 if ask is None
-                else (tuple(c.digest for c in ask.sign_offs), ask.runs_at, ask.runs_somewhere),
+                else (tuple(c.digest for c in ask.sign_offs), ask.runs_at, ask.runs_somewhere, ask.by_itself),
             )
             for stage, ask in self._asks.items()
         )
@@ -133,7 +135,12 @@ class Line:
         return None
 
     def cuts(self, people: Mapping[str, Profile], stage: str) -> list[tuple[str, Hand]]:
-        """The rights without any one of which they could not; where no single one, all to start promotions there."""
+        """The rights without any one of which they could not; where no single one, all to start promotions there.
+
+        Where these start by themselves, all to ask for them.
+        """
+        ask = self._asks.get(stage)
+        last = REQUEST if ask is not None and ask.by_itself else PROMOTE
         alone = [
             (person, hand)
             for person, profile in people.items()
@@ -144,7 +151,7 @@ class Line:
             (person, hand)
             for person, profile in people.items()
             for hand in sorted(profile)
-            if (hand.stage, hand.name) == (stage, PROMOTE)
+            if (hand.stage, hand.name) == (stage, last)
         ]
 
     def _bring(
@@ -172,13 +179,15 @@ class Line:
 
     def _enter(self, people: Mapping[str, Profile], author: str, ask: Ask) -> list[Step] | None:
         asking, starting = (_with(people, ask.stage, name) for name in (REQUEST, PROMOTE))
+        if ask.by_itself:
+            starting = [("", "")]
         for (requester, asks_for), (promoter, starts_for) in product(asking, starting):
             signing = self._signed(people, author, ask, (requester, asks_for), (promoter, starts_for))
             if signing is not None:
                 return [
                     Step("request", requester, ask.stage, REQUEST),
                     *signing,
-                    Step("promote", promoter, ask.stage, PROMOTE),
+                    *([] if ask.by_itself else [Step("promote", promoter, ask.stage, PROMOTE)]),
                 ]
         return None
 

@@ -130,7 +130,13 @@ def _found(
                 hands[person].add(Hand(lane.stage.slug, name, str(one.instead_of or "")))
     people = {person: frozenset(some) for person, some in hands.items()}
     asks = [
-        ask_of(lane.stage.slug, rules[lane.pk].stage.requirements) if lane.pk in rules else None
+        ask_of(
+            lane.stage.slug,
+            rules[lane.pk].stage.requirements,
+            automation=rules[lane.pk].stage.automation,
+        )
+        if lane.pk in rules
+        else None
         for lane in lanes
     ]
     line = Line(asks, [lane.stage.slug for lane in lanes])

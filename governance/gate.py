@@ -147,12 +147,12 @@ def verdict_from_json(value: dict[str, Any]) -> Verdict:
 
 
 def _leave_out_what_is_not(fact: dict[str, Any]) -> None:
-    """What says that nobody stood in for anybody, or let them in, is not written: Cases from before it could be are
-    equal to these."""
+    """What says that nobody stood in for anybody, or let them in, or that it was given on this bundle, is not written:
+    Cases from before it could be are equal to these."""
     if not fact["on_behalf_of"]:
         del fact["on_behalf_of"]
         fact.pop("left", None)
-    for name in (*_LET, "let_until"):
+    for name in (*_LET, "let_until", "bundle", "carried"):
         if not fact.get(name):
             fact.pop(name, None)
 

@@ -5,6 +5,7 @@ rounds that were played. Not in charge of what the rows mean: `governance.checks
 """
 
 import json
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -34,7 +35,7 @@ Row = dict[str, Any]
 
 _WORD = (
     *("lane_id", "judged", "pk", "person_id", "role", "decision", "signed_at", "covered", "clause"),
-    *("on_behalf_of_id", "person__is_active"),
+    *("on_behalf_of_id", "person__is_active", "bundle_id", "bundle__bundle_id"),
     *("evidence", "documents", "withdrawn"),
 )
 _ADDED = ("pk", "project_id", "kind", "digest", "parts", "recorded_at", "author_id")
@@ -52,7 +53,8 @@ class Known:
 
 
 def known(asked: Sequence[tuple[Bundle, Lane]]) -> list[Known]:
-    """What may matter to a judgement of each bundle in its lane, in their order, in six queries for all of them.
+    """What may matter to a judgement of each bundle in its lane, in their order, in six queries for all of them,
+    and one more where a word was given on another bundle.
 
     - Of each person and role the newest word about these parts, under each clause that was ever signed about them, and
       the newest about something else. What was said for somebody is their word.
@@ -64,11 +66,12 @@ def known(asked: Sequence[tuple[Bundle, Lane]]) -> list[Known]:
     bound = [{digest for row in rows for digest in (*row["evidence"], *row["documents"])} for rows in words]
     pieces = _PIECES.to(asked, bound)
     texts = _TEXTS.to(asked, bound)
+    later = _later(asked, words)
     bodies = _bodies(digests={row["result_id"] for rows in pieces for row in rows})
     results = {key: json.loads(bytes(body)) for key, body in bodies}
     return [
         Known(
-            tuple(_word(row, lane) for row in words[number]),
+            tuple(_word(row, lane, later) for row in words[number]),
             tuple(_piece(row, results) for row in pieces[number]),
             tuple(map(_text, texts[number])),
         )
@@ -130,6 +133,34 @@ def _words(asked: Sequence[tuple[Bundle, Lane]]) -> list[list[Row]]:
     ):
         by_pair.setdefault((row["judged"], row["lane_id"]), []).append(row)
     return [by_pair.get((bundle.pk, lane.pk), []) for bundle, lane in asked]
+
+
+@prepared
+def _registered(projects: Any, after: Any) -> QuerySet[Any, tuple[int, int]]:
+    rows = Bundle.objects.filter(project__in=projects, pk__gt=after, status=Bundle.Status.REGISTERED)
+    return rows.order_by("pk").values_list("project", "pk")
+
+
+def _later(asked: Sequence[tuple[Bundle, Lane]], words: Sequence[list[Row]]) -> dict[tuple[int, int], int]:
+    """(bundle signed, bundle judged) -> how many bundles later it came; one query, where any is another's."""
+    pairs = {
+        (row["bundle_id"], row["judged"])
+        for rows in words
+        for row in rows
+        if row["bundle_id"] != row["judged"]
+    }
+    if not pairs:
+        return {}
+    of_project: dict[int, list[int]] = {}
+    since = min(signed for signed, _judged in pairs)
+    for project, pk in _registered(projects={bundle.project_id for bundle, _lane in asked}, after=since):
+        of_project.setdefault(project, []).append(pk)
+    project_of = {bundle.pk: bundle.project_id for bundle, _lane in asked}
+    return {
+        (signed, judged): max(0, bisect_right(there, judged) - bisect_right(there, signed))
+        for signed, judged in pairs
+        for there in [of_project.get(project_of[judged], [])]
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +240,8 @@ def _bodies(digests: Any) -> QuerySet[Any, Any]:
 # --- as facts ---
 
 
-def _word(row: Row, lane: Lane) -> SignOffFact:
+def _word(row: Row, lane: Lane, later: Mapping[tuple[int, int], int]) -> SignOffFact:
+    elsewhere = row["bundle_id"] != row["judged"]
     return SignOffFact(
         id=str(row["pk"]),
         person=str(row["person_id"]),
@@ -225,6 +257,8 @@ def _word(row: Row, lane: Lane) -> SignOffFact:
         withdrawn=row["withdrawn"],
         on_behalf_of=str(row["on_behalf_of_id"] or ""),
         left=row["on_behalf_of_id"] is not None and not row["person__is_active"],
+        bundle=row["bundle__bundle_id"] if elsewhere else "",
+        carried=later[row["bundle_id"], row["judged"]] if elsewhere else 0,
     )
 
 

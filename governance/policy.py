@@ -236,9 +236,8 @@ def _clause(kind: str, said: Any, smokes: dict[str, Smoke], smoke: Smoke) -> Cla
         covers = said.get("covers", "all")
         # What no part recognises is in every scope: nobody may sign around it.
         scope = [part for part in PARTS if covers == "all" or part in covers or part == "other"]
-        return clause(
-            kind, {"role": said["role"], "people": int(said.get("people", 1)), "covers": scope}, said["role"]
-        )
+        params = {"role": said["role"], "people": int(said.get("people", 1)), "covers": scope, **_carry(said)}
+        return clause(kind, params, said["role"])
     if kind == "document":
         if isinstance(said, str):
             said = {"kind": said}
@@ -264,6 +263,14 @@ def _clause(kind: str, said: Any, smokes: dict[str, Smoke], smoke: Smoke) -> Cla
         }
         return clause(kind, params, ":".join(filter(None, (said["at"], said.get("name")))))
     return clause(kind, {"at": said["at"], "for": seconds(said["for"])}, said["at"])
+
+
+def _carry(said: dict[str, Any]) -> dict[str, Any]:
+    """How far an approval is carried to other bundles; as far as it will go where nothing is said."""
+    carry = said.get("carry")
+    if carry is None or carry == "never":
+        return {} if carry is None else {"carry": carry}
+    return {"carry": {**_max_age(carry), **({"hops": int(carry["hops"])} if "hops" in carry else {})}}
 
 
 def _max_age(said: dict[str, Any]) -> dict[str, int]:

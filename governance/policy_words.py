@@ -100,7 +100,9 @@ def _after(rules: StageRules) -> str:
 
 def _detail(clause: Clause) -> str:
     """What a requirement's title leaves out, in brackets."""
-    told = [_value(name, value) for name, value in clause.params.items() if name in ("covers", "max_age")]
+    told = [
+        _value(name, value) for name, value in clause.params.items() if name in ("covers", "max_age", "carry")
+    ]
     return f" ({'; '.join(told)})" if told else ""
 
 
@@ -114,9 +116,19 @@ def _changed(old: Clause, new: Clause) -> Iterator[str]:
             yield from _metrics(before or [], after or [])
             continue
         yield _("%(now)s, was %(was)s") % {
-            "now": _value(name, after) if after is not None else _("no %(name)s") % {"name": _name(name)},
-            "was": _bare(name, before) if before is not None else _("without one"),
+            "now": _value(name, after) if after is not None else _none(name),
+            "was": _bare(name, before) if before is not None else _without(name),
         }
+
+
+def _none(name: str) -> str:
+    if name == "carry":
+        return _("carried to other bundles without a limit")
+    return _("no %(name)s") % {"name": _name(name)}
+
+
+def _without(name: str) -> str:
+    return _("without a limit") if name == "carry" else _("without one")
 
 
 def _metrics(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> Iterator[str]:
@@ -164,6 +176,7 @@ def _name(name: str) -> str:
         "for": _("time"),
         "pattern": _("pattern"),
         "warning": _("a WARNING"),
+        "carry": _("carried to other bundles"),
         "smoke": _("smoke test"),
         "role": _("role"),
         "kind": _("kind"),
@@ -177,6 +190,10 @@ def _value(name: str, value: Any) -> str:
 def _bare(name: str, value: Any) -> str:
     if name in ("max_age", "for"):
         return duration(int(value))
+    if name == "carry" and isinstance(value, dict):
+        limits = [_("for %(time)s") % {"time": duration(int(value["max_age"]))}] if "max_age" in value else []
+        limits += [_("to the next %(n)s") % {"n": value["hops"]}] if "hops" in value else []
+        return _(" and ").join(limits)
     if name == "covers" and set(value) >= set(PARTS):
         return _("all")
     if isinstance(value, list):

@@ -204,10 +204,27 @@ def with_interval(value: float | None, interval: Sequence[float | None]) -> str:
 
 
 def _given(params: Params, say: _Say) -> str:
-    text = _("Signed by %(people)s.") % {"people": _and(_signer(fact, say) for fact in params["given"])}
+    here = [fact for fact in params["given"] if "bundle" not in fact]
+    said = (
+        [_("Signed by %(people)s.") % {"people": _and(_signer(fact, say) for fact in here)}] if here else []
+    )
+    for bundle in dict.fromkeys(fact["bundle"] for fact in params["given"] if "bundle" in fact):
+        carried = (_signer(fact, say) for fact in params["given"] if fact.get("bundle") == bundle)
+        said.append(
+            _("Carried from bundle %(bundle)s, signed by %(people)s; unchanged: %(parts)s.")
+            % {"bundle": bundle, "people": _and(carried), "parts": _parts(params["covers"])}
+        )
+    text = " ".join(said)
     if any(fact["conditions"] for fact in params["given"]):
         text += " " + _("A condition was stated; read it before promoting.")
     return text
+
+
+def _parts(covers: Sequence[str]) -> str:
+    """The parts a signature covers; what no part recognises is always among them, and goes without saying."""
+    if set(covers) >= set(PARTS):
+        return _("everything")
+    return _and(part for part in PARTS if part in covers and part != "other")
 
 
 def _missing(params: Params, say: _Say) -> str:
@@ -303,6 +320,8 @@ def _not_counted(params: Params, say: _Say, but: str = "") -> str:
             said.append(_barred(entry, person, say))
         elif entry["why"] == Why.WITHDRAWN:
             said.append(_("%(person)s withdrew the signature.") % {"person": person})
+        elif entry["why"] == Why.NOT_CARRIED:
+            said.append(_not_carried(entry, person))
         elif entry["why"] == Why.ROLE_LOST:
             said.append(_("%(person)s signed, but may no longer sign this.") % {"person": person})
         elif entry["why"] == Why.ONE_PLACE and "beside" in entry:
@@ -327,6 +346,24 @@ def _not_counted(params: Params, say: _Say, but: str = "") -> str:
                 % {"person": person, "reasons": reasons}
             )
     return " ".join(said)
+
+
+def _not_carried(entry: Params, person: str) -> str:
+    """An approval of another bundle with equal parts that the policy does not carry on to this one."""
+    values = {"person": person, "bundle": entry["bundle"], "limit": ""}
+    if entry["carry"] == "never":
+        text = _("%(person)s signed bundle %(bundle)s; the policy asks for each bundle anew.")
+    elif entry["carry"] == "hops":
+        values["limit"] = entry["limit"]
+        text = ngettext(
+            "%(person)s signed bundle %(bundle)s, and that counts for the next %(limit)s bundle only.",
+            "%(person)s signed bundle %(bundle)s, and that counts for the next %(limit)s bundles only.",
+            int(entry["limit"]),
+        )
+    else:
+        values["limit"] = duration(int(entry["limit"]))
+        text = _("%(person)s signed bundle %(bundle)s, and that counts for other bundles for %(limit)s only.")
+    return text % values
 
 
 def _barred(entry: Params, person: str, say: _Say) -> str:

@@ -141,7 +141,7 @@ def record(kind: EventKind, /, *, by: Person | None, project: str, subject: str,
             "facts": stated,
         }
     )
-    wake = partial(outbox.wake, kind, subject)
+    wake = partial(outbox.wake, kind, subject, project)
     said.append(_Pending(kind, project, subject, actor.pk, at, body, tuple(hidden), wake))
     # Django forgets these callbacks when a savepoint is rolled back, which is how _append() knows what was undone.
     transaction.on_commit(wake, robust=True)

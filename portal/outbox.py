@@ -1,7 +1,7 @@
 """Wakes the tasks that wait for an event, once its transaction is committed.
 
 The database is the truth: a message carries an id and nothing else, and one that is lost is made good by the sweeps.
-Not in charge of which event wakes what: settings.EVENT_TASKS.
+Not in charge of which event wakes what: settings.EVENT_TASKS and PROJECT_TASKS.
 """
 
 import logging
@@ -24,21 +24,25 @@ BRIEFLY = {
 }
 
 
-def wake(kind: str, subject: str) -> None:
-    """Send the tasks of this kind of event the id in the subject (`request:42` sends "42"). Never fails.
+def wake(kind: str, subject: str, project: str) -> None:
+    """Send the tasks of this kind of event the id in the subject (`request:42` sends "42"), or the project's key.
 
-    A broker that is away is logged.
+    Never fails: a broker that is away is logged.
     """
-    tasks = settings.EVENT_TASKS.get(str(kind), [])
+    tasks = [(task, subject.partition(":")[2]) for task in settings.EVENT_TASKS.get(str(kind), [])]
+    if project:
+        tasks += [(task, project) for task in settings.PROJECT_TASKS.get(str(kind), [])]
     if not tasks:
         return
-    wanted = subject.partition(":")[2]
     options = {**settings.CELERY_BROKER_TRANSPORT_OPTIONS, **BRIEFLY}
     try:
         with app.connection_for_write(transport_options=options) as connection:
-            for task in tasks:
+            for task, wanted in tasks:
                 app.send_task(task, args=[wanted], connection=connection, retry=False)
     except (OperationalError, OSError) as error:
         logger.warning(
-            "The broker is away (%s): %s of %s waits for the next sweep.", error, ", ".join(tasks), subject
+            "The broker is away (%s): %s of %s waits for the next sweep.",
+            error,
+            ", ".join(task for task, _wanted in tasks),
+            subject,
         )

@@ -331,6 +331,7 @@ CHECKPOINT_SECONDS: float = env.float("CHECKPOINT_SECONDS", default=600.0)
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "deployments.tasks.sweep", "schedule": SWEEP_SECONDS},
+    "sweep-ready": {"task": "deployments.tasks.sweep_ready", "schedule": SWEEP_SECONDS},
     "sweep-bundles": {"task": "portal.tasks.sweep_bundles", "schedule": SWEEP_SECONDS},
     "sweep-collections": {"task": "governance.tasks.sweep_collections", "schedule": SWEEP_SECONDS},
     "sweep-reports": {"task": "governance.tasks.sweep_reports", "schedule": SWEEP_SECONDS},
@@ -345,6 +346,24 @@ EVENT_TASKS: dict[str, list[str]] = {
     "collection.asked": ["governance.tasks.collect_evidence"],
     "promotion.started": ["deployments.tasks.advance_promotion"],
     "report.asked": ["governance.tasks.make_report"],
+}
+# The same, sent with the key of the event's project: what may be the last thing that a request there waited for.
+PROJECT_TASKS: dict[str, list[str]] = {
+    kind: ["deployments.tasks.start_ready"]
+    for kind in (
+        "request.submitted",
+        "signoff.given",
+        "evidence.recorded",
+        "document.recorded",
+        "deployment.changed",
+        "promotion.succeeded",
+        "promotion.failed",
+        "promotion.errored",
+        "promotion.stopped",
+        "lane.released",
+        "project.reruled",
+        "grant.given",
+    )
 }
 # --- four eyes on power -------------------------------------------------------------------------------------
 # Giving rights, publishing policies and changing the estate wait for a second administrator; a tier always does.

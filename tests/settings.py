@@ -59,3 +59,6 @@ WHITENOISE_AUTOREFRESH = True
 
 # Signing in is not what most tests are about, and scrypt is slow on purpose; the one test about it names scrypt itself.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+# Nobody is woken by what happens in a project unless a test asks for it: no broker runs beside most of them.
+PROJECT_TASKS: dict[str, list[str]] = {}

@@ -352,6 +352,7 @@ def fresh_sandbox(
     sandbox_process.control.reset()
     settings.DSS_KEY_DIR = str(Path(sandbox_process.data_dir) / "keys")
     settings.EVENT_TASKS = {}
+    settings.PROJECT_TASKS = {}
     quickly(monkeypatch)
     return sandbox_process
 

@@ -6,6 +6,7 @@ from django.utils.translation import gettext as _
 
 from deployments import attempts
 from deployments.judging import (
+    Judged,
     judge_now,
     principal_of,
     record_verdict,
@@ -55,17 +56,49 @@ def promote(*, by: Person, request: DeploymentRequest, why: str = "") -> Promoti
     if not judged.verdict.met:
         record_verdict(request, judged, moment="promote", by=by)
         raise Refused(gate_closed(judged.verdict), code="gate_closed", request=request.pk)
+    return _start(request, judged, by=by, verb="promote", why=why.strip(), principal=principal)
+
+
+def start_by_itself(*, request: DeploymentRequest, judged: Judged) -> Promotion:
+    """Start what the policy lets start by itself; `judged` says that everything is met. No person's right is used.
+
+    Raises Refused where it is held or not open any more, whoever asked may not ask any more, or the lane is taken.
+    """
+    if judged.case.automation != "full" or not judged.verdict.met:
+        raise ValueError("this does not start by itself")
+    if request.held:
+        raise Stale(_("This request is held, so a person starts it again."), code="request_held")
+    reason = why_not_asked(request)
+    if reason:
+        raise Forbidden(reason, code="requester_lost_right")
+    # In the record, so in one language.
+    why = (
+        f"Policy {judged.case.policy.name}, version {judged.case.policy.version}, starts it by itself:"
+        " everything it asks is met."
+    )
+    return _start(request, judged, by=Person.objects.system(), verb="start", why=why)
+
+
+def _start(
+    request: DeploymentRequest,
+    judged: Judged,
+    *,
+    by: Person,
+    verb: str,
+    why: str,
+    principal: Person | None = None,
+) -> Promotion:
     with ledger.business():
         make(
             request,
             REQUEST_MOVES,
-            "promote",
+            verb,
             by=by,
             held="",
             facts={
                 "request": request.pk,
                 "promotion": None,
-                "why": why.strip(),
+                "why": why,
                 "on_behalf_of": principal and str(principal.pk),
             },
         )

@@ -71,6 +71,7 @@ REQUEST_MOVES = moves(
     ("supersede", (S.OPEN, S.PROMOTING),    S.SUPERSEDED, SYSTEM,         EventKind.REQUEST_SUPERSEDED),
     ("give_up",   S.OPEN,                   S.WITHDRAWN,  SYSTEM,         EventKind.REQUEST_WITHDRAWN),
     ("promote",   S.OPEN,                   S.PROMOTING,  Right.PROMOTE,  EventKind.REQUEST_PROMOTED),
+    ("start",     S.OPEN,                   S.PROMOTING,  SYSTEM,         EventKind.REQUEST_PROMOTED),
     ("land",      S.PROMOTING,              S.DONE,       SYSTEM,         EventKind.REQUEST_LANDED),
     ("hold",      S.PROMOTING,              S.OPEN,       SYSTEM,         EventKind.REQUEST_HELD),
 )  # fmt: skip

@@ -26,10 +26,11 @@ def pass_gate(work: Work) -> Answer:
 
 def pass_gate_again(work: Work) -> Answer:
     """Judge the gate once more, right before anything live changes. Whoever started it must still be allowed to: by
-    their right, and by having no signature that counts, which they may have given since."""
+    their right, and by having no signature that counts, which they may have given since; what started by itself, by
+    the policy."""
     promotion = work.promotion
     starter, lane = promotion.started_by, promotion.lane
-    if not rights.can(starter, Right.PROMOTE, lane):
+    if not starter.is_system and not rights.can(starter, Right.PROMOTE, lane):
         raise StepFailed(
             _(
                 "Whoever started this promotion no longer has the right to. Somebody who has it can start it again."
@@ -41,6 +42,14 @@ def pass_gate_again(work: Work) -> Answer:
     if lost:
         raise StepFailed(lost, code="requester_lost_right")
     judged = judge_now(request)
+    if starter.is_system and judged.case.automation != "full":
+        raise StepFailed(
+            _(
+                "This started by itself, and the policy does not let that be any more."
+                " Somebody with the right to promote can start it again."
+            ),
+            code="automation_ended",
+        )
     (others,) = could_be([(starter, promotion.started_at)], Right.PROMOTE)
     acting = {str(pk) for pk in (promotion.started_by_id, promotion.on_behalf_of_id) if pk}
     signed = signature_counts(acting, judged, others) is not None

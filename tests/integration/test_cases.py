@@ -281,6 +281,13 @@ class History:
         )
 
 
+def since(signed: Bundle, case: Case) -> int:
+    """How many bundles were registered after the one that was signed, up to the one that is judged."""
+    judged = Bundle.objects.get(project__key=case.project, bundle_id=case.bundle)
+    later = Bundle.objects.filter(project=judged.project, pk__gt=signed.pk, pk__lte=judged.pk)
+    return later.filter(status=Bundle.Status.REGISTERED).count()
+
+
 def everything(case: Case) -> Case:
     """The case with every sign-off, piece of evidence and document that there ever was."""
     return replace(
@@ -289,8 +296,10 @@ def everything(case: Case) -> Case:
             SignOffFact(
                 str(row.pk), str(row.person_id), row.role, row.decision, instant(row.signed_at), "CHURN", "prod",
                 row.covered, row.clause, tuple(row.evidence), tuple(row.documents), hasattr(row, "withdrawal"),
+                **({"bundle": row.bundle.bundle_id, "carried": since(row.bundle, case)}
+                   if row.bundle.bundle_id != case.bundle else {}),
             )
-            for row in SignOff.objects.select_related("withdrawal")
+            for row in SignOff.objects.select_related("withdrawal", "bundle")
         ),
         evidence=tuple(
             EvidenceFact(

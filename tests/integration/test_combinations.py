@@ -47,6 +47,23 @@ def test_in_the_cast_two_could_in_qa_and_nobody_in_production(cast: Cast) -> Non
     assert told(cast.churn) == {"qa": (set(), with_mona), "prod": (set(), set())}
 
 
+@pytest.fixture
+def started_by_people(cast: Cast) -> None:
+    """Promotions of the light tier are started by a person, too."""
+    policies.publish(by=cast.ada, source=POLICY.replace("automation: full", "automation: manual"))
+
+
+def test_where_promotions_start_by_themselves_whoever_asks_can_alone(cast: Cast) -> None:
+    grants.grant(by=cast.ada, person=cast.dev, right=Right.REQUEST, project=cast.maint, why="Asks.")
+    assert told(cast.maint)["prod"] == ({"Dev Rao"}, set())
+    (found,) = found_in([cast.maint])
+    (one,) = explained(found).stages[1].alone
+    assert not any("starts" in doing.what for doing in one.doing)
+    assert one.ending is not None
+    assert "may request in" in one.ending.sentence
+
+
+@pytest.mark.usefixtures("started_by_people")
 def test_whoever_cannot_act_is_not_among_them(cast: Cast) -> None:
     robot = people.add_person(by=cast.ada, login="robot", name="Robot", kind="service")
     for right in (Right.REQUEST, Right.PROMOTE):
@@ -226,12 +243,13 @@ def test_two_roles_on_the_estate_are_risky_though_no_policy_names_them(cast: Cas
 
 
 def test_what_ends_it_ends_it_where_two_could_change_places(cast: Cast) -> None:
-    light = POLICY.partition("  light:")[2]
+    by_people = POLICY.replace("automation: full", "automation: manual")
+    light = by_people.partition("  light:")[2]
     signed = light.replace(
         "max_age: 30d}\n", "max_age: 30d}\n          - sign_off: {role: fairness, people: 1, covers: all}\n"
     )
     assert signed != light
-    policies.publish(by=cast.ada, source=POLICY.replace(light, signed))
+    policies.publish(by=cast.ada, source=by_people.replace(light, signed))
     for person in (cast.dev, cast.mona):
         for right, role in ((Right.REQUEST, ""), (Right.SIGN, "fairness")):
             grants.grant(by=cast.ada, person=person, right=right, role=role, project=cast.maint, why="All.")

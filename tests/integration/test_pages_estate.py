@@ -198,7 +198,7 @@ def test_members_cost_the_same_at_any_size(cast: Cast) -> None:
 def test_the_rules_are_shown_and_others_proposed(cast: Cast) -> None:
     path = "/projects/CHURN/tier/"
     shown = words(signed_in(cast.dev).get(path))
-    assert "Policy demo-policy, tier critical" in shown
+    assert "Policy demo-policy , tier critical" in shown
     assert "Fairness signed by one person" in shown
     assert "Propose it" not in shown
     assert "Two administrators change this" in shown

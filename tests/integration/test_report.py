@@ -49,7 +49,7 @@ def story(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbB
         django_db_blocker.unblock(),
         databases.copied(TEST_DATABASE) as copy,
         databases.pointed_at(copy),
-        override_settings(DSS_KEY_DIR=str(place / "keys"), EVENT_TASKS={}),
+        override_settings(DSS_KEY_DIR=str(place / "keys"), EVENT_TASKS={}, PROJECT_TASKS={}),
         Sandbox(place / "sandbox", pace=0.02) as sandbox,
     ):
         report_story.write_keys(sandbox, place / "keys")

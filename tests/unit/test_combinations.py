@@ -253,6 +253,36 @@ def test_a_thousand_people_are_weighed_by_their_rights() -> None:
     assert found.pair_count == 333 * 333
 
 
+def by_itself(*prod: Clause) -> Line:
+    """As `line`, where production starts by itself."""
+    return Line([ask_of("qa", ()), ask_of("prod", prod, automation="full")], ["qa", "prod"])
+
+
+def test_where_it_starts_by_itself_whoever_asks_can_alone() -> None:
+    asks, starts = hands("request@prod"), hands("promote@prod")
+    assert reached(line(), ann=asks, bob=starts) == (set(), {frozenset({"ann", "bob"})})
+    assert reached(by_itself(), ann=asks, bob=starts) == ({"ann"}, set())
+    (found,) = [one for one in Reckoner().reach(by_itself(), {"ann": asks}) if one.stage == "prod"]
+    assert [step.act for step in found.alone[0].plan] == ["register", "request"]
+
+
+def test_where_it_starts_by_itself_a_signature_still_takes_another() -> None:
+    both = hands("request@prod", "sign_fairness@prod")
+    alone, pairs = reached(by_itself(sign("fairness")), ann=both, bob=hands("sign_fairness@prod"))
+    assert (alone, pairs) == (set(), {frozenset({"ann", "bob"})})
+
+
+def test_what_ends_it_where_it_starts_by_itself_is_the_right_to_ask() -> None:
+    two = {"ann": hands("request@qa", "request@prod"), "bob": hands("promote@prod")}
+    assert {hand.name for _person, hand in by_itself().cuts({"ann": two["ann"]}, "prod")} == {"request"}
+
+
+def test_lines_that_differ_in_who_starts_are_not_taken_for_each_other() -> None:
+    reckoner, people = Reckoner(), {"ann": hands("request@prod")}
+    assert not {one.stage: one for one in reckoner.reach(line(), people)}["prod"].alone
+    assert {one.stage: one for one in reckoner.reach(by_itself(), people)}["prod"].alone
+
+
 def test_an_ask_counts_places() -> None:
     assert Ask("prod").places == 0
     assert ask_of("prod", (sign("fairness", 2), sign("model-risk"))).places == 3

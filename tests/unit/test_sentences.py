@@ -111,7 +111,10 @@ def cases() -> Iterator[Case]:
 
 def test_every_code_has_an_entry_and_is_given_by_some_case() -> None:
     assert set(_SENTENCES) == set(Code)
-    assert {finding.code for case in cases() for finding in judge(case).findings} == set(Code)
+    # What was not recorded is said of past judgements, by a replay.
+    assert {finding.code for case in cases() for finding in judge(case).findings} == set(Code) - {
+        Code.NOT_RECORDED
+    }
 
 
 def test_every_finding_reads_as_sentences() -> None:

@@ -1,0 +1,57 @@
+"""Starts by themselves what a policy lets start by itself (`automation: full`): as soon as everything it asks is met.
+
+Woken by the events of a project, and by a sweep for what only time brings (a soak that is over, a lane that got free)
+and for what was lost on the way. A held request waits for a person, as it does everywhere.
+"""
+
+import logging
+from collections.abc import Iterator
+
+from django.db.models import Exists, OuterRef
+
+from deployments.actions import promotions
+from deployments.judging import Judged, judge_many
+from deployments.models import DeploymentRequest, Promotion
+from governance.queries import rules_of_lanes
+from portal.errors import Refused
+
+log = logging.getLogger(__name__)
+
+FULL = "full"
+# Judged at once; more would hold up the first of them.
+AT_A_TIME = 50
+
+
+def start_ready(project: str | None = None) -> list[Promotion]:
+    """Start every request of a project (None: of all) that is ready and starts by itself; what cannot be now, later."""
+    started: list[Promotion] = []
+    for request, judged in _ready(project):
+        try:
+            started.append(promotions.start_by_itself(request=request, judged=judged))
+        except Refused as refusal:  # started, withdrawn or held meanwhile, or the lane was taken
+            log.info("request %s does not start by itself now: %s", request.pk, refusal.code)
+    return started
+
+
+def _ready(project: str | None) -> Iterator[tuple[DeploymentRequest, Judged]]:
+    """Open requests in free lanes, of which the policy in force asks nothing more than is there."""
+    taken = Promotion.objects.filter(lane=OuterRef("lane"), holds_lane=True)
+    found = DeploymentRequest.objects.filter(~Exists(taken), status=DeploymentRequest.Status.OPEN, held="")
+    if project is not None:
+        found = found.filter(lane__project__key=project)
+    waiting = list(
+        found.select_related(
+            "lane__project", "lane__stage", "bundle__author", "requested_by", "on_behalf_of"
+        ).order_by("pk")
+    )
+    if not waiting:
+        return
+    rules = rules_of_lanes({request.lane_id: request.lane for request in waiting}.values())
+    own = [one for one in waiting if one.lane_id in rules and rules[one.lane_id].stage.automation == FULL]
+    for start in range(0, len(own), AT_A_TIME):
+        some = own[start : start + AT_A_TIME]
+        judgements = judge_many(some)
+        for request in some:
+            judged = judgements[request.pk]
+            if isinstance(judged, Judged) and judged.verdict.met:
+                yield request, judged

@@ -1,0 +1,140 @@
+"""An approval of another bundle with equal parts counts, as far as the policy carries it."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from governance.checks import Code
+from governance.facts import Case, Finding
+from governance.gate import case_from_json, case_to_json, judge
+from governance.policy import parse
+from governance.sentences import sentence
+from portal.canonical import canonical
+from tests.unit.test_gate import RULES, ago, complete_case
+from tests.unit.test_policy import problems, stage
+
+
+def carried(carry: str = "", *, signed: str = "", hops: int = 2, **changes: Any) -> Case:
+    """v4, of which everything but the dashboards is as in v2: fairness was signed on v2, and covers models and data."""
+    limit = f", carry: {carry}" if carry else ""
+    text = RULES.replace("{role: fairness}", f"{{role: fairness, covers: [models, data]{limit}}}")
+    clause = parse(text).rules("critical", "prod").requirements[-3]
+    case = complete_case(bundle="v4", **changes)
+    return replace(
+        case,
+        requirements=parse(text).rules("critical", "prod").requirements,
+        signoffs=tuple(
+            replace(fact, clause=clause.digest, bundle="v2", carried=hops, at=signed or fact.at)
+            if fact.role == "fairness"
+            else fact
+            for fact in case.signoffs
+        ),
+    )
+
+
+def found(case: Case) -> Finding:
+    return next(one for one in judge(case).findings if one.key == "sign_off:fairness")
+
+
+def said(case: Case) -> str:
+    finding = found(case)
+    return sentence(finding.code, finding.params, str.capitalize)
+
+
+def test_it_is_carried_and_says_from_where_and_why() -> None:
+    case = carried()
+    assert judge(case).met
+    assert said(case) == (
+        "Carried from bundle v2, signed by Fay on 21 November 2026, 09:00 UTC; unchanged: data and models."
+    )
+
+
+def test_signatures_here_and_carried_ones_are_told_apart() -> None:
+    case = carried()
+    first = next(fact for fact in case.signoffs if fact.role == "fairness")
+    both = replace(first, id="s-two", person="fred", bundle="", carried=0)
+    text = RULES.replace("{role: fairness}", "{role: fairness, people: 2, covers: [models, data]}")
+    rules = parse(text).rules("critical", "prod").requirements
+    fairness = [
+        replace(fact, clause=rules[-3].digest) for fact in (*case.signoffs, both) if fact.role == "fairness"
+    ]
+    others = [fact for fact in case.signoffs if fact.role != "fairness"]
+    holder = replace(case.holders[0], role="fairness", person="fred")
+    both_signed = replace(
+        case, requirements=rules, signoffs=(*fairness, *others), holders=(*case.holders, holder)
+    )
+    text = said(both_signed)
+    assert text.startswith("Signed by Fred on ")
+    assert "Carried from bundle v2, signed by Fay on " in text
+
+
+@pytest.mark.parametrize(
+    ("carry", "hops", "counts", "told"),
+    [
+        ("never", 1, False, "Fay signed bundle v2; the policy asks for each bundle anew."),
+        ("{hops: 2}", 2, True, ""),
+        ("{hops: 2}", 3, False, "Fay signed bundle v2, and that counts for the next 2 bundles only."),
+        ("{hops: 1}", 2, False, "Fay signed bundle v2, and that counts for the next 1 bundle only."),
+        ("{max_age: 2h}", 9, True, ""),
+        (
+            "{max_age: 30m}",
+            1,
+            False,
+            "Fay signed bundle v2, and that counts for other bundles for 30 minutes only.",
+        ),
+        ("{max_age: 2h, hops: 1}", 2, False, "for the next 1 bundle only."),
+    ],
+)
+def test_a_policy_forbids_or_limits_it(carry: str, hops: int, counts: bool, told: str) -> None:
+    case = carried(carry, hops=hops)
+    assert (found(case).state == "met") == counts
+    if not counts:
+        assert found(case).code == Code.SIGN_OFF_MISSING
+        assert told in said(case)
+        assert "fay" in found(case).unblock, "who signed the other bundle may sign this one"
+
+
+def test_what_is_signed_on_the_bundle_itself_is_carried_from_nowhere() -> None:
+    case = carried("never")
+    here = replace(case, signoffs=tuple(replace(fact, bundle="", carried=0) for fact in case.signoffs))
+    assert judge(here).met
+
+
+def test_the_verdict_holds_until_the_age_is_reached() -> None:
+    case = carried("{max_age: 2h}", signed=ago(minutes=90))
+    assert found(case).holds_until == ago(minutes=-30)
+    later = replace(case, at=ago(minutes=-30))
+    assert found(later).state == "not_met"
+    assert found(replace(case, at=ago(minutes=-29))).state == "met"
+
+
+def test_a_limit_is_part_of_what_is_signed_and_no_limit_changes_nothing() -> None:
+    def digest(carry: str) -> str:
+        return (
+            parse(stage(f"sign_off: {{role: fairness{carry}}}"))
+            .tiers["light"]
+            .stages["prod"]
+            .requirements[0]
+            .digest
+        )
+
+    every = [digest(one) for one in ("", ", carry: never", ", carry: {hops: 1}", ", carry: {hops: 2}")]
+    assert len(set(every)) == 4
+    assert digest(", carry: {max_age: 1d}") == digest(", carry: {max_age: 24h}")
+    plain = parse(stage("sign_off: {role: fairness}")).tiers["light"].stages["prod"].requirements[0]
+    assert "carry" not in plain.params
+
+
+@pytest.mark.parametrize("wrong", ["sometimes", "{}", "{hops: 0}", "{age: 3d}", "{max_age: soon}", "3"])
+def test_other_limits_are_refused_with_their_place(wrong: str) -> None:
+    (problem, *_more) = problems(stage(f"sign_off: {{role: fairness, carry: {wrong}}}"))
+    assert problem.line == 7
+    assert "carry" in problem.path
+    assert problem.remedy
+
+
+def test_a_case_keeps_it_and_says_nothing_where_nothing_is_carried() -> None:
+    case = carried("{hops: 3}")
+    assert case_from_json(case_to_json(case)) == case
+    assert b'"carried"' not in canonical(case_to_json(complete_case()))
