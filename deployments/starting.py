@@ -14,6 +14,7 @@ from deployments.judging import Judged, judge_many
 from deployments.models import DeploymentRequest, Promotion
 from governance.queries import rules_of_lanes
 from portal.errors import Refused
+from portal.models import Person
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,8 @@ def start_ready(project: str | None = None) -> list[Promotion]:
     started: list[Promotion] = []
     for request, judged in _ready(project):
         try:
-            started.append(promotions.start_by_itself(request=request, judged=judged))
+            system = Person.objects.system()
+            started.append(promotions.start_by_itself(by=system, request=request, judged=judged))
         except Refused as refusal:  # started, withdrawn or held meanwhile, or the lane was taken
             log.info("request %s does not start by itself now: %s", request.pk, refusal.code)
     return started

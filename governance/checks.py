@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from functools import cached_property
 from itertools import chain, combinations
 from typing import Any, Protocol
 
@@ -118,21 +119,32 @@ class _About(Protocol):
 
 def changed_parts(parts: Mapping[str, str], case: Case, scope: Iterable[str] = ()) -> tuple[str, ...]:
     """The names, among those of `parts` and `scope`, that differ from the bundle's; an absent part is empty."""
+    if parts.items() <= case.parts.items() and all(
+        part in parts or not case.parts.get(part) for part in scope
+    ):
+        return ()  # as nearly always
     return tuple(sorted(part for part in {*parts, *scope} if parts.get(part, "") != case.parts.get(part, "")))
 
 
 def current_evidence(case: Case, kind: str, stage: str | None = None) -> EvidenceFact | None:
     """The newest evidence of a kind that is about parts equal to the bundle's; about no part at all is no evidence."""
-    held = [
-        fact for fact in _of_kind(case, kind, stage) if fact.parts and not changed_parts(fact.parts, case)
-    ]
-    return held[-1] if held else None
+    held = (
+        fact
+        for fact in reversed(case.evidence)
+        if fact.kind == kind
+        and (stage is None or fact.stage == stage)
+        and fact.parts
+        and not changed_parts(fact.parts, case)
+    )
+    return next(held, None)
 
 
 def current_document(case: Case, kind: str) -> DocumentFact | None:
     """The newest document of a kind that is about parts equal to the bundle's."""
-    held = [fact for fact in case.documents if fact.kind == kind and not changed_parts(fact.parts, case)]
-    return held[-1] if held else None
+    held = (
+        fact for fact in reversed(case.documents) if fact.kind == kind and not changed_parts(fact.parts, case)
+    )
+    return next(held, None)
 
 
 def _of_kind(case: Case, kind: str, stage: str | None) -> list[EvidenceFact]:
@@ -163,12 +175,13 @@ def sign_off(case: Case, clause: Clause) -> Finding:
 def _signed(case: Case) -> Callable[[Clause], Finding]:
     """The finding of each sign-off requirement of a case."""
     clauses = [held for held in case.requirements if held.kind == "sign_off"]
-    words = {held.key: _words(case, held) for held in clauses}
+    seen = _Seen(case)
+    words = {held.key: _words(seen, held) for held in clauses}
     places = {held.key: int(held.params.get("people", 1)) for held in clauses}
     could = {
         held.key: [
             one
-            for one in _able(case, held)
+            for one in _able(seen, held)
             if (one.on_behalf_of or one.person) not in words[held.key].taken(one)
         ]
         for held in clauses
@@ -194,6 +207,8 @@ class _Words:
 
 def _who_let_in(one: SignOffFact | Holder, other: SignOffFact) -> str:
     """Who could be both: one who lately let in the other, or somebody who let both back in; empty for nobody."""
+    if not (one.let_in or other.let_in):  # as of almost everybody; whom they let back in they let in
+        return ""
     if {*one.people} & {*other.people}:
         return ""
     direct = ({*other.people} & {*one.let_in}) | ({*one.people} & {*other.let_in})
@@ -290,7 +305,51 @@ def _one_each(facts: Iterable[SignOffFact]) -> dict[str, str]:
     return one
 
 
-def _words(case: Case, clause: Clause) -> _Words:
+class _Seen:
+    """What the rules ask of a case for each of its signatures, worked out once."""
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+
+    @cached_property
+    def pieces(self) -> dict[str, EvidenceFact]:
+        """Evidence by digest."""
+        return {held.digest: held for held in self.case.evidence}
+
+    @cached_property
+    def texts(self) -> dict[str, DocumentFact]:
+        """Documents by digest."""
+        return {held.digest: held for held in self.case.documents}
+
+    @cached_property
+    def evidence(self) -> dict[str, EvidenceFact | None]:
+        """Of each kind of evidence that is asked for, what is there now."""
+        return {kind: current_evidence(self.case, kind) for kind in _asked_to_read(self.case, "evidence")}
+
+    @cached_property
+    def documents(self) -> dict[str, DocumentFact | None]:
+        """Of each kind of document that is asked for, what is there now."""
+        return {kind: current_document(self.case, kind) for kind in _asked_to_read(self.case, "document")}
+
+    @cached_property
+    def authors(self) -> set[str]:
+        """Who brought evidence that counts here."""
+        return _evidence_authors(self.case)
+
+    @cached_property
+    def bars(self) -> dict[str, Barred]:
+        """Whose word does not count here now, and why, whatever they signed."""
+        return _bars(self.case)
+
+    def bars_of(self, fact: SignOffFact) -> dict[str, Barred]:
+        """The same of one word, which may have been about evidence that somebody else brought."""
+        # By the facts, not by their digests: two people may have brought the same.
+        brought = {held.author for held in self.case.evidence if held.digest in fact.evidence}
+        return self.bars if brought <= {SYSTEM, *self.authors} else _bars(self.case, fact.evidence)
+
+
+def _words(seen: _Seen, clause: Clause) -> _Words:
+    case = seen.case
     role, scope = clause.params["role"], _scope(clause)
     latest: dict[str, tuple[bool, SignOffFact, list[dict[str, Any]]]] = {}
     for fact in case.signoffs:  # in order of time: a newer word about this bundle replaces an older one
@@ -310,7 +369,7 @@ def _words(case: Case, clause: Clause) -> _Words:
     for person in sorted(latest):
         about_this, fact, differs = latest[person]
         approves = fact.decision in (APPROVE, APPROVE_WITH_CONDITIONS)
-        barred, whom = _barred(case, fact)
+        barred, whom = _barred(seen, fact)
         # What others do (changing rights, asking as a service account, letting somebody in) takes back an approval,
         # never a no: nobody's objection may fall because of it.
         lasts = barred is not None and not (barred.until or barred.why in _BEHIND or "let_in" in whom)
@@ -324,7 +383,7 @@ def _words(case: Case, clause: Clause) -> _Words:
             words.not_counted.append(_discounted(fact, Why.BARRED, barred=barred.why, **until, **whom))
         elif person not in holders or fact.left:
             words.not_counted.append(_discounted(fact, Why.ROLE_LOST))
-        elif approves and (differs := differs or _other_page(case, fact, scope)):
+        elif approves and (differs := differs or _other_page(seen, fact, scope)):
             words.not_counted.append(_discounted(fact, Why.DIFFERS, differs=differs))
         elif approves and (limit := _not_carried(case, clause, fact)):
             words.not_counted.append(_discounted(fact, Why.NOT_CARRIED, bundle=fact.bundle, **limit))
@@ -374,46 +433,46 @@ def _other_subject(case: Case, clause: Clause, fact: SignOffFact, scope: set[str
     return differs
 
 
-def _other_page(case: Case, fact: SignOffFact, scope: set[str]) -> list[dict[str, Any]]:
+def _other_page(seen: _Seen, fact: SignOffFact, scope: set[str]) -> list[dict[str, Any]]:
     """What was on the page and no longer says what it said, and what is there now and was not on it."""
-    return [*_other_evidence(case, fact, scope), *_other_documents(case, fact)]
+    return [*_other_evidence(seen, fact, scope), *_other_documents(seen, fact)]
 
 
-def _other_evidence(case: Case, fact: SignOffFact, scope: set[str]) -> list[dict[str, Any]]:
+def _other_evidence(seen: _Seen, fact: SignOffFact, scope: set[str]) -> list[dict[str, Any]]:
+    case = seen.case
     differs: list[dict[str, Any]] = []
-    pieces = {held.digest: held for held in case.evidence}
-    seen: set[str] = set()
+    shown: set[str] = set()
     for signed in fact.evidence:
-        piece = pieces.get(signed)
+        piece = seen.pieces.get(signed)
         if piece is None:
             differs.append(_paper("evidence", "", signed, "", "unknown"))
             continue
         if not scope.intersection(changed_parts(piece.parts, case)):
-            seen.add(piece.kind)
+            shown.add(piece.kind)
         now = current_evidence(case, piece.kind, piece.stage if piece.kind == "tests" else None)
         if now is None:
             differs.append(_paper("evidence", piece.kind, signed, "", "gone"))
         elif now.digest != signed and outcome(case, piece) != outcome(case, now):
             differs.append(_paper("evidence", piece.kind, signed, now.digest, "finding"))
-    there = {kind: current_evidence(case, kind) for kind in _asked_to_read(case, "evidence")}
-    return differs + _never_seen("evidence", there, seen, differs)
+    return differs + _never_seen("evidence", seen.evidence, shown, differs)
 
 
-def _other_documents(case: Case, fact: SignOffFact) -> list[dict[str, Any]]:
+def _other_documents(seen: _Seen, fact: SignOffFact) -> list[dict[str, Any]]:
+    case, there = seen.case, seen.documents
     differs: list[dict[str, Any]] = []
-    texts = {held.digest: held for held in case.documents}
     for signed in fact.documents:
-        text = texts.get(signed)
-        latest = current_document(case, text.kind) if text else None
+        text = seen.texts.get(signed)
+        latest = None
+        if text is not None:
+            latest = there[text.kind] if text.kind in there else current_document(case, text.kind)
         if text is None:
             differs.append(_paper("document", "", signed, "", "unknown"))
         elif latest is None:
             differs.append(_paper("document", text.kind, signed, "", "gone"))
         elif latest.digest != signed:
             differs.append(_paper("document", text.kind, signed, latest.digest, "text"))
-    there = {kind: current_document(case, kind) for kind in _asked_to_read(case, "document")}
-    seen = {kind for kind, latest in there.items() if latest is not None and latest.digest in fact.documents}
-    return differs + _never_seen("document", there, seen, differs)
+    shown = {kind for kind, latest in there.items() if latest is not None and latest.digest in fact.documents}
+    return differs + _never_seen("document", there, shown, differs)
 
 
 def _never_seen(
@@ -473,17 +532,17 @@ def outcome(case: Case, fact: EvidenceFact) -> list[Any]:
     return said or [digest(fact.result)]
 
 
-def _barred(case: Case, fact: SignOffFact) -> tuple[Barred | None, dict[str, Any]]:
+def _barred(seen: _Seen, fact: SignOffFact) -> tuple[Barred | None, dict[str, Any]]:
     """Why a word does not count for want of independence, and, as parameters, of whom where it is not the signer.
 
     Of the two of whom one stood in, what lasts comes before what ends.
     """
-    bars = _bars(case, fact.evidence)
+    bars = seen.bars_of(fact)
     found = sorted(
         (bars[person] for person in fact.people if person in bars), key=lambda one: bool(one.until)
     )
     if not found:
-        bar = bar_behind(case, fact, fact.evidence)
+        bar = bar_behind(seen.case, fact, fact.evidence)
         return (bar, {"whom": bar.person, "let_in": True}) if bar else (None, {})
     return found[0], {} if found[0].person == fact.person else {"whom": found[0].person}
 
@@ -528,10 +587,10 @@ def _evidence_authors(case: Case, signed: Iterable[str] = ()) -> set[str]:
     return {fact.author for fact in facts if fact is not None and fact.author != SYSTEM}
 
 
-def _able(case: Case, clause: Clause) -> list[Holder]:
+def _able(seen: _Seen, clause: Clause) -> list[Holder]:
     """Who holds the role now and may sign here; nobody who is barred, stands in for somebody barred, or was let in
     lately by somebody barred for good."""
-    barred = _bars(case).keys()
+    case, barred = seen.case, seen.bars.keys()
     return [
         holder
         for holder in case.holders

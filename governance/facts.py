@@ -4,6 +4,7 @@ Frozen, JSON-able, without behaviour beyond their own order. Not in charge of ga
 judging them (`governance.gate`, `governance.checks`); import these names from `governance.gate`.
 """
 
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -30,6 +31,7 @@ CAN_REQUEST = "right:request"
 CAN_PROMOTE = "right:promote"
 
 _INSTANT = "%Y-%m-%dT%H:%M:%S.%fZ"
+_SHAPE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
 
 
 def instant(moment: datetime) -> str:
@@ -42,9 +44,10 @@ def instant(moment: datetime) -> str:
 
 def parse_instant(text: str) -> datetime:
     """The aware UTC datetime of an instant; raises ValueError for any other shape."""
-    if len(text) != 27:
+    # Its own shape first, because fromisoformat reads many; it takes a tenth of the time of strptime.
+    if not _SHAPE.fullmatch(text):
         raise ValueError(f"{text!r} is not an instant like 2026-11-21T10:00:00.000000Z.")
-    return datetime.strptime(text, _INSTANT).replace(tzinfo=UTC)
+    return datetime.fromisoformat(text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ All three are score intervals: exact enough at hundreds of people, and sound whe
 textbook (Wald, Katz) forms break. Not in charge of thresholds. See docs/policy.md for why these three.
 """
 
+from functools import lru_cache
 from math import exp, inf, log, sqrt
 
 Z95 = 1.959963984540054
@@ -31,6 +32,8 @@ def difference(hits: int, n: int, base_hits: int, base_n: int, z: float = Z95) -
     return max(-1.0, gap - down), min(1.0, gap + up)
 
 
+# The same counts are judged again and again, and a bisection takes as long as everything else of a judgement.
+@lru_cache(maxsize=4096)
 def ratio(hits: int, n: int, base_hits: int, base_n: int, z: float = Z95) -> Interval:
     """Koopman's score interval of (hits/n) / (base_hits/base_n).
 

@@ -45,6 +45,19 @@ class Past:
 
 
 @dataclass(frozen=True, slots=True)
+class About:
+    """Which judgement it was: `seq` is the number of its event, `at` its instant. Not its case: there may be many."""
+
+    seq: int
+    request: int
+    project: str
+    bundle: str
+    tier: str
+    stage: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
 class Flip:
     """A judgement whose outcome the draft would have changed, or may have.
 
@@ -53,7 +66,7 @@ class Flip:
     where it would have passed, those that kept it out then. None: the draft says nothing about its tier or stage.
     """
 
-    past: Past
+    about: About
     outcome: Outcome
     findings: tuple[Finding, ...]
     clauses: Mapping[str, Clause]
@@ -83,7 +96,7 @@ def replay(document: PolicyDocument, judgements: Iterable[Past]) -> Replayed:
         flip = _flip(document, past)
         if flip is not None:
             flips.append(flip)
-    flips.sort(key=lambda flip: flip.past.seq, reverse=True)
+    flips.sort(key=lambda flip: flip.about.seq, reverse=True)
     return Replayed(judged, tuple(flips))
 
 
@@ -91,18 +104,23 @@ def _flip(document: PolicyDocument, past: Past) -> Flip | None:
     tier = document.tiers.get(past.case.tier)
     rules = tier.stages.get(past.case.stage) if tier else None
     if rules is None:
-        return Flip(past, STOPPED, (), {}) if past.met else None
+        return Flip(_about(past), STOPPED, (), {}) if past.met else None
     clauses = {clause.key: clause for clause in rules.requirements}
     wrong = _missing(past.case, _under(document, past.case, rules.requirements))
     certain = tuple(finding for finding in wrong if finding.code != Code.NOT_RECORDED)
     if past.met and certain:
-        return Flip(past, STOPPED, certain, clauses)
+        return Flip(_about(past), STOPPED, certain, clauses)
     if wrong:
-        return Flip(past, UNKNOWN, wrong, clauses) if past.met or not certain else None
+        return Flip(_about(past), UNKNOWN, wrong, clauses) if past.met or not certain else None
     if past.met:
         return None
     then = {clause.key: clause for clause in past.case.requirements}
-    return Flip(past, PASSED, judge(past.case).missing, then)
+    return Flip(_about(past), PASSED, judge(past.case).missing, then)
+
+
+def _about(past: Past) -> About:
+    case = past.case
+    return About(past.seq, past.request, case.project, case.bundle, case.tier, case.stage, case.at)
 
 
 def _under(document: PolicyDocument, case: Case, requirements: tuple[Clause, ...]) -> Case:

@@ -60,17 +60,17 @@ def told(replayed: Replayed) -> list[Told]:
     alike: dict[tuple[object, ...], list[Flip]] = {}
     for flip in replayed.flips:
         said = tuple((finding.key, finding.code) for finding in flip.findings)
-        alike.setdefault((flip.past.request, flip.past.case.stage, flip.outcome, said), []).append(flip)
+        alike.setdefault((flip.about.request, flip.about.stage, flip.outcome, said), []).append(flip)
     some = [flips[0] for flips in alike.values()]
     reasons = with_names([_why(flip) for flip in some])
     return [
         Told(
-            project=flip.past.case.project,
-            bundle=flip.past.case.bundle,
-            stage=stage_name(flip.past.case.stage),
-            request=flip.past.request,
-            seq=flip.past.seq,
-            at=flip.past.case.at,
+            project=flip.about.project,
+            bundle=flip.about.bundle,
+            stage=stage_name(flip.about.stage),
+            request=flip.about.request,
+            seq=flip.about.seq,
+            at=flip.about.at,
             times=len(flips),
             outcome=flip.outcome,
             why=why,
@@ -98,7 +98,7 @@ def summary(replayed: Replayed) -> str:
 
 def _why(flip: Flip) -> str:
     if not flip.findings:
-        return _("The draft says nothing about tier %(tier)s at this stage.") % {"tier": flip.past.case.tier}
+        return _("The draft says nothing about tier %(tier)s at this stage.") % {"tier": flip.about.tier}
     said = " ".join(_missed(flip.findings, flip))
     return (
         said

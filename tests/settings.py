@@ -61,4 +61,4 @@ WHITENOISE_AUTOREFRESH = True
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 # Nobody is woken by what happens in a project unless a test asks for it: no broker runs beside most of them.
-PROJECT_TASKS: dict[str, list[str]] = {}
+PROJECT_TASKS = {}

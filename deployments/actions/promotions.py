@@ -59,8 +59,9 @@ def promote(*, by: Person, request: DeploymentRequest, why: str = "") -> Promoti
     return _start(request, judged, by=by, verb="promote", why=why.strip(), principal=principal)
 
 
-def start_by_itself(*, request: DeploymentRequest, judged: Judged) -> Promotion:
-    """Start what the policy lets start by itself; `judged` says that everything is met. No person's right is used.
+def start_by_itself(*, by: Person, request: DeploymentRequest, judged: Judged) -> Promotion:
+    """Start what the policy lets start by itself; `judged` says that everything is met. `by` is the system: no person's
+    right is used.
 
     Raises Refused where it is held or not open any more, whoever asked may not ask any more, or the lane is taken.
     """
@@ -76,7 +77,7 @@ def start_by_itself(*, request: DeploymentRequest, judged: Judged) -> Promotion:
         f"Policy {judged.case.policy.name}, version {judged.case.policy.version}, starts it by itself:"
         " everything it asks is met."
     )
-    return _start(request, judged, by=Person.objects.system(), verb="start", why=why)
+    return _start(request, judged, by=by, verb="start", why=why)
 
 
 def _start(

@@ -288,19 +288,20 @@ def since(signed: Bundle, case: Case) -> int:
     return later.filter(status=Bundle.Status.REGISTERED).count()
 
 
+def word(row: SignOff, case: Case) -> SignOffFact:
+    elsewhere = row.bundle.bundle_id != case.bundle
+    return SignOffFact(
+        str(row.pk), str(row.person_id), row.role, row.decision, instant(row.signed_at), "CHURN", "prod",
+        row.covered, row.clause, tuple(row.evidence), tuple(row.documents), hasattr(row, "withdrawal"),
+        bundle=row.bundle.bundle_id if elsewhere else "", carried=since(row.bundle, case) if elsewhere else 0,
+    )  # fmt: skip
+
+
 def everything(case: Case) -> Case:
     """The case with every sign-off, piece of evidence and document that there ever was."""
     return replace(
         case,
-        signoffs=tuple(
-            SignOffFact(
-                str(row.pk), str(row.person_id), row.role, row.decision, instant(row.signed_at), "CHURN", "prod",
-                row.covered, row.clause, tuple(row.evidence), tuple(row.documents), hasattr(row, "withdrawal"),
-                **({"bundle": row.bundle.bundle_id, "carried": since(row.bundle, case)}
-                   if row.bundle.bundle_id != case.bundle else {}),
-            )
-            for row in SignOff.objects.select_related("withdrawal", "bundle")
-        ),
+        signoffs=tuple(word(row, case) for row in SignOff.objects.select_related("withdrawal", "bundle")),
         evidence=tuple(
             EvidenceFact(
                 str(row.pk), row.kind, row.digest, row.parts, instant(row.recorded_at),

@@ -99,9 +99,9 @@ def test_two_at_once_start_it_once(cast: Cast, by_itself: DeploymentRequest) -> 
     all_signed(cast, by_itself)
     ((request, judged),) = starting._ready(None)
     again = DeploymentRequest.objects.select_related("lane__project", "lane__stage").get(pk=request.pk)
-    promotions.start_by_itself(request=request, judged=judged)
+    promotions.start_by_itself(by=Person.objects.system(), request=request, judged=judged)
     with pytest.raises(Stale):
-        promotions.start_by_itself(request=again, judged=judged)
+        promotions.start_by_itself(by=Person.objects.system(), request=again, judged=judged)
     assert Promotion.objects.filter(request=request).count() == 1
 
 
@@ -114,7 +114,7 @@ def test_what_is_not_met_or_not_full_is_not_started_whoever_calls(
         "lane__project", "lane__stage", "bundle__author", "requested_by", "on_behalf_of"
     ).get(pk=by_itself.pk)
     with pytest.raises(ValueError, match="does not start by itself"):
-        promotions.start_by_itself(request=request, judged=judge_now(request))
+        promotions.start_by_itself(by=Person.objects.system(), request=request, judged=judge_now(request))
 
 
 def test_the_page_says_so(cast: Cast, by_itself: DeploymentRequest) -> None:
@@ -148,6 +148,7 @@ def test_events_wake_it_with_the_project(kind: str, monkeypatch: pytest.MonkeyPa
 
 
 def test_what_wakes_something_is_a_kind_of_event_and_a_task_there_is() -> None:
+    app.loader.import_default_modules()
     for kind, tasks in (*shipped.EVENT_TASKS.items(), *shipped.PROJECT_TASKS.items()):
         assert kind in set(EventKind)
         assert set(tasks) <= set(app.tasks)

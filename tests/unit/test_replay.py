@@ -124,8 +124,8 @@ def test_the_order_of_what_is_read_changes_nothing() -> None:
     judgements = [past(complete_case(**changes), seq) for seq, changes in enumerate(odd, start=1)]
     draft = parse(edited(("max_age: 7d", "max_age: 1d"), MORE))
     first = replay(draft, judgements)
-    assert [flip.past.seq for flip in first.flips] == sorted(
-        (flip.past.seq for flip in first.flips), reverse=True
+    assert [flip.about.seq for flip in first.flips] == sorted(
+        (flip.about.seq for flip in first.flips), reverse=True
     )
     shuffled = list(judgements)
     random.Random(4).shuffle(shuffled)
