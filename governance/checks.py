@@ -349,49 +349,86 @@ class _Seen:
 
 
 def _words(seen: _Seen, clause: Clause) -> _Words:
-    case = seen.case
-    role, scope = clause.params["role"], _scope(clause)
-    latest: dict[str, tuple[bool, SignOffFact, list[dict[str, Any]]]] = {}
-    for fact in case.signoffs:  # in order of time: a newer word about this bundle replaces an older one
-        if fact.role != role:
-            continue
-        differs = _other_subject(case, clause, fact, scope)
-        # A word about other parts is about another thing: it neither replaces nor outlives one about these.
-        if not differs or fact.seat not in latest or not latest[fact.seat][0]:
-            latest[fact.seat] = (not differs, fact, differs)
+    words = _Words()
+    about = _about(seen, clause)
     # Theirs, not lent: a word given for somebody lasts as long as that person holds the role.
     holders = {
         holder.person
-        for holder in case.holders
-        if holder.role == role and not holder.on_behalf_of and _holds(case, holder.until)
+        for holder in seen.case.holders
+        if holder.role == clause.params["role"]
+        and not holder.on_behalf_of
+        and _holds(seen.case, holder.until)
     }
-    words = _Words()
-    for person in sorted(latest):
-        about_this, fact, differs = latest[person]
-        approves = fact.decision in (APPROVE, APPROVE_WITH_CONDITIONS)
-        barred, whom = _barred(seen, fact)
-        # What others do (changing rights, asking as a service account, letting somebody in) takes back an approval,
-        # never a no: nobody's objection may fall because of it.
-        lasts = barred is not None and not (barred.until or barred.why in _BEHIND or "let_in" in whom)
-        bars = barred is not None and (approves or lasts)
-        if not about_this and not approves:
-            continue  # a no to something else says nothing here
-        if fact.withdrawn:
-            words.not_counted.append(_discounted(fact, Why.WITHDRAWN))
-        elif barred is not None and bars:
-            until = {"until": barred.until} if barred.until else {}
-            words.not_counted.append(_discounted(fact, Why.BARRED, barred=barred.why, **until, **whom))
-        elif person not in holders or fact.left:
-            words.not_counted.append(_discounted(fact, Why.ROLE_LOST))
-        elif approves and (differs := differs or _other_page(seen, fact, scope)):
-            words.not_counted.append(_discounted(fact, Why.DIFFERS, differs=differs))
-        elif approves and (limit := _not_carried(case, clause, fact)):
-            words.not_counted.append(_discounted(fact, Why.NOT_CARRIED, bundle=fact.bundle, **limit))
-        elif approves:
-            words.counting.append(fact)
-        else:
-            words.against.append(fact)
+    for person in sorted(about):
+        newest, *older = reversed(about[person])
+        found = _weigh(seen, clause, newest, person in holders)
+        # An approval that does not fit here leaves those before it as they were: it said no to none of them. Whatever
+        # else somebody said last, they said last.
+        if isinstance(found, dict) and found["why"] in (Why.DIFFERS, Why.NOT_CARRIED):
+            for fact in older:
+                if fact.withdrawn or not _approves(fact):
+                    break
+                if _weigh(seen, clause, fact, person in holders) is fact:
+                    found = fact
+                    break
+        if isinstance(found, dict):
+            words.not_counted.append(found)
+        elif found is not None:
+            (words.counting if _approves(found) else words.against).append(found)
     return words
+
+
+def _about(seen: _Seen, clause: Clause) -> dict[str, list[SignOffFact]]:
+    """By seat, the words about these parts under this clause, in order of time; where there are none, the newest other.
+
+    Of those about the same documents, and on this bundle or on another, a newer replaces the older. A word about other
+    parts is about another thing: it neither replaces nor outlives one about these.
+    """
+    here: dict[str, dict[object, SignOffFact]] = {}
+    other: dict[str, list[SignOffFact]] = {}
+    for fact in seen.case.signoffs:  # in order of time
+        if fact.role != clause.params["role"]:
+            continue
+        if _other_subject(seen.case, clause, fact, _scope(clause)):
+            other[fact.seat] = [fact]
+        else:
+            same = here.setdefault(fact.seat, {})
+            key = (fact.documents, not fact.bundle)
+            same.pop(key, None)
+            same[key] = fact
+    return {**other, **{seat: list(facts.values()) for seat, facts in here.items()}}
+
+
+def _weigh(
+    seen: _Seen, clause: Clause, fact: SignOffFact, holds: bool
+) -> SignOffFact | dict[str, Any] | None:
+    """The word itself where it counts, for or against; why it does not; or None where it says nothing here."""
+    case, scope = seen.case, _scope(clause)
+    approves = _approves(fact)
+    differs = _other_subject(case, clause, fact, scope)
+    barred, whom = _barred(seen, fact)
+    # What others do (changing rights, asking as a service account, letting somebody in) takes back an approval,
+    # never a no: nobody's objection may fall because of it.
+    lasts = barred is not None and not (barred.until or barred.why in _BEHIND or "let_in" in whom)
+    bars = barred is not None and (approves or lasts)
+    if differs and not approves:
+        return None  # a no to something else
+    if fact.withdrawn:
+        return _discounted(fact, Why.WITHDRAWN)
+    if barred is not None and bars:
+        until = {"until": barred.until} if barred.until else {}
+        return _discounted(fact, Why.BARRED, barred=barred.why, **until, **whom)
+    if not holds or fact.left:
+        return _discounted(fact, Why.ROLE_LOST)
+    if approves and (differs := differs or _other_page(seen, fact, scope)):
+        return _discounted(fact, Why.DIFFERS, differs=differs)
+    if approves and (limit := _not_carried(case, clause, fact)):
+        return _discounted(fact, Why.NOT_CARRIED, bundle=fact.bundle, **limit)
+    return fact
+
+
+def _approves(fact: SignOffFact) -> bool:
+    return fact.decision in (APPROVE, APPROVE_WITH_CONDITIONS)
 
 
 def _not_carried(case: Case, clause: Clause, fact: SignOffFact) -> dict[str, Any]:

@@ -20,11 +20,12 @@ from django.db.models import (
     OuterRef,
     Q,
     QuerySet,
+    TextField,
     Value,
     When,
     Window,
 )
-from django.db.models.functions import Coalesce, RowNumber
+from django.db.models.functions import Cast, Coalesce, RowNumber
 
 from governance.facts import SYSTEM, DocumentFact, EvidenceFact, SignOffFact, instant
 from governance.models import Document, Evidence, SignOff, Withdrawal
@@ -56,8 +57,9 @@ def known(asked: Sequence[tuple[Bundle, Lane]]) -> list[Known]:
     """What may matter to a judgement of each bundle in its lane, in their order, in six queries for all of them,
     and one more where a word was given on another bundle.
 
-    - Of each person and role the newest word about these parts, under each clause that was ever signed about them, and
-      the newest about something else. What was said for somebody is their word.
+    - Of each person and role the newest word about these parts, under each clause and about each set of documents that
+      was ever signed about them, on this bundle and on another, and the newest about something else. What was said for
+      somebody is their word.
     - Of each kind (and stage) the newest about equal parts; where there is none, the newest about others, so that the
       gate can say what changed since.
     - What those words bind, once for each author: who brought evidence does not judge it.
@@ -120,9 +122,16 @@ def _last_words(lanes: Any, bundles: Any) -> QuerySet[Any, Row]:
         held=Within(F("covered"), F("lane__project__bundles__parts")),
         under=Case(When(held=True, then=F("clause")), default=Value("")),
         seat=Coalesce("on_behalf_of", "person"),
+        read=Case(
+            When(held=True, then=Cast("documents", TextField())), default=Value(""), output_field=TextField()
+        ),
+        here=Case(
+            When(held=True, bundle=F("lane__project__bundles"), then=Value(True)), default=Value(False)
+        ),
         withdrawn=Exists(Withdrawal.objects.filter(signoff=OuterRef("pk"))),
     )
-    return newest(rows, "signed_at", "lane", "judged", "seat", "role", "held", "under").values(*_WORD)
+    group = ("lane", "judged", "seat", "role", "held", "under", "read", "here")
+    return newest(rows, "signed_at", *group).values(*_WORD)
 
 
 def _words(asked: Sequence[tuple[Bundle, Lane]]) -> list[list[Row]]:

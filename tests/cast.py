@@ -5,6 +5,7 @@ admins, Nora audits, Otto is an outsider. Everything is made by the real actions
 design node's answer to an import is made up, so that no server is needed.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,7 +29,12 @@ NAMES = {player.login: player.name for player in demo.CAST}
 ADMINS = tuple(player.login for player in demo.ADMINS)
 TEAM = tuple(player.login for player in demo.MEMBERS)
 SIGNERS = {"fay": "fairness", "eli": "explainability", "ravi": "model-risk"}
-POLICY = demo.POLICY.read_text()
+# The demo's, but that signatures cover everything and a person starts each promotion: what tests do is then theirs.
+POLICY = re.sub(
+    r"(role: [a-z-]+, people: 1, covers: )\[.*?\]",
+    r"\1all",
+    demo.POLICY.read_text().replace("automation: full", "automation: manual", 1),
+)
 
 
 @dataclass(frozen=True, slots=True)

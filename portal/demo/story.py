@@ -8,6 +8,7 @@ happen ends the demo with a sentence.
 import json
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,21 @@ from portal.demo.client import DemoFailed, Problem, Visitor, ensure, wait_for
 from portal.demo.processes import Demo
 
 Say = Callable[[str], object]
+# Another story than that of an earlier version: its data directory is not gone on with.
+STORY = "2"
 TEAM_SLUG = "churn-team"
+
+
+def begin_in(data_dir: Path) -> None:
+    """Say whose story a data directory holds; raises DemoFailed for one that an older demo left."""
+    told = data_dir / "story"
+    if (data_dir / "countersign.sqlite3").exists() and (not told.exists() or told.read_text() != STORY):
+        raise DemoFailed(
+            f"{data_dir} holds what an older demo left, whose story went another way. Start over with --fresh,"
+            " which forgets it, or name another --data-dir."
+        )
+    data_dir.mkdir(parents=True, exist_ok=True)
+    told.write_text(STORY)
 
 
 def play(demo: Demo, say: Say) -> Path:
@@ -83,6 +98,8 @@ class Story:
             self.second_bundle,
             self.third_bundle,
             self.kept_out,
+            self.fourth_bundle,
+            self.fifth_bundle,
             self.proof,
         ]
 
@@ -173,14 +190,14 @@ class Story:
         self.says(f"Not met: {finding['sentence']}")
 
     def second_bundle(self) -> None:
-        """v2 goes through QA, evidence is collected, Fay, Eli and Ravi sign, and production runs it."""
+        """v2 goes through QA, evidence is collected, Fay, Eli and Ravi sign, and it goes to production by itself."""
         self._bundle("v2")
         self._to_qa("v2", "Retrained without gender.")
         self._collect("v2")
         self._write_purpose("v2")
         request = self._request("v2", "prod", "Treats both genders alike now.")
         self._sign_all(request, "v2")
-        self._promote(request, "v2", "prod", "done")
+        self._ends(request, "v2", "prod", "done")
         if self._ran_before("v3"):
             return  # production may run anything by now
         running = self._running("prod")
@@ -196,7 +213,7 @@ class Story:
         self._write_purpose("v3")
         request = self._request("v3", "prod", "Marketing asked for budgets.")
         self._sign_all(request, "v3")
-        self._promote(request, "v3", "prod", "held")
+        self._ends(request, "v3", "prod", "held")
         promotions = self.by(DEV).get(f"requests/{request}/")["promotions"]
         failed = next(p for p in promotions if p["kind"] == "promote")
         back = next((p for p in promotions if p["kind"] == "rollback"), None)
@@ -209,7 +226,7 @@ class Story:
             raise Changed(
                 f"v3 was to be rolled back to v2, but: {[(p['kind'], p['bundle'], p['status']) for p in promotions]}"
             )
-        if self._running("prod")["bundle_id"] != "v2":
+        if not self._ran_before("v4") and self._running("prod")["bundle_id"] != "v2":
             raise Changed("After the rollback production does not run v2.")
         self.says(f"{failed['reason']} Production runs v2 again.")
 
@@ -232,6 +249,37 @@ class Story:
             if problem.status != 403 or problem.code != "barred":
                 raise
             self.says(f"Dev: {problem.detail}")
+
+    def fourth_bundle(self) -> None:
+        """v4 is v2 with another dashboard: nobody signs again, and after its tests in QA it goes on by itself."""
+        self._bundle("v4")
+        request = self._request("v4", "prod", "The regions want their numbers.")
+        tested = self._to_qa("v4", "Another dashboard.")
+        self._ends(request, "v4", "prod", "done")
+        promotion = next(
+            p for p in self.by(DEV).get(f"requests/{request}/")["promotions"] if p["kind"] == "promote"
+        )
+        if promotion["started_by"]["login"] in {player.login for player in cast.CAST}:
+            raise Changed("v4 was to go to production by itself, but somebody started it.")
+        for role in SIGNERS:
+            finding = self._finding(request, f"sign_off:{role}")
+            if finding["state"] != "met" or "Carried from bundle v2" not in finding["sentence"]:
+                raise Changed(f"v4 was to carry the signatures of v2, but: {finding['sentence']}")
+        self.says(self._finding(request, "sign_off:model-risk")["sentence"])
+        later = _seconds(promotion["started_at"]) - _seconds(tested["ended_at"])
+        self.says(f"It started {later:.1f} s after its tests in QA; nobody clicked anything.")
+
+    def fifth_bundle(self) -> None:
+        """v5 is v2 retrained: exactly what was signed of the models is asked again."""
+        self._bundle("v5")
+        request = self._request("v5", "prod", "Trained on the summer.")
+        self._to_qa("v5", "Retrained.")
+        for role in SIGNERS:
+            finding = self._finding(request, f"sign_off:{role}")
+            again = finding["code"] == "sign_off_asked_again" and "models" in finding["sentence"]
+            if again != ("models" in finding["params"]["covers"]):
+                raise Changed(f"v5 was to be asked again for its models, but: {finding['sentence']}")
+        self.says(self._finding(request, "sign_off:explainability")["sentence"])
 
     def proof(self) -> None:
         """Reports are made, and the ledger is verified."""
@@ -359,7 +407,8 @@ class Story:
         found = self.by(DEV).get(f"projects/{PROJECT}/bundles/{bundle}/")
         return found if found["status"] != "asked" else None
 
-    def _to_qa(self, bundle: str, why: str) -> None:
+    def _to_qa(self, bundle: str, why: str) -> Any:
+        """The step of its tests there."""
         request = self._request(bundle, "qa", why)
         self._promote(request, bundle, "qa", "done")
         tests = next((s for s in self._steps(request) if s["name"] == "run_tests"), None)
@@ -367,6 +416,7 @@ class Story:
             raise DemoFailed(f"The tests of {bundle} did not run in QA.")
         passed = [f"{run['scenario']} {run['outcome']}" for run in tests["output"]["results"]]
         self.says(f"QA runs {bundle}; {', '.join(passed)}.")
+        return tests
 
     def _request_of(self, bundle: str, stage: str) -> int | None:
         """The story's request of this bundle to this stage: the first, whatever people asked for after it."""
@@ -400,7 +450,7 @@ class Story:
 
     def _state(self, request: int) -> Any:
         found = self.by(DEV).get(f"requests/{request}/")
-        running = any(p["status"] == "running" for p in found["promotions"])
+        running = not found["promotions"] or any(p["status"] == "running" for p in found["promotions"])
         # It may have ended between the two reads that the answer is made of.
         return None if running or found["status"] == "promoting" else found
 
@@ -415,6 +465,10 @@ class Story:
                 lambda: self.by(DEV).get(f"requests/{request}/")["promotions"],
                 lambda: self.by(MONA).post(f"requests/{request}/promote/"),
             )
+        self._ends(request, bundle, stage, end)
+
+    def _ends(self, request: int, bundle: str, stage: str, end: str) -> None:
+        """Wait for the end of a promotion that somebody started, or that starts by itself; rollback included."""
         found = wait_for(
             f"The end of the promotion of {bundle} to {stage}", lambda: self._state(request), 180
         )
@@ -500,6 +554,10 @@ class Story:
         if done["status"] != "made":
             raise DemoFailed(f"The report could not be made: {done['problem']}")
         return int(done["id"])
+
+
+def _seconds(instant: str) -> float:
+    return datetime.fromisoformat(instant).timestamp()
 
 
 def _name(found: Mapping[str, str] | None, field: str) -> str:

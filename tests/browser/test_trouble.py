@@ -85,7 +85,7 @@ def test_what_changed_since_the_page_was_opened_is_not_signed(told: Story, desk:
 
 def test_a_second_demo_leaves_what_people_did_and_goes_on(told: Story, demo: Demo) -> None:
     play(demo, lambda _line: None)  # writes down that every chapter was played
-    ada, dev, number = told.by(ADA), told.by(DEV), told.asked("v3", "prod")
+    ada, dev, number = told.by(ADA), told.by(DEV), told.asked("v5", "prod")
     dev.post(f"requests/{number}/withdraw/", why="Not any more.")
     (grant,) = [
         one

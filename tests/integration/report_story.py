@@ -16,6 +16,7 @@ from portal.dss.sandbox.launch import Sandbox
 from portal.errors import Refused
 from portal.models import Bundle, Lane, Person, Project, Right
 from portal.reauthentication import Password
+from tests.cast import POLICY
 
 SOAK_SECONDS = 1.2  # the policy of this story asks for one
 
@@ -87,7 +88,7 @@ def set_up(sandbox: Sandbox) -> Story:
             for stage, name in (("qa", "QA"), ("prod", "Production"))
         ],
     )
-    policies.publish(by=ada, source=cast.POLICY.read_text("utf-8").replace("2s", "1s"))
+    policies.publish(by=ada, source=POLICY.replace("2s", "1s"))
     options: dict[str, Any] = {
         key: value for key, value in cast.PROJECTS[0].items() if key not in ("node", "pipeline")
     }

@@ -138,3 +138,57 @@ def test_a_case_keeps_it_and_says_nothing_where_nothing_is_carried() -> None:
     case = carried("{hops: 3}")
     assert case_from_json(case_to_json(case)) == case
     assert b'"carried"' not in canonical(case_to_json(complete_case()))
+
+
+# --- an approval with another page does not hide the one before it ----------------------------------------------------
+
+
+def twice(
+    later: str = "approve", *, withdrawn: bool = False, documents: tuple[str, ...] = ("another text",)
+) -> Case:
+    """Fay approved this, and after it equal parts with another document; of that one, what she said."""
+    case = carried()
+    first = next(fact for fact in case.signoffs if fact.role == "fairness")
+    second = replace(
+        first,
+        id="s-later",
+        at=ago(minutes=10),
+        bundle="v3",
+        decision=later,
+        withdrawn=withdrawn,
+        documents=documents or first.documents,
+    )
+    return replace(case, signoffs=(*case.signoffs, second))
+
+
+def test_an_approval_of_equal_parts_with_another_document_leaves_the_older_as_it_was() -> None:
+    assert found(twice()).state == "met"
+    assert "Carried from bundle v2" in said(twice())
+
+
+@pytest.mark.parametrize("decision", ["reject", "request_changes"])
+def test_a_later_no_to_equal_parts_blocks_whatever_was_on_its_page(decision: str) -> None:
+    assert found(twice(decision)).state == "not_met"
+    assert found(twice(decision)).params["against"]
+
+
+def test_a_later_word_that_was_withdrawn_revives_none() -> None:
+    assert found(twice(withdrawn=True)).state == "not_met"
+    assert [entry["why"] for entry in found(twice(withdrawn=True)).params["not_counted"]] == ["withdrawn"]
+
+
+def test_a_no_in_between_that_was_not_taken_back_ends_what_was_before() -> None:
+    case = twice()
+    no = replace(
+        case.signoffs[-1], id="s-no", at=ago(minutes=30), decision="reject", documents=("a third text",)
+    )
+    between = replace(case, signoffs=(*case.signoffs, no))
+    assert found(between).code == Code.SIGN_OFF_ASKED_AGAIN
+
+
+def test_who_signed_this_very_bundle_need_not_do_so_again_after_another() -> None:
+    case = carried("never")
+    first = next(fact for fact in case.signoffs if fact.role == "fairness")
+    here = replace(first, id="s-here", bundle="", carried=0, at=ago(hours=3))
+    assert found(case).state == "not_met"
+    assert found(replace(case, signoffs=(*case.signoffs, here))).state == "met"

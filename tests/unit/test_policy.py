@@ -73,7 +73,7 @@ def test_the_demo_policy() -> None:
         "sign_off:explainability",
         "sign_off:model-risk",
     ]
-    assert (critical.automation, critical.after) == ("manual", After(2, "roll_back"))
+    assert (critical.automation, critical.after) == ("full", After(2, "roll_back"))
     assert document.rules("critical", "qa").requirements == ()
     assert [clause.kind for clause in document.rules("light", "prod").requirements] == ["tests"]
     assert document.rules("light", "prod").automation == "full"

@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError
 from portal.demo.cast import CAST, PASSWORD
 from portal.demo.client import DemoFailed
 from portal.demo.processes import Demo, NotStarted
-from portal.demo.story import play
+from portal.demo.story import begin_in, play
 
 
 class Command(BaseCommand):
@@ -51,6 +51,7 @@ class Command(BaseCommand):
         try:
             if options["fresh"]:
                 _forget(data_dir)
+            begin_in(data_dir)
             with Demo(data_dir, options["port"], pace=options["pace"]) as demo:
                 report = play(demo, self.stdout.write)
                 self.stdout.write(f"\nThe portal: {demo.url}\nPassword of everybody: {PASSWORD}")
