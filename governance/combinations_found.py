@@ -108,7 +108,7 @@ def found_in(projects: Sequence[Project], reckoner: Reckoner | None = None) -> l
     estate = Grant.objects.in_force(timezone.now()).on_estate().filter(right=Right.SIGN)
     roles = {*sign_roles(), *estate.order_by().values_list("role", flat=True).distinct()}
     names += [f"{SIGN}{role}" for role in sorted(roles)]
-    held = holders_on({lane.pk: names for lane in lanes})
+    held = holders_on({lane.pk: names for lane in lanes}, {lane.pk: lane.stage.slug for lane in lanes})
     return [_found(project, of_project[project.pk], rules, held, names, reckoner) for project in projects]
 
 

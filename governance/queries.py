@@ -213,7 +213,8 @@ class _Facts:
 def _facts(asked: Sequence[tuple[Asked, Rules]]) -> list[_Facts]:
     """What each case needs, in their order."""
     wanted = {one.lane.pk: _codenames(rules) for one, rules in asked}
-    held = holders_on({lane: list(names) for lane, names in wanted.items()})
+    stages = {one.lane.pk: one.lane.stage.slug for one, _rules in asked}
+    held = holders_on({lane: list(names) for lane, names in wanted.items()}, stages)
     holders = {
         lane: tuple(
             Holder(

@@ -48,14 +48,17 @@ def holders(lane: Lane, name: str) -> list[Person]:
     return [holding.person for holding in holders_on({lane.pk: [name]})[lane.pk, name]]
 
 
-def holders_on(wanted: Mapping[int, Collection[str]]) -> dict[tuple[int, str], list[Holding]]:
-    """As `holders`, for codenames by lane id: (lane id, codename) -> people by name, in seven queries however many.
+def holders_on(
+    wanted: Mapping[int, Collection[str]], stages: Mapping[int, str] | None = None
+) -> dict[tuple[int, str], list[Holding]]:
+    """As `holders`, for codenames by lane id: (lane id, codename) -> people by name, in six queries however many.
 
-    One more for those who stand in for somebody, and two to read and weigh what these hold.
+    One more for those who stand in for somebody, and two to read and weigh what these hold; one more where the caller
+    does not say the slugs of the lanes' stages.
     """
     now = timezone.now()
     every = {name for names in wanted.values() for name in names}
-    slugs = dict(_slugs(lanes=wanted))
+    slugs = dict(_slugs(lanes=wanted)) if stages is None else stages
     people: dict[tuple[int, str], dict[UUID, datetime | None]] = {
         (lane, name): {} for lane, names in wanted.items() for name in names
     }
