@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from deployments.inbox import to_sign
-from deployments.judging import Judged, findings_in_words, why_not_promoter
+from deployments.judging import Judged, findings_in_words, why_not_asked, why_not_promoter
 from deployments.models import DeploymentRequest, Promotion, Step
 from deployments.steps import names_of
 from deployments.words import step_name, step_note
@@ -141,7 +141,8 @@ def verdict_bar(
     stage = request.lane.stage.name
     missing = sum(finding.state not in ("met", "waived") for finding in judged.verdict.findings)
     may, why_not = False, ""
-    by_itself = judged.case.automation == "full" and not request.held
+    lost = why_not_asked(request) if judged.case.automation == "full" and not request.held else ""
+    by_itself = judged.case.automation == "full" and not request.held and not lost
     if not judged.verdict.met:
         few = _FEW.get(missing)
         answer = (
@@ -188,6 +189,8 @@ def verdict_bar(
                 if busy is not None
                 else _("%(bundle)s goes to %(stage)s by itself in a moment.")
             )
+        elif lost:
+            then = lost
         may = not why_not
         then %= {"bundle": request.bundle.bundle_id, "stage": stage, "names": _any_of(starters)}
         return Bar(True, answer, then, may, why_not)

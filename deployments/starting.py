@@ -32,6 +32,8 @@ def start_ready(project: str | None = None) -> list[Promotion]:
             started.append(promotions.start_by_itself(by=system, request=request, judged=judged))
         except Refused as refusal:  # started, withdrawn or held meanwhile, or the lane was taken
             log.info("request %s does not start by itself now: %s", request.pk, refusal.code)
+        except Exception:  # of one, and others wait behind it; the sweep comes again
+            log.exception("request %s could not be started by itself", request.pk)
     return started
 
 
@@ -55,5 +57,5 @@ def _ready(project: str | None) -> Iterator[tuple[DeploymentRequest, Judged]]:
         judgements = judge_many(some)
         for request in some:
             judged = judgements[request.pk]
-            if isinstance(judged, Judged) and judged.verdict.met:
+            if isinstance(judged, Judged) and judged.verdict.met and judged.case.automation == FULL:
                 yield request, judged

@@ -362,14 +362,12 @@ def _words(seen: _Seen, clause: Clause) -> _Words:
     for person in sorted(about):
         newest, *older = reversed(about[person])
         found = _weigh(seen, clause, newest, person in holders)
-        # An approval that does not fit here leaves those before it as they were: it said no to none of them. Whatever
-        # else somebody said last, they said last.
+        # An approval that does not fit here leaves what was said before it as it was: an approval, and a no as well.
         if isinstance(found, dict) and found["why"] in (Why.DIFFERS, Why.NOT_CARRIED):
             for fact in older:
-                if fact.withdrawn or not _approves(fact):
-                    break
                 if _weigh(seen, clause, fact, person in holders) is fact:
                     found = fact
+                if found is fact or _ends(fact):
                     break
         if isinstance(found, dict):
             words.not_counted.append(found)
@@ -381,8 +379,9 @@ def _words(seen: _Seen, clause: Clause) -> _Words:
 def _about(seen: _Seen, clause: Clause) -> dict[str, list[SignOffFact]]:
     """By seat, the words about these parts under this clause, in order of time; where there are none, the newest other.
 
-    Of those about the same documents, and on this bundle or on another, a newer replaces the older. A word about other
-    parts is about another thing: it neither replaces nor outlives one about these.
+    Of those about the same documents, and on this bundle or on another, a newer replaces the older; a no, and a word
+    that was withdrawn, ends all that was before it. A word about other parts is about another thing: it neither
+    replaces nor outlives one about these.
     """
     here: dict[str, dict[object, SignOffFact]] = {}
     other: dict[str, list[SignOffFact]] = {}
@@ -393,6 +392,8 @@ def _about(seen: _Seen, clause: Clause) -> dict[str, list[SignOffFact]]:
             other[fact.seat] = [fact]
         else:
             same = here.setdefault(fact.seat, {})
+            if _ends(fact):
+                same.clear()
             key = (fact.documents, not fact.bundle)
             same.pop(key, None)
             same[key] = fact
@@ -431,6 +432,11 @@ def _approves(fact: SignOffFact) -> bool:
     return fact.decision in (APPROVE, APPROVE_WITH_CONDITIONS)
 
 
+def _ends(fact: SignOffFact) -> bool:
+    """Whether nothing that was said before it stands any more."""
+    return fact.withdrawn or not _approves(fact)
+
+
 def _not_carried(case: Case, clause: Clause, fact: SignOffFact) -> dict[str, Any]:
     """Why an approval of another bundle with equal parts does not count for this one; empty where it does."""
     carry = clause.params.get("carry")
@@ -438,7 +444,7 @@ def _not_carried(case: Case, clause: Clause, fact: SignOffFact) -> dict[str, Any
         return {}
     if carry == "never":
         return {"carry": "never"}
-    if "hops" in carry and fact.carried > carry["hops"]:
+    if "hops" in carry and not 1 <= fact.carried <= carry["hops"]:
         return {"carry": "hops", "limit": carry["hops"]}
     if "max_age" in carry and _carried_until(clause, fact) <= case.at:
         return {"carry": "max_age", "limit": carry["max_age"]}

@@ -118,7 +118,8 @@ class SignOffFact:
     # Who lately gave whoever signed a new way to sign in, when they signed; `let_back_in`: of an account in use.
     let_in: tuple[str, ...] = ()
     let_back_in: tuple[str, ...] = ()
-    # The bundle it was given on where that is another than the one judged, and how many bundles later this one came.
+    # The bundle it was given on where that is another than the one judged, and how many bundles later this one came
+    # (-1: earlier).
     bundle: str = ""
     carried: int = 0
 

@@ -27,7 +27,15 @@ from django.db.models import (
 )
 from django.db.models.functions import Cast, Coalesce, RowNumber
 
-from governance.facts import SYSTEM, DocumentFact, EvidenceFact, SignOffFact, instant
+from governance.facts import (
+    APPROVE,
+    APPROVE_WITH_CONDITIONS,
+    SYSTEM,
+    DocumentFact,
+    EvidenceFact,
+    SignOffFact,
+    instant,
+)
 from governance.models import Document, Evidence, SignOff, Withdrawal
 from portal.models import Bundle, Content, Lane, Person
 from portal.prepared import Prepared, prepared
@@ -58,8 +66,8 @@ def known(asked: Sequence[tuple[Bundle, Lane]]) -> list[Known]:
     and one more where a word was given on another bundle.
 
     - Of each person and role the newest word about these parts, under each clause and about each set of documents that
-      was ever signed about them, on this bundle and on another, and the newest about something else. What was said for
-      somebody is their word.
+      was ever signed about them, on this bundle and on another, an approval and what ends one, and the newest about
+      something else. What was said for somebody is their word.
     - Of each kind (and stage) the newest about equal parts; where there is none, the newest about others, so that the
       gate can say what changed since.
     - What those words bind, once for each author: who brought evidence does not judge it.
@@ -130,7 +138,9 @@ def _last_words(lanes: Any, bundles: Any) -> QuerySet[Any, Row]:
         ),
         withdrawn=Exists(Withdrawal.objects.filter(signoff=OuterRef("pk"))),
     )
-    group = ("lane", "judged", "seat", "role", "held", "under", "read", "here")
+    said_last = Q(held=True) & (Q(withdrawn=True) | ~Q(decision__in=(APPROVE, APPROVE_WITH_CONDITIONS)))
+    rows = rows.annotate(ends=Case(When(said_last, then=Value(True)), default=Value(False)))
+    group = ("lane", "judged", "seat", "role", "held", "under", "read", "here", "ends")
     return newest(rows, "signed_at", *group).values(*_WORD)
 
 
@@ -151,7 +161,7 @@ def _registered(projects: Any, after: Any) -> QuerySet[Any, tuple[int, int]]:
 
 
 def _later(asked: Sequence[tuple[Bundle, Lane]], words: Sequence[list[Row]]) -> dict[tuple[int, int], int]:
-    """(bundle signed, bundle judged) -> how many bundles later it came; one query, where any is another's."""
+    """(bundle signed, bundle judged) -> how many bundles later it came, -1: earlier; one query at most."""
     pairs = {
         (row["bundle_id"], row["judged"])
         for rows in words
@@ -166,7 +176,7 @@ def _later(asked: Sequence[tuple[Bundle, Lane]], words: Sequence[list[Row]]) -> 
         of_project.setdefault(project, []).append(pk)
     project_of = {bundle.pk: bundle.project_id for bundle, _lane in asked}
     return {
-        (signed, judged): max(0, bisect_right(there, judged) - bisect_right(there, signed))
+        (signed, judged): bisect_right(there, judged) - bisect_right(there, signed) if judged > signed else -1
         for signed, judged in pairs
         for there in [of_project.get(project_of[judged], [])]
     }

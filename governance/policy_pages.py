@@ -25,7 +25,7 @@ from portal.canonical import digest
 from portal.change_pages import asked_for, then
 from portal.models import Change, Right
 from portal.pages import oversight, page_of, person_of, status_of
-from portal.queries import changes_for
+from portal.queries import changes_for, check_looks_over_estate
 
 # Which drafts of the session belong to these pages.
 DRAFTS = "policies"
@@ -159,10 +159,12 @@ def previewed(request: HttpRequest, draft: str) -> HttpResponse:
 
 @require_GET
 def replayed(request: HttpRequest, pk: int) -> HttpResponse:
-    """What a proposed policy changes and would have done, for whoever may see the change."""
-    change = changes_for(person_of(request)).filter(pk=pk, kind=Change.Kind.POLICY).first()
+    """What a proposed policy changes and would have done, for who looks over the estate."""
+    person = person_of(request)
+    change = changes_for(person).filter(pk=pk, kind=Change.Kind.POLICY).first()
     if change is None:
         raise rights.absent()
+    check_looks_over_estate(person)  # it tells of every project
     found = preview(change.wish["source"])
     return render(
         request,

@@ -1,6 +1,7 @@
 """What publishing a text would change: its differences to the policy in force, and what it would have done before."""
 
 from dataclasses import dataclass
+from itertools import islice
 
 from governance import replay_words
 from governance.models import PolicyVersion
@@ -9,9 +10,13 @@ from governance.policy import PolicyDocument, parse
 from governance.policy_words import differences
 from governance.replay import Replayed, replay
 from governance.replay_words import Told
+from portal import ledger
+from portal.event_kinds import EventKind
 
 # Judgements that a page replays while somebody waits; `manage.py policy replay` takes all.
 AT_ONCE = 1000
+# And how many times as many, by whichever policy, it looks through for them.
+SCANNED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +56,21 @@ def preview(source: str, limit: int | None = AT_ONCE) -> Preview:
     """
     document = parse(source)
     in_force = newest_version(document.name)
-    replayed = replay(document, judged_under(document.name, None if limit is None else limit + 1))
+    past = judged_under(document.name, None if limit is None else limit + 1, scan=limit and limit * SCANNED)
+    replayed = replay(document, islice(past, limit))
     return Preview(
         document,
         in_force,
         differences(None if in_force is None else parse(in_force.source), document),
         replayed,
         replay_words.told(replayed),
-        limit is not None and replayed.judged > limit,
+        limit is not None and (next(past, None) is not None or _more_than(limit * SCANNED)),
     )
+
+
+def _more_than(scanned: int) -> bool:
+    """Whether there are judgements that were not even looked at."""
+    return ledger.rows(kinds=[EventKind.VERDICT_JUDGED])[scanned : scanned + 1].exists()
 
 
 def newest_version(name: str) -> PolicyVersion | None:

@@ -87,6 +87,9 @@ class Replayed:
 def replay(document: PolicyDocument, judgements: Iterable[Past]) -> Replayed:
     """Judge each again by the draft's rules for its tier and stage; the same input gives the same answer.
 
+    Where today's gate says something else of a case than was said then, under the very rules of then, the draft is not
+    what makes the difference, and it is left out.
+
     A signature given under a requirement of the same key is taken as given under the draft's: that its wording changed
     asks for it anew in what is open now, and says nothing of what would have been.
     """
@@ -94,7 +97,7 @@ def replay(document: PolicyDocument, judgements: Iterable[Past]) -> Replayed:
     for past in judgements:
         judged += 1
         flip = _flip(document, past)
-        if flip is not None:
+        if flip is not None and judge(past.case).met == past.met:
             flips.append(flip)
     flips.sort(key=lambda flip: flip.about.seq, reverse=True)
     return Replayed(judged, tuple(flips))

@@ -97,7 +97,7 @@ def summary(replayed: Replayed) -> str:
 
 
 def _why(flip: Flip) -> str:
-    if not flip.findings:
+    if flip.outcome == STOPPED and not flip.findings:
         return _("The draft says nothing about tier %(tier)s at this stage.") % {"tier": flip.about.tier}
     said = " ".join(_missed(flip.findings, flip))
     return (

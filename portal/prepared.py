@@ -19,6 +19,8 @@ from django.db.models import Expression, QuerySet
 from django.db.models.sql.compiler import SQLCompiler
 
 Row = TypeVar("Row")
+# In the place of a size: a plain value, not a collection.
+ONE = -1
 
 
 def raw(value: Any, connection: Any) -> Any:
@@ -41,7 +43,7 @@ class Prepared(Generic[Row]):
     def __call__(self, **given: Any) -> list[Row]:
         """The rows; raises TypeError where a value is None, which SQL compares with nothing."""
         values: dict[str, list[Any]] = {}
-        sizes: dict[str, int | None] = {}
+        sizes: dict[str, int] = {}
         for name, value in given.items():
             several = isinstance(value, Collection) and not isinstance(value, str | bytes)
             held = list(value) if several else [value]
@@ -52,16 +54,16 @@ class Prepared(Generic[Row]):
                 sizes[name] = size = 1 << (len(held) - 1).bit_length() if held else 0
                 held += held[:1] * (size - len(held))
             else:
-                sizes[name] = None
+                sizes[name] = ONE
             values[name] = held
         connection = connections["default"]
-        key = (connection.vendor, *sizes.values())
+        key = (connection.vendor, *sorted(sizes.items()))
         if key not in self._kept:
             self._kept[key] = self._prepare(sizes)
         kept = self._kept[key]
         return [] if kept is None else list(kept.asked(values))
 
-    def _prepare(self, sizes: Mapping[str, int | None]) -> "_Kept | None":
+    def _prepare(self, sizes: Mapping[str, int]) -> "_Kept | None":
         rows = self._make(**{name: _Given(name, size) for name, size in sizes.items()})
         compiler = rows.query.get_compiler("default")
         try:
@@ -89,16 +91,16 @@ class _Slot:
 
 
 class _Given(Expression):
-    """Stands for what will be given: one value, or `size` of them."""
+    """Stands for what will be given: `size` values, or ONE that is no collection."""
 
-    def __init__(self, name: str, size: int | None) -> None:
+    def __init__(self, name: str, size: int) -> None:
         super().__init__()
         self.name, self.size = name, size
 
     def as_sql(self, _compiler: SQLCompiler, _connection: Any) -> tuple[str, list[_Slot]]:  # type: ignore[override]
         if self.size == 0:
             raise EmptyResultSet
-        places = range(self.size or 1)
+        places = range(1 if self.size == ONE else self.size)
         return ", ".join("%s" for _place in places), [_Slot(self.name, place) for place in places]
 
 

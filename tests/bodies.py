@@ -148,7 +148,7 @@ PAGES: dict[str, Body] = {
     "POST /people/<pk>/change/": {"name": "Otto White", "email": "otto@example.com", "zone": "UTC"},
     "POST /people/<pk>/leave/": WHY,
     "POST /people/add/": {"kind": "person", "name": "Kim Day", "login": "kim", "zone": "UTC"},
-    "POST /policies/draft/": {"text": POLICY.replace("min: 0.8", "min: 0.9"), **WHY},
+    "POST /policy-drafts/": {"text": POLICY.replace("min: 0.8", "min: 0.9"), **WHY},
     "POST /portfolios/": {"name": "Insurance"},
     "POST /portfolios/<slug>/put/": {"key": "MAINT", **WHY},
     "POST /portfolios/<slug>/take-out/<key>/": WHY,

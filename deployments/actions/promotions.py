@@ -67,8 +67,6 @@ def start_by_itself(*, by: Person, request: DeploymentRequest, judged: Judged) -
     """
     if judged.case.automation != "full" or not judged.verdict.met:
         raise ValueError("this does not start by itself")
-    if request.held:
-        raise Stale(_("This request is held, so a person starts it again."), code="request_held")
     reason = why_not_asked(request)
     if reason:
         raise Forbidden(reason, code="requester_lost_right")
@@ -77,7 +75,12 @@ def start_by_itself(*, by: Person, request: DeploymentRequest, judged: Judged) -
         f"Policy {judged.case.policy.name}, version {judged.case.policy.version}, starts it by itself:"
         " everything it asks is met."
     )
-    return _start(request, judged, by=by, verb="start", why=why)
+    with ledger.business():
+        # As it is now: it may have run, and been held, since it was read.
+        now = DeploymentRequest.objects.select_for_update(of=("self",)).get(pk=request.pk)
+        if now.held:
+            raise Stale(_("This request is held, so a person starts it again."), code="request_held")
+        return _start(request, judged, by=by, verb="start", why=why)
 
 
 def _start(

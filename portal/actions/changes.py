@@ -16,8 +16,8 @@ from portal import ledger
 from portal.cooling import note_makers
 from portal.errors import Forbidden, Invalid, Refused, Stale
 from portal.event_kinds import EventKind
-from portal.let_in import let_in
-from portal.models import Change, Event, Person, Portfolio, Project
+from portal.let_in import could_be_and
+from portal.models import Change, Event, Person, Portfolio, Project, Right
 from portal.models.change import CHANGE_MOVES
 from portal.moving import make
 
@@ -226,7 +226,11 @@ def _check_another(by: Person, change: Change) -> None:
             code="change_handed_over",
             change=change.pk,
         )
-    asked, applied = let_in([(change.asked_by_id, change.asked_at), (by.pk, timezone.now())])
+    ((asked,), (applied,)) = could_be_and(
+        [(change.asked_by, change.asked_at)],
+        *(Right.MANAGE, Right.PROVISION),
+        moments=[(by.pk, timezone.now())],
+    )
     if change.asked_by_id in applied.by or by.pk in asked.by:
         raise Forbidden(
             _(

@@ -46,7 +46,7 @@ PAGES: dict[str, tuple[Player | None, str]] = {
     "policies": (NORA, "/policies/"),
     "policy": (DEV, "/policies/demo-policy/1/"),
     "versions of a policy": (ADA, "/policies/demo-policy/"),
-    "policy being written": (ADA, "/policies/draft/?of=demo-policy"),
+    "policy being written": (ADA, "/policy-drafts/?of=demo-policy"),
     "estate": (ADA, "/estate/"),
     "nodes": (ADA, "/estate/nodes/"),
     "estate as a file": (ADA, "/estate/file/"),

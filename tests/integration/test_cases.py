@@ -284,6 +284,8 @@ class History:
 def since(signed: Bundle, case: Case) -> int:
     """How many bundles were registered after the one that was signed, up to the one that is judged."""
     judged = Bundle.objects.get(project__key=case.project, bundle_id=case.bundle)
+    if judged.pk < signed.pk:
+        return -1
     later = Bundle.objects.filter(project=judged.project, pk__gt=signed.pk, pk__lte=judged.pk)
     return later.filter(status=Bundle.Status.REGISTERED).count()
 

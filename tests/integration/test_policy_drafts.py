@@ -1,6 +1,7 @@
 """A draft of a policy: what it changes and what it would have done, on pages, over the API and by the command."""
 
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -9,14 +10,15 @@ from django.core.management import CommandError, call_command
 from deployments.actions import promotions
 from deployments.models import DeploymentRequest
 from governance.actions import policies
+from governance.gate import case_from_json
 from governance.models import PolicyVersion
-from governance.past import judged_under
+from governance.past import _where_given, judged_under
 from governance.previews import preview
-from portal import ledger
-from portal.actions import changes, edits, people
+from portal import content, ledger
+from portal.actions import changes, edits, grants, people
 from portal.errors import Refused
 from portal.event_kinds import EventKind
-from portal.models import Change, Content, Person, Right
+from portal.models import Change, Content, Grant, Person, Right
 from tests.api import session
 from tests.cast import POLICY, Cast
 from tests.factories import all_but_signed, all_signed, bundle_registered, request_at
@@ -107,7 +109,24 @@ def test_what_says_the_same_in_other_words_changes_nothing(cast: Cast, judged: D
 def test_of_many_judgements_a_page_replays_the_newest(cast: Cast, judged: DeploymentRequest) -> None:
     every = len(list(judged_under("demo-policy")))
     assert preview(STRICTER, limit=every).cut is False
-    assert preview(STRICTER, limit=every - 1).cut is True
+    fewer = preview(STRICTER, limit=every - 1)
+    assert (fewer.cut, fewer.replayed.judged) == (True, every - 1)
+    assert list(judged_under("demo-policy", scan=1)) == list(judged_under("demo-policy"))[:1]
+
+
+def test_a_case_of_before_it_was_written_down_says_where_its_signatures_were_given(
+    cast: Cast, judged: DeploymentRequest
+) -> None:
+    """As what was judged before approvals said from which bundle they are carried."""
+    newer = bundle_registered(cast, "v2", {"project_config/dashboards/overview.json": {"title": "Another"}})
+    event = ledger.events(kinds=[EventKind.VERDICT_JUDGED])[-1]
+    case = json.loads(content.get(event.facts["case"]))
+    assert case["signoffs"]
+    old = content.put_json({**case, "bundle": newer.bundle_id})
+    (filled,) = _where_given([case_from_json(json.loads(content.get(old.digest)))])
+    assert {(fact.bundle, fact.carried) for fact in filled.signoffs} == {("v1", 1)}
+    same = case_from_json(case)
+    assert _where_given([same]) == [same]
 
 
 # --- pages ------------------------------------------------------------------------------------------------------------
@@ -115,9 +134,9 @@ def test_of_many_judgements_a_page_replays_the_newest(cast: Cast, judged: Deploy
 
 def test_a_policy_is_written_looked_at_and_proposed(cast: Cast, judged: DeploymentRequest) -> None:
     client = signed_in(cast.ada)
-    page = client.get("/policies/draft/?of=demo-policy")
+    page = client.get("/policy-drafts/?of=demo-policy")
     assert POLICY.splitlines()[1] in page.content.decode()
-    sent = client.post("/policies/draft/", {"text": STRICTER, "why": WHY})
+    sent = client.post("/policy-drafts/", {"text": STRICTER, "why": WHY})
     assert sent.status_code == 302
     shown = client.get(sent["Location"])
     said = words(shown)
@@ -132,7 +151,7 @@ def test_a_policy_is_written_looked_at_and_proposed(cast: Cast, judged: Deployme
     assert does[0].startswith("publish policy demo-policy version 2, ")
     assert any("greatest age 1 second" in line for line in does)
     # The draft is gone with it.
-    assert client.get(sent["Location"])["Location"] == "/policies/draft/"
+    assert client.get(sent["Location"])["Location"] == "/policy-drafts/"
 
 
 def test_whoever_decides_sees_the_same_on_the_change(
@@ -152,7 +171,9 @@ def test_whoever_decides_sees_the_same_on_the_change(
     page = words(client.get(f"/changes/{change.pk}/"))
     assert "Publish policy demo-policy version 2" in page
     assert "greatest age 1 second" in page
-    for person in (cast.olga, cast.otto):
+    Change.objects.filter(pk=change.pk).update(asked_by=cast.nora)
+    grants.revoke(by=cast.ada, grant=Grant.objects.get(person=cast.nora, right="audit"), why="Another job.")
+    for person in (cast.olga, cast.otto, cast.nora):
         assert signed_in(person).get(f"/changes/{change.pk}/policy/").status_code in (403, 404)
     assert client.get("/changes/99999/policy/").status_code == 404
 
@@ -160,7 +181,7 @@ def test_whoever_decides_sees_the_same_on_the_change(
 def test_what_is_wrong_with_a_text_is_told_by_line_and_nothing_is_lost(cast: Cast) -> None:
     client = signed_in(cast.ada)
     text = POLICY.replace("people: 1", "people: many")
-    page = client.post("/policies/draft/", {"text": text, "why": WHY})
+    page = client.post("/policy-drafts/", {"text": text, "why": WHY})
     assert page.status_code == 400
     number = next(at for at, line in enumerate(text.splitlines(), start=1) if "people: many" in line)
     assert f"Line {number}, column " in words(page)
@@ -170,7 +191,7 @@ def test_what_is_wrong_with_a_text_is_told_by_line_and_nothing_is_lost(cast: Cas
 
 def test_a_version_published_meanwhile_is_shown_before_anything_is_proposed(cast: Cast) -> None:
     client = signed_in(cast.ada)
-    there = client.post("/policies/draft/", {"text": STRICTER, "why": WHY})["Location"]
+    there = client.post("/policy-drafts/", {"text": STRICTER, "why": WHY})["Location"]
     basis = client.get(there).context["basis"]
     policies.publish(by=cast.abe, source=LOOSER)
     page = client.post(there, {"basis": basis}, follow=True)
@@ -183,8 +204,8 @@ def test_writing_is_for_those_who_manage_the_estate(cast: Cast) -> None:
     for person in (cast.olga, cast.nora, cast.otto):
         client = signed_in(person)
         for answer in (
-            client.get("/policies/draft/"),
-            client.post("/policies/draft/", {"text": STRICTER, "why": WHY}),
+            client.get("/policy-drafts/"),
+            client.post("/policy-drafts/", {"text": STRICTER, "why": WHY}),
         ):
             refused(answer, 403, "You need the right to manage rights and settings on the whole estate.")
 

@@ -336,6 +336,17 @@ def test_nor_do_two_count_whom_somebody_could_come_as_by_steps_or_both(cast: Cas
         changes.apply(by=ugo, change=his)
 
 
+def test_nor_who_could_have_made_the_token_that_proposed_it(cast: Cast) -> None:
+    robot = people.add_person(by=cast.ada, login="robot", name="Robot", kind="service")
+    grants.grant(by=cast.ada, person=robot, right=Right.MANAGE, why=WHY)
+    accounts.give_reset(by=cast.ada, person=cast.abe)
+    people.make_token(by=cast.abe, person=robot, name="files", carrying=["manage"])
+    change = edits.give_right(by=robot, person=cast.nora, right=Right.VIEW, project=cast.maint, why=WHY)
+    for by in (cast.ada, cast.abe):
+        with pytest.raises(Forbidden):
+            changes.apply(by=by, change=change)
+
+
 def test_linking_an_account_and_taking_factors_off_take_two(cast: Cast) -> None:
     identities.link(by=cast.ada, person=cast.fay, provider="oidc", subject="ada-at-work")
     with pytest.raises(Forbidden) as refusal:

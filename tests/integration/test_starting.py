@@ -73,8 +73,14 @@ def test_where_a_person_starts_nothing_starts_by_itself(cast: Cast) -> None:
 
 def test_a_held_request_waits_for_a_person(cast: Cast, by_itself: DeploymentRequest) -> None:
     all_signed(cast, by_itself)
+    ((request, judged),) = starting._ready(None)
     DeploymentRequest.objects.filter(pk=by_itself.pk).update(held="The last one failed.")
     assert starting.start_ready() == []
+    # Also where that happened after it was read.
+    with pytest.raises(Stale, match="held"):
+        promotions.start_by_itself(by=Person.objects.system(), request=request, judged=judged)
+    by_itself.refresh_from_db()
+    assert (by_itself.status, by_itself.held) == ("open", "The last one failed.")
 
 
 def test_a_lane_that_is_taken_is_waited_for(cast: Cast, by_itself: DeploymentRequest) -> None:
@@ -93,6 +99,32 @@ def test_whoever_asked_must_still_be_allowed_to(cast: Cast, by_itself: Deploymen
     all_signed(cast, by_itself)
     accounts.disable(by=cast.ada, person=cast.dev, why="Left.")
     assert starting.start_ready() == []
+
+
+def test_the_page_says_why_it_does_not_start(cast: Cast, by_itself: DeploymentRequest) -> None:
+    all_signed(cast, by_itself)
+    accounts.disable(by=cast.ada, person=cast.dev, why="Left.")
+    page = words(signed_in(cast.mona).get(f"/projects/CHURN/requests/{by_itself.pk}/"))
+    assert "Whoever asked for this no longer has the right to." in page
+    assert "by itself in a moment" not in page
+
+
+def test_one_that_cannot_be_started_stops_no_other(
+    cast: Cast, by_itself: DeploymentRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    all_signed(cast, by_itself)
+    real = promotions.start_by_itself
+    asked: list[int] = []
+
+    def breaks_once(**wish: Any) -> Promotion:
+        asked.append(wish["request"].pk)
+        if len(asked) == 1:
+            raise ZeroDivisionError
+        return real(**wish)
+
+    monkeypatch.setattr(promotions, "start_by_itself", breaks_once)
+    monkeypatch.setattr(starting, "_ready", lambda project, ready=starting._ready: [*ready(project)] * 2)
+    assert len(starting.start_ready()) == 1
 
 
 def test_two_at_once_start_it_once(cast: Cast, by_itself: DeploymentRequest) -> None:

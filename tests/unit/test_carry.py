@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from governance.checks import Code
-from governance.facts import Case, Finding
+from governance.facts import Case, Finding, SignOffFact
 from governance.gate import case_from_json, case_to_json, judge
 from governance.policy import parse
 from governance.sentences import sentence
@@ -183,7 +183,7 @@ def test_a_no_in_between_that_was_not_taken_back_ends_what_was_before() -> None:
         case.signoffs[-1], id="s-no", at=ago(minutes=30), decision="reject", documents=("a third text",)
     )
     between = replace(case, signoffs=(*case.signoffs, no))
-    assert found(between).code == Code.SIGN_OFF_ASKED_AGAIN
+    assert found(between).code == Code.SIGN_OFF_REJECTED
 
 
 def test_who_signed_this_very_bundle_need_not_do_so_again_after_another() -> None:
@@ -192,3 +192,33 @@ def test_who_signed_this_very_bundle_need_not_do_so_again_after_another() -> Non
     here = replace(first, id="s-here", bundle="", carried=0, at=ago(hours=3))
     assert found(case).state == "not_met"
     assert found(replace(case, signoffs=(*case.signoffs, here))).state == "met"
+
+
+def word_of(case: Case, id: str, **changes: Any) -> SignOffFact:
+    first = next(fact for fact in case.signoffs if fact.role == "fairness")
+    return replace(first, **{"id": id, "bundle": "", "carried": 0, **changes})
+
+
+@pytest.mark.parametrize("carry", ["never", "{hops: 1}", "{max_age: 1m}", ""])
+def test_a_no_to_this_bundle_stands_whatever_its_signer_approves_elsewhere(carry: str) -> None:
+    case = carried(carry)
+    documents = () if carry else ("another text",)
+    no = word_of(case, "s-no", decision="reject", at=ago(minutes=50))
+    elsewhere = word_of(case, "s-yes", bundle="v5", carried=5, at=ago(minutes=40))
+    elsewhere = replace(elsewhere, documents=documents or elsewhere.documents)
+    others = tuple(fact for fact in case.signoffs if fact.role != "fairness")
+    assert found(replace(case, signoffs=(*others, no, elsewhere))).code == Code.SIGN_OFF_REJECTED
+
+
+@pytest.mark.parametrize("ending", [{"decision": "reject"}, {"withdrawn": True}])
+def test_what_was_ended_is_not_revived_by_an_approval_of_something_else(ending: dict[str, Any]) -> None:
+    case = carried()
+    ended = word_of(case, "s-end", bundle="v3", documents=("b",), at=ago(minutes=30), **ending)
+    for documents in (("b",), ("c",)):
+        later = word_of(case, "s-yes", bundle="v3", documents=documents, at=ago(minutes=20))
+        assert found(replace(case, signoffs=(*case.signoffs, ended, later))).state == "not_met"
+
+
+def test_an_approval_of_a_later_bundle_is_carried_to_none_before_it_where_that_is_limited() -> None:
+    assert found(carried("{hops: 3}", hops=-1)).state == "not_met"
+    assert found(carried(hops=-1)).state == "met"

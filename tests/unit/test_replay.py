@@ -119,6 +119,13 @@ def test_whether_a_signature_in_a_role_that_was_not_asked_for_counts_cannot_be_t
     assert flip(MORE, case=against) == (STOPPED, [("sign_off:legal", Code.SIGN_OFF_MISSING)])
 
 
+def test_what_the_gate_itself_says_otherwise_today_is_not_the_draft_s_doing() -> None:
+    case = complete_case()
+    for wrong in (replace(past(case), met=False), replace(past(replace(case, signoffs=())), met=True)):
+        assert replay(parse(RULES), [wrong]).flips == ()
+        assert replay(parse(edited(("max_age: 7d", "max_age: 1d"))), [wrong]).flips == ()
+
+
 def test_the_order_of_what_is_read_changes_nothing() -> None:
     odd: list[dict[str, Any]] = [{}, {"running": ()}, {"signoffs": ()}, {"at": ago(hours=-200)}]
     judgements = [past(complete_case(**changes), seq) for seq, changes in enumerate(odd, start=1)]
