@@ -141,8 +141,9 @@ def verdict_bar(
     stage = request.lane.stage.name
     missing = sum(finding.state not in ("met", "waived") for finding in judged.verdict.findings)
     may, why_not = False, ""
-    lost = why_not_asked(request) if judged.case.automation == "full" and not request.held else ""
-    by_itself = judged.case.automation == "full" and not request.held and not lost
+    starts = judged.case.by_itself and not request.held
+    lost = why_not_asked(request) if starts else ""
+    by_itself = starts and not lost
     if not judged.verdict.met:
         few = _FEW.get(missing)
         answer = (

@@ -18,7 +18,6 @@ from portal.models import Person
 
 log = logging.getLogger(__name__)
 
-FULL = "full"
 # Judged at once; more would hold up the first of them.
 AT_A_TIME = 50
 
@@ -51,11 +50,11 @@ def _ready(project: str | None) -> Iterator[tuple[DeploymentRequest, Judged]]:
     if not waiting:
         return
     rules = rules_of_lanes({request.lane_id: request.lane for request in waiting}.values())
-    own = [one for one in waiting if one.lane_id in rules and rules[one.lane_id].stage.automation == FULL]
+    own = [one for one in waiting if one.lane_id in rules and rules[one.lane_id].stage.by_itself]
     for start in range(0, len(own), AT_A_TIME):
         some = own[start : start + AT_A_TIME]
         judgements = judge_many(some)
         for request in some:
             judged = judgements[request.pk]
-            if isinstance(judged, Judged) and judged.verdict.met and judged.case.automation == FULL:
+            if isinstance(judged, Judged) and judged.verdict.met and judged.case.by_itself:
                 yield request, judged

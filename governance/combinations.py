@@ -51,7 +51,7 @@ class Ask:
         return sum(int(clause.params.get("people", 1)) for clause in self.sign_offs)
 
 
-def ask_of(stage: str, requirements: Iterable[Clause], *, automation: str = "manual") -> Ask:
+def ask_of(stage: str, requirements: Iterable[Clause], *, by_itself: bool = False) -> Ask:
     """What a stage's requirements come to."""
     clauses = tuple(requirements)
     return Ask(
@@ -59,7 +59,7 @@ def ask_of(stage: str, requirements: Iterable[Clause], *, automation: str = "man
         sign_offs=tuple(one for one in clauses if one.kind == "sign_off"),
         runs_at=frozenset(str(one.params["at"]) for one in clauses if one.kind in ("tests", "soak")),
         runs_somewhere=any(one.kind == "evidence" for one in clauses),
-        by_itself=automation == "full",
+        by_itself=by_itself,
     )
 
 

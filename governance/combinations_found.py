@@ -133,7 +133,7 @@ def _found(
         ask_of(
             lane.stage.slug,
             rules[lane.pk].stage.requirements,
-            automation=rules[lane.pk].stage.automation,
+            by_itself=rules[lane.pk].stage.by_itself,
         )
         if lane.pk in rules
         else None

@@ -207,6 +207,11 @@ class Case:
     holders: tuple[Holder, ...]
     at: str
 
+    @property
+    def by_itself(self) -> bool:
+        """Whether nobody has to start a promotion once everything is met."""
+        return self.automation == "full"
+
     def __post_init__(self) -> None:
         put = object.__setattr__
         put(self, "requirements", tuple(self.requirements))

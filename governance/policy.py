@@ -94,6 +94,11 @@ class StageRules:
     after: After
     smoke: Smoke
 
+    @property
+    def by_itself(self) -> bool:
+        """Whether nobody has to start a promotion once everything is met."""
+        return self.automation == "full"
+
 
 @dataclass(frozen=True, slots=True)
 class Tier:

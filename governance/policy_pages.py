@@ -4,7 +4,6 @@ import difflib
 from collections import Counter
 
 from django.contrib import messages
-from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -16,8 +15,8 @@ from governance.forms import PolicyForm
 from governance.models import PolicyVersion
 from governance.policy import PolicyError, parse
 from governance.policy_words import differences, of_stage
-from governance.previews import AT_ONCE, newest_version, preview
-from governance.queries import policies_for
+from governance.previews import AT_ONCE, preview
+from governance.queries import in_force, newest_version, parsed, policies_for
 from governance.replay_words import outcomes
 from governance.sentences import stage_name
 from portal import drafts, rights
@@ -35,8 +34,7 @@ DRAFTS = "policies"
 def listed(request: HttpRequest) -> HttpResponse:
     """Each policy in force, and how many projects the reader sees that it judges."""
     person = person_of(request)
-    newer = PolicyVersion.objects.filter(name=OuterRef("name"), version__gt=OuterRef("version"))
-    page = page_of(request, policies_for(person).filter(~Exists(newer)).order_by("name"))
+    page = page_of(request, in_force(policies_for(person)).order_by("name"))
     judged = Counter(
         rights.visible_projects(person)
         .filter(policy__in=[row.name for row in page])
@@ -47,7 +45,7 @@ def listed(request: HttpRequest) -> HttpResponse:
         "governance/policies.html",
         {
             "page": page,
-            "rows": [(row, parse(row.source), judged[row.name]) for row in page],
+            "rows": [(row, parsed(row.source), judged[row.name]) for row in page],
             "may": _may(request),
         },
     )
@@ -75,7 +73,7 @@ def version(request: HttpRequest, name: str, number: int) -> HttpResponse:
         row.version: row
         for row in PolicyVersion.objects.filter(name=name, version__in=(number - 1, number + 1))
     }
-    before, document = others.get(number - 1), parse(found.source)
+    before, document = others.get(number - 1), parsed(found.source)
     return render(
         request,
         "governance/policy_version.html",
@@ -91,7 +89,7 @@ def version(request: HttpRequest, name: str, number: int) -> HttpResponse:
             ],
             "before": before,
             "next": others.get(number + 1),
-            "differences": differences(parse(before.source), document) if before else [],
+            "differences": differences(parsed(before.source), document) if before else [],
             "lines": _lines(before, found) if before else "",
             "may": _may(request),
         },

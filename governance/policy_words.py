@@ -71,7 +71,7 @@ def of_stage(old: StageRules | None, new: StageRules) -> Iterator[str]:
     if old is None or old.automation != new.automation:
         yield (
             _("a promotion starts by itself as soon as everything is met.")
-            if new.automation == "full"
+            if new.by_itself
             else _("a person starts each promotion.")
         )
     if old is None or old.after != new.after:

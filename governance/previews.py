@@ -8,6 +8,7 @@ from governance.models import PolicyVersion
 from governance.past import judged_under
 from governance.policy import PolicyDocument, parse
 from governance.policy_words import differences
+from governance.queries import newest_version, parsed
 from governance.replay import Replayed, replay
 from governance.replay_words import Told
 from portal import ledger
@@ -61,7 +62,7 @@ def preview(source: str, limit: int | None = AT_ONCE) -> Preview:
     return Preview(
         document,
         in_force,
-        differences(None if in_force is None else parse(in_force.source), document),
+        differences(None if in_force is None else parsed(in_force.source), document),
         replayed,
         replay_words.told(replayed),
         limit is not None and (next(past, None) is not None or _more_than(limit * SCANNED)),
@@ -71,8 +72,3 @@ def preview(source: str, limit: int | None = AT_ONCE) -> Preview:
 def _more_than(scanned: int) -> bool:
     """Whether there are judgements that were not even looked at."""
     return ledger.rows(kinds=[EventKind.VERDICT_JUDGED])[scanned : scanned + 1].exists()
-
-
-def newest_version(name: str) -> PolicyVersion | None:
-    """The version of a policy that is in force."""
-    return PolicyVersion.objects.filter(name=name).order_by("-version").first()

@@ -65,8 +65,20 @@ class Rules:
 
 
 @lru_cache(maxsize=32)
-def _parsed(source: str) -> PolicyDocument:
+def parsed(source: str) -> PolicyDocument:
+    """What the text of a published version says: read once, for it never changes."""
     return parse(source)
+
+
+def in_force(versions: QuerySet[PolicyVersion]) -> QuerySet[PolicyVersion]:
+    """Of these versions the newest of each policy."""
+    newer = PolicyVersion.objects.filter(name=OuterRef("name"), version__gt=OuterRef("version"))
+    return versions.filter(~Exists(newer))
+
+
+def newest_version(name: str) -> PolicyVersion | None:
+    """The version of a policy that is in force, if any was published."""
+    return PolicyVersion.objects.filter(name=name).order_by("-version").first()
 
 
 def policy_of(project: Project) -> PolicyVersion:
@@ -81,8 +93,7 @@ def rules_for(lane: Lane) -> Rules:
 
 @prepared
 def _last_versions(names: Any) -> QuerySet[PolicyVersion]:
-    newer = PolicyVersion.objects.filter(name=OuterRef("name"), version__gt=OuterRef("version"))
-    return PolicyVersion.objects.filter(~Exists(newer), name__in=names)
+    return in_force(PolicyVersion.objects.filter(name__in=names))
 
 
 def _versions(names: Iterable[str]) -> dict[str, PolicyVersion]:
@@ -102,7 +113,7 @@ def _newest(project: Project, versions: Mapping[str, PolicyVersion]) -> PolicyVe
 
 def _rules(lane: Lane, versions: Mapping[str, PolicyVersion]) -> Rules:
     version = _newest(lane.project, versions)
-    document = _parsed(version.source)
+    document = parsed(version.source)
     tier = document.tiers.get(lane.project.tier)
     stage = tier.stages.get(lane.stage.slug) if tier else None
     if stage is None:
@@ -131,7 +142,7 @@ def rules_of_lanes(lanes: Iterable[Lane]) -> dict[int, Rules]:
 def rules_of_tier(project: Project) -> dict[str, StageRules]:
     """The rules of every stage for the project's tier, by stage; raises Refused like `rules_for`."""
     version = policy_of(project)
-    tier = _parsed(version.source).tiers.get(project.tier)
+    tier = parsed(version.source).tiers.get(project.tier)
     if tier is None:
         raise Refused(
             _("Policy “%(name)s” has no tier “%(tier)s”. An administrator can add it.")
@@ -143,9 +154,8 @@ def rules_of_tier(project: Project) -> dict[str, StageRules]:
 
 def tiers_published() -> list[tuple[str, str]]:
     """Each tier of each policy in force, as (policy, tier)."""
-    newer = PolicyVersion.objects.filter(name=OuterRef("name"), version__gt=OuterRef("version"))
-    versions = PolicyVersion.objects.filter(~Exists(newer)).order_by("name")
-    return [(row.name, tier) for row in versions for tier in _parsed(row.source).tiers]
+    versions = in_force(PolicyVersion.objects.all()).order_by("name")
+    return [(row.name, tier) for row in versions for tier in parsed(row.source).tiers]
 
 
 @dataclass(frozen=True, slots=True)

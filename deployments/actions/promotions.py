@@ -65,7 +65,7 @@ def start_by_itself(*, by: Person, request: DeploymentRequest, judged: Judged) -
 
     Raises Refused where it is held or not open any more, whoever asked may not ask any more, or the lane is taken.
     """
-    if judged.case.automation != "full" or not judged.verdict.met:
+    if not judged.case.by_itself or not judged.verdict.met:
         raise ValueError("this does not start by itself")
     reason = why_not_asked(request)
     if reason:

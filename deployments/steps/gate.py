@@ -42,7 +42,7 @@ def pass_gate_again(work: Work) -> Answer:
     if lost:
         raise StepFailed(lost, code="requester_lost_right")
     judged = judge_now(request)
-    if starter.is_system and judged.case.automation != "full":
+    if starter.is_system and not judged.case.by_itself:
         raise StepFailed(
             _(
                 "This started by itself, and the policy does not let that be any more."

@@ -6,12 +6,12 @@ Reading them is governance/policy.py's.
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from governance.models import PolicyVersion
 from governance.policy import parse
 from governance.policy_words import differences
+from governance.queries import newest_version, parsed
 from portal import ledger, rights
 from portal.actions import changes
 from portal.errors import Invalid, Stale
@@ -43,8 +43,7 @@ def publish(
     rights.check_estate(by, Right.MANAGE)
     document = parse(source)
     with ledger.business():
-        versions = PolicyVersion.objects.filter(name=document.name)
-        newest = versions.order_by("-version").first()
+        newest = newest_version(document.name)
         if newest is not None and newest.digest == document.digest:
             raise Invalid(
                 _("Version %(version)s of policy “%(name)s” says the same already.")
@@ -52,7 +51,7 @@ def publish(
                 code="policy_same",
                 field="source",
             )
-        number = _last(document.name) + 1
+        number = 1 if newest is None else newest.version + 1
         try:
             with transaction.atomic():
                 published = PolicyVersion.objects.create(
@@ -116,13 +115,13 @@ POLICIES: changes.Kind = _Policies()
 
 def _does(source: str) -> list[str]:
     document = parse(source)
-    last = PolicyVersion.objects.filter(name=document.name).order_by("-version").first()
-    number = 1 if last is None else last.version + 1
+    last = newest_version(document.name)
     return [
-        f"publish policy {document.name} version {number}, {document.digest}",
-        *differences(None if last is None else parse(last.source), document),
+        f"publish policy {document.name} version {_last(document.name) + 1}, {document.digest}",
+        *differences(None if last is None else parsed(last.source), document),
     ]
 
 
 def _last(name: str) -> int:
-    return PolicyVersion.objects.filter(name=name).aggregate(last=Max("version"))["last"] or 0
+    newest = newest_version(name)
+    return 0 if newest is None else newest.version

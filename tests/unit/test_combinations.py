@@ -255,7 +255,7 @@ def test_a_thousand_people_are_weighed_by_their_rights() -> None:
 
 def by_itself(*prod: Clause) -> Line:
     """As `line`, where production starts by itself."""
-    return Line([ask_of("qa", ()), ask_of("prod", prod, automation="full")], ["qa", "prod"])
+    return Line([ask_of("qa", ()), ask_of("prod", prod, by_itself=True)], ["qa", "prod"])
 
 
 def test_where_it_starts_by_itself_whoever_asks_can_alone() -> None:

@@ -11,7 +11,7 @@ from governance.actions import policies
 from governance.past import judged_under
 from governance.policy import PolicyDocument, PolicyError, parse
 from governance.policy_words import differences
-from governance.previews import newest_version
+from governance.queries import newest_version, parsed
 from governance.replay import replay
 from governance.replay_words import summary, told
 from portal import ledger
@@ -34,7 +34,7 @@ class _Stated:
         newest = newest_version(self.document.name)
         if newest is not None and newest.digest == self.document.digest:
             return []
-        return differences(None if newest is None else parse(newest.source), self.document)
+        return differences(None if newest is None else parsed(newest.source), self.document)
 
 
 class Command(BaseCommand):
