@@ -42,6 +42,8 @@ class PolicyForm(FileForm):
     """The text of a policy, written or sent as a file, and why. A file that is sent goes before the text."""
 
     field_order = ("text", "upload", "why")
+    # Either of two fields will do, which a browser cannot know: it would not send a file without a text.
+    use_required_attribute = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -157,12 +157,14 @@ def previewed(request: HttpRequest, draft: str) -> HttpResponse:
 
 @require_GET
 def replayed(request: HttpRequest, pk: int) -> HttpResponse:
-    """What a proposed policy changes and would have done, for who looks over the estate."""
+    """What a policy that waits changes and would have done, for who looks over the estate."""
     person = person_of(request)
     change = changes_for(person).filter(pk=pk, kind=Change.Kind.POLICY).first()
     if change is None:
         raise rights.absent()
     check_looks_over_estate(person)  # it tells of every project
+    if change.status != Change.Status.WAITING:  # what is in force is another by now
+        return redirect("change", pk)
     found = preview(change.wish["source"])
     return render(
         request,

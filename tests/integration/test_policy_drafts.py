@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 
 from deployments.actions import promotions
@@ -167,15 +168,30 @@ def test_whoever_decides_sees_the_same_on_the_change(
     page = words(client.get(f"/changes/{change.pk}/policy/"))
     assert "Groups treated alike by gender and age band: By gender: the ratio of selection rates" in page
     assert "Propose it" not in page
+    Change.objects.filter(pk=change.pk).update(asked_by=cast.nora)
+    before = Grant.objects.get(person=cast.nora, right="audit")
+    grants.revoke(by=cast.ada, grant=before, why="Another job.")
+    for person in (cast.olga, cast.otto, cast.nora):
+        assert signed_in(person).get(f"/changes/{change.pk}/policy/").status_code in (403, 404)
+    Change.objects.filter(pk=change.pk).update(asked_by=cast.ada)
     changes.apply(by=cast.abe, change=change)
+    assert client.get(f"/changes/{change.pk}/policy/")["Location"] == f"/changes/{change.pk}/"
     page = words(client.get(f"/changes/{change.pk}/"))
     assert "Publish policy demo-policy version 2" in page
     assert "greatest age 1 second" in page
-    Change.objects.filter(pk=change.pk).update(asked_by=cast.nora)
-    grants.revoke(by=cast.ada, grant=Grant.objects.get(person=cast.nora, right="audit"), why="Another job.")
-    for person in (cast.olga, cast.otto, cast.nora):
-        assert signed_in(person).get(f"/changes/{change.pk}/policy/").status_code in (403, 404)
     assert client.get("/changes/99999/policy/").status_code == 404
+
+
+def test_a_file_will_do_without_a_text_and_goes_before_one(cast: Cast) -> None:
+    client = signed_in(cast.ada)
+    page = client.get("/policy-drafts/").content.decode()
+    assert "required" not in page[page.index("<textarea") : page.index("</textarea")]
+    for text in ("", "policy: [not this"):
+        file = SimpleUploadedFile("rules.yaml", STRICTER.encode())
+        sent = client.post("/policy-drafts/", {"text": text, "upload": file, "why": WHY})
+        assert "greatest age 1 second" in words(client.get(sent["Location"]))
+    nothing = client.post("/policy-drafts/", {"text": "", "why": WHY})
+    assert nothing.status_code == 400
 
 
 def test_what_is_wrong_with_a_text_is_told_by_line_and_nothing_is_lost(cast: Cast) -> None:
