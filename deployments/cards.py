@@ -12,6 +12,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from deployments.actions.asking import standing
+from deployments.asking import told_of
 from deployments.inbox import to_sign
 from deployments.judging import Judged, findings_in_words, why_not_asked, why_not_promoter
 from deployments.models import DeploymentRequest, Promotion, Step
@@ -63,6 +65,8 @@ def gate_rows(
     evidence = reverse("bundle", args=[key, bundle])
     may_add = Right.REQUEST.value in held and not request.is_over
     signed = _signed_bundles(words)
+    asked = {} if request.is_over else standing(request)
+    may_remind = Right.REQUEST.value in held and request.status == DeploymentRequest.Status.OPEN
     rows = []
     for finding in words:
         acts, links = [], []
@@ -92,11 +96,24 @@ def gate_rows(
                     "url": f"{evidence}#{anchor}",
                 }
             )
+        asks = [] if met else asked.get(finding["key"], [])
+        if finding["kind"] == "sign_off" and not met and may_remind and not acts:
+            place = [key, request.pk, finding["key"]]
+            if asks:
+                acts.append(
+                    {"label": _("Remind"), "url": reverse("request-remind", args=place), "post": True}
+                )
+            links.append({"label": _("Escalate"), "url": reverse("request-escalate", args=place)})
         rows.append(
             {
                 "state": finding["state"],
                 "title": finding["title"],
-                "why": " ".join(filter(None, (finding["sentence"], _compared_with(finding, signed)))),
+                "why": " ".join(
+                    filter(
+                        None,
+                        (finding["sentence"], _compared_with(finding, signed), told_of(asks)),
+                    )
+                ),
                 "unblock": [] if met or request.is_over else sorted(known(one) for one in finding["unblock"]),
                 "yours": bool(acts) and acts[0].get("go", False),
                 "links": links,

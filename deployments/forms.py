@@ -53,6 +53,19 @@ class AskForm(Form):
         self.lanes = {lane.stage.slug: lane for lane in lanes}
 
 
+class CommentForm(Form):
+    """Something to say in the conversation of a request."""
+
+    text = forms.CharField(
+        label=_("Say something"),
+        max_length=5000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_(
+            "Everybody who may see this project reads it; @login tells somebody. It stays in the record."
+        ),
+    )
+
+
 class ReasonForm(Form):
     """A reason that stands in the record."""
 

@@ -12,7 +12,7 @@ from django.db.models import Prefetch, Q, QuerySet
 from deployments.inbox import to_sign
 from deployments.judging import Judged
 from deployments.lanes import Standing, standings
-from deployments.models import REQUEST_MOVES, Deployment, DeploymentRequest, Promotion, Step
+from deployments.models import REQUEST_MOVES, Ask, Comment, Deployment, DeploymentRequest, Promotion, Step
 from portal import rights
 from portal.models import Person, Project, Right
 from portal.moves import open_to
@@ -118,3 +118,14 @@ def promotion_verbs(promotion: Promotion, held: Collection[str]) -> Sequence[str
     if not promotion.is_over:
         return ["stop"] if promotion.kind == Promotion.Kind.PROMOTE else []
     return ["release"] if promotion.holds_lane else []
+
+
+def comments_of(request: DeploymentRequest) -> QuerySet[Comment]:
+    """What was said about a request, newest first, with who said it and who was mentioned."""
+    found = Comment.objects.filter(request=request).select_related("written_by")
+    return found.prefetch_related("mentioned").order_by("-pk")
+
+
+def asks_of(request: DeploymentRequest) -> QuerySet[Ask]:
+    """Who was asked to sign for a request, newest first."""
+    return Ask.objects.filter(request=request).select_related("person").order_by("-pk")

@@ -6,7 +6,7 @@ import time
 from celery import shared_task
 from django.utils import timezone
 
-from deployments import runner, starting, waits
+from deployments import asking, runner, starting, waits
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +31,26 @@ def start_ready(project: str) -> None:
 def sweep_ready() -> None:
     """Start what only time made ready, and what was lost with a message."""
     starting.start_ready()
+
+
+@shared_task
+def look_after(project: str) -> None:
+    """Something happened in a project: whom to ask to sign, and which signatures count no more."""
+    asking.look_after(project)
+
+
+@shared_task
+def look_after_all(_subject: str = "") -> None:
+    """Something happened that any request may depend on: the same for all of them."""
+    asking.due_now()
+    sweep_looks()
+
+
+@shared_task
+def sweep_looks() -> None:
+    """The same for what only time brought, and for what was lost with a message."""
+    while asking.look_after() == asking.AT_A_TIME:
+        pass
 
 
 @shared_task

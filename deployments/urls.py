@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from deployments.views import bundles, inbox, projects, promotions, requests, signing
+from deployments.views import bundles, conversation, inbox, projects, promotions, reminding, requests, signing
 
 project = "projects/<str:key>/"
 bundle = project + "bundles/<str:bundle_id>/"
@@ -25,6 +25,9 @@ urlpatterns = [
     path(request + "promote/", requests.promote, name="request-promote"),
     path(request + "withdraw/", requests.withdraw, name="request-withdraw"),
     path(request + "report/", requests.report, name="request-report"),
+    path(request + "conversation/", conversation.page, name="request-conversation"),
+    path(request + "remind/<path:requirement>/", reminding.remind, name="request-remind"),
+    path(request + "escalate/<path:requirement>/", reminding.escalate, name="request-escalate"),
     path(request + "sign/<path:requirement>/", signing.page, name="sign"),
     path(promotion + "stop/", promotions.stop, name="promotion-stop"),
     path(promotion + "release/", promotions.release, name="promotion-release"),

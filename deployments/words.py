@@ -1,8 +1,10 @@
 """What steps and promotions are called and how their story reads: on pages, in the API, in reports. Decides nothing."""
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -135,3 +137,9 @@ _STORIES: Mapping[str, Mapping[str, Promise]] = {
         Promotion.Status.STOPPED: gettext_lazy("Switching %(stage)s off was stopped: %(reason)s"),
     },
 }
+
+
+def day(at: datetime) -> str:
+    """`3 March`, in the reader's zone."""
+    local = timezone.localtime(at)
+    return f"{local.day} {local:%B}"

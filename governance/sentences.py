@@ -91,6 +91,11 @@ def title(clause: Clause, stages: Names = stage_name) -> str:
     return _("Requirement %(key)s") % {"key": clause.key}
 
 
+def does_not_count(entry: Params, names: Names) -> str:
+    """Why a signature does not count, of one entry of a finding's `not_counted`."""
+    return _not_counted({"not_counted": [entry]}, _Say(names, stage_name))
+
+
 def who(unblock: Sequence[str], names: Names) -> str:
     """Who can unblock it, as a sentence; empty where no one person can."""
     if not unblock:

@@ -86,7 +86,12 @@ class EventKind(models.TextChoices):
     DOCUMENT_RECORDED = "document.recorded", _("Document recorded")
     SIGNOFF_GIVEN = "signoff.given", _("Signed")
     SIGNOFF_WITHDRAWN = "signoff.withdrawn", _("Signature withdrawn")
+    SIGNOFF_ASKED = "signoff.asked", _("Asked to sign")
+    SIGNOFF_REMINDED = "signoff.reminded", _("Reminded to sign")
+    SIGNOFF_ESCALATED = "signoff.escalated", _("Signature escalated")
+    SIGNOFF_LAPSED = "signoff.lapsed", _("Signature counts no more")
     REQUEST_SUBMITTED = "request.submitted", _("Request submitted")
+    REQUEST_COMMENTED = "request.commented", _("Said in a request")
     REQUEST_WITHDRAWN = "request.withdrawn", _("Request withdrawn")
     REQUEST_HANDED_OVER = "request.handed_over", _("Request handed over")
     REQUEST_SUPERSEDED = "request.superseded", _("Request superseded")
@@ -467,6 +472,26 @@ SHAPES: dict[EventKind, Shape] = {
         "role",
         "statement",
         "why*",
+    ),
+    K.SIGNOFF_ASKED: _shape(
+        "{count} people were asked to sign {role} for {bundle} to {stage}",
+        *("request", "requirement", "role", "bundle", "stage", "people", "count"),
+    ),
+    K.SIGNOFF_REMINDED: _shape(
+        "{count} people were reminded to sign {role} for {bundle} to {stage}",
+        *("request", "requirement", "role", "bundle", "stage", "people", "count"),
+    ),
+    K.SIGNOFF_ESCALATED: _shape(
+        "That {role} of {bundle} to {stage} is not signed was told to {count} who manage the project",
+        *("request", "requirement", "role", "bundle", "stage", "people", "count", "why*"),
+    ),
+    K.SIGNOFF_LAPSED: _shape(
+        "A {role} signature counts no more for {bundle} to {stage}: {reason}",
+        *("request", "signoff", "requirement", "role", "bundle", "stage", "person", "reason", "sentence*"),
+    ),
+    K.REQUEST_COMMENTED: _shape(
+        "{actor} said something in request {request}",
+        *("request", "comment", "text*", "name*", "mentioned"),
     ),
     K.REQUEST_SUBMITTED: _shape(
         "{actor} asked for {bundle} to go to {stage}",

@@ -242,6 +242,26 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+# --- e-mail -------------------------------------------------------------------------------------------------
+# Sent where a mail server is named; the demo keeps its letters in files, which it shows on a page.
+
+ADDRESS: str = env.str("ADDRESS", default=f"{'https' if HTTPS else 'http'}://{ALLOWED_HOSTS[0]}")
+EMAIL_URL: str = env.str("EMAIL_URL", default="")
+MAILS: bool = DEMO or bool(EMAIL_URL)
+MAIL_DIR = DATA_DIR / "mail"
+vars().update(
+    env.email_url_config(EMAIL_URL)
+    if EMAIL_URL
+    else {
+        "EMAIL_BACKEND": "django.core.mail.backends.filebased.EmailBackend",
+        "EMAIL_FILE_PATH": str(MAIL_DIR),
+    }
+)
+if EMAIL_PASSWORD := env.str("EMAIL_PASSWORD", default="").strip():
+    EMAIL_HOST_PASSWORD = EMAIL_PASSWORD  # apart from the URL, so that it can be a file of its own
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL: str = env.str("EMAIL_FROM", default="Countersign <countersign@localhost>")
+
 # --- language, time, static files ---------------------------------------------------------------------------
 
 LANGUAGE_CODE = "en"
@@ -297,6 +317,7 @@ SPECTACULAR_SETTINGS = {
         "TokenStatus": "portal.models.person.Token.Status",
         "DelegationStatus": "portal.models.delegation.Delegation.Status",
         "CounterpartKind": "portal.models.counterpart.Counterpart.Kind",
+        "NotificationKind": "portal.models.notification.Notification.Kind",
         "NodeKind": "portal.models.estate.Node.Kind",
         "FactorKind": "portal.models.factor.Factor.Kind",
         "EvidenceKind": "governance.models.evidence.Evidence.Kind",
@@ -332,8 +353,10 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "deployments.tasks.sweep", "schedule": SWEEP_SECONDS},
     "sweep-ready": {"task": "deployments.tasks.sweep_ready", "schedule": SWEEP_SECONDS},
+    "sweep-looks": {"task": "deployments.tasks.sweep_looks", "schedule": SWEEP_SECONDS},
     "sweep-bundles": {"task": "portal.tasks.sweep_bundles", "schedule": SWEEP_SECONDS},
     "sweep-collections": {"task": "governance.tasks.sweep_collections", "schedule": SWEEP_SECONDS},
+    "send-mail": {"task": "portal.tasks.send_mail", "schedule": SWEEP_SECONDS},
     "sweep-reports": {"task": "governance.tasks.sweep_reports", "schedule": SWEEP_SECONDS},
     "close-reviews": {"task": "governance.tasks.close_access_reviews", "schedule": 60.0},
     "start-review": {"task": "governance.tasks.start_access_review", "schedule": 3600.0},
@@ -341,30 +364,62 @@ CELERY_BEAT_SCHEDULE = {
     "forget-ended": {"task": "portal.tasks.forget_ended", "schedule": 3600.0},
 }
 # Which event wakes which task, sent on commit with the event's subject id. Strings only: nobody imports upward.
+_MAIL = "portal.tasks.send_mail"
+_LOOK_AFTER_ALL = "deployments.tasks.look_after_all"
 EVENT_TASKS: dict[str, list[str]] = {
     "bundle.asked": ["portal.tasks.register_bundle"],
     "collection.asked": ["governance.tasks.collect_evidence"],
     "promotion.started": ["deployments.tasks.advance_promotion"],
     "report.asked": ["governance.tasks.make_report"],
+    "signoff.asked": [_MAIL],
+    "signoff.reminded": [_MAIL],
+    "signoff.escalated": [_MAIL],
+    "signoff.lapsed": [_MAIL],
+    "request.commented": [_MAIL],
+    # What a signature of any request may depend on.
+    "policy.published": [_LOOK_AFTER_ALL],
+    "person.disabled": [_LOOK_AFTER_ALL],
+    "person.enabled": [_LOOK_AFTER_ALL],
+    "person.left": [_LOOK_AFTER_ALL],
+    "team.joined": [_LOOK_AFTER_ALL],
+    "team.left": [_LOOK_AFTER_ALL],
+    "delegation.made": [_LOOK_AFTER_ALL],
+    "delegation.ended": [_LOOK_AFTER_ALL],
+    "portfolio.gained": [_LOOK_AFTER_ALL],
+    "portfolio.lost": [_LOOK_AFTER_ALL],
 }
-# The same, sent with the key of the event's project: what may be the last thing that a request there waited for.
+# The same, sent with the key of the event's project: what may be the last thing that a request there waited for, and
+# whom to ask, and which signature counts no more.
+_START_READY, _LOOK_AFTER = "deployments.tasks.start_ready", "deployments.tasks.look_after"
 PROJECT_TASKS: dict[str, list[str]] = {
-    kind: ["deployments.tasks.start_ready"]
-    for kind in (
-        "request.submitted",
-        "signoff.given",
-        "evidence.recorded",
-        "document.recorded",
-        "deployment.changed",
-        "promotion.succeeded",
-        "promotion.failed",
-        "promotion.errored",
-        "promotion.stopped",
-        "lane.released",
-        "project.reruled",
-        "grant.given",
-    )
+    **{
+        kind: [_START_READY, _LOOK_AFTER]
+        for kind in (
+            "request.submitted",
+            "signoff.given",
+            "evidence.recorded",
+            "document.recorded",
+            "deployment.changed",
+            "project.reruled",
+            "grant.given",
+        )
+    },
+    **{
+        kind: [_START_READY]
+        for kind in (
+            "promotion.succeeded",
+            "promotion.failed",
+            "promotion.errored",
+            "promotion.stopped",
+            "lane.released",
+        )
+    },
+    **{kind: [_LOOK_AFTER] for kind in ("signoff.withdrawn", "grant.revoked", "request.held")},
 }
+# Whoever was asked to sign and does not is reminded after this time, up to three times; whoever manages the project is
+# told once after the second; 0: never.
+REMIND_SECONDS: float = env.float("REMIND_SECONDS", default=2 * 86400.0)
+ESCALATE_SECONDS: float = env.float("ESCALATE_SECONDS", default=5 * 86400.0)
 # --- four eyes on power -------------------------------------------------------------------------------------
 # Giving rights, publishing policies and changing the estate wait for a second administrator; a tier always does.
 

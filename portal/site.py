@@ -8,6 +8,7 @@ from portal import (
     estate_pages,
     file_pages,
     identity_pages,
+    mailbox,
     portfolio_pages,
     rights_pages,
     roster,
@@ -15,6 +16,7 @@ from portal import (
     simulator_pages,
     sso,
     team_pages,
+    told_pages,
     views,
 )
 
@@ -38,6 +40,8 @@ urlpatterns = [
     path("login/second-factor/", second_step.second_factor, name="second-factor"),
     path("set-password/", doors.set_password, name="set-password"),
     path("health/", views.health, name="health"),
+    path("notifications/", told_pages.listed, name="notifications"),
+    path("demo/mail/", mailbox.page, name="demo-mail"),
     path("account/", views.account, name="account"),
     path("account/tokens/<int:pk>/revoke/", views.revoke_token, name="token-revoke"),
     *_rights("", "estate-"),

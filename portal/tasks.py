@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
-from portal import checkpoints, throttle
+from portal import checkpoints, telling, throttle
 from portal.actions import bundles
 from portal.models import Bundle, Person
 from portal.sessions import SessionStore
@@ -38,6 +38,13 @@ def cut_checkpoint() -> None:
 
 @shared_task
 def forget_ended() -> None:
-    """Delete sessions and counts of failed tries that have ended."""
+    """Delete sessions and counts of failed tries that have ended, and what people were told long ago."""
     SessionStore.clear_expired()
     throttle.forget_old()
+    telling.forget_old()
+
+
+@shared_task
+def send_mail(_subject: str = "") -> None:
+    """Send what people were told by e-mail, as far as it is due; whatever woke it."""
+    telling.send_due()

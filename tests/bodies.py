@@ -11,7 +11,7 @@ from typing import Any
 from django.utils import timezone
 
 from deployments.actions import signing
-from deployments.models import DeploymentRequest, Promotion
+from deployments.models import Ask, DeploymentRequest, Promotion
 from governance import reviews
 from portal import estate_file
 from portal.demo.cast import PASSWORD
@@ -97,6 +97,11 @@ def answers_of_page(f: Furnished, _who: Who) -> Any:
     return {f"answer-{pk}": "confirm", f"digest-{pk}": digest, "password": PASSWORD, "why": ""}
 
 
+def missing(f: Furnished, _who: Who) -> Any:
+    """A signature that is missing from the request in production."""
+    return {"requirement": f.things.by_word["requirement"]}
+
+
 def answers_of_api(f: Furnished, _who: Who) -> Any:
     """As `answers_of_page`, for the API."""
     ((pk, digest),) = answers(f).items()
@@ -157,6 +162,8 @@ PAGES: dict[str, Body] = {
     f"POST {PROJECT}owners/": {"owner": "dev", **WHY},
     f"POST {PROJECT}owners/<pk>/": {"heir": "dev", **WHY},
     f"POST {PROJECT}owners/dss/": {"shown": '["user:olga"]', "who_0": "olga", "grant_0": "on", **WHY},
+    f"POST {REQUEST}conversation/": {"text": "For a test."},
+    f"POST {REQUEST}escalate/<requirement>/": WHY,
     f"POST {PROJECT}requests/": {"bundle": "v3", "stage": "qa", **WHY},
     f"POST {PROJECT}tier/": {"rules": "demo-policy/light", **WHY},
     f"POST {BUNDLE}collect/": {"stage": "qa", "what": "fairness"},
@@ -265,6 +272,9 @@ API: dict[str, Body] = {
     "POST /api/v1/requests/<number>/promote/": {},
     "POST /api/v1/requests/<number>/signoffs/": signature_of_api,
     "POST /api/v1/requests/<number>/withdraw/": WHY,
+    "POST /api/v1/requests/<number>/comments/": {"text": "For a test."},
+    "POST /api/v1/requests/<number>/escalate/": lambda f, who: {**missing(f, who), **WHY},
+    "POST /api/v1/requests/<number>/remind/": missing,
     "POST /api/v1/rights/file/": lambda f, _who: {
         "scope": "project CHURN",
         "text": rights_file(f, "project:CHURN"),
@@ -307,10 +317,20 @@ QUERIES = {
 }
 
 
+def let_ask(f: Furnished) -> None:
+    """Somebody was asked to sign, some time ago."""
+    number, requirement = f.things.by_word["requests"], f.things.by_word["requirement"]
+    begun = timezone.now() - timedelta(days=1)
+    Ask.objects.create(request_id=number, requirement=requirement, person=f.cast.fay, begun_at=begun)
+
+
 # What has to be so first, and is undone with the rest.
 BEFORE: dict[str, Callable[[Furnished], Any]] = {
-    path: lambda f: Promotion.objects.filter(lane=f.cast.qa).update(holds_lane=True)
-    for path in (f"{PROMOTION}release/", "/api/v1/promotions/<number>/release/")
+    **{
+        path: lambda f: Promotion.objects.filter(lane=f.cast.qa).update(holds_lane=True)
+        for path in (f"{PROMOTION}release/", "/api/v1/promotions/<number>/release/")
+    },
+    **dict.fromkeys((f"{REQUEST}remind/<requirement>/", "/api/v1/requests/<number>/remind/"), let_ask),
 }
 
 

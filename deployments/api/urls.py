@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from deployments.api.conversation import Asks, Comments, Escalate, Remind
 from deployments.api.deployments import Deployments
 from deployments.api.diffs import DiffOfBundle
 from deployments.api.inbox import Inbox
@@ -31,6 +32,10 @@ urlpatterns = [
     path("requests/<int:number>/promote/", PromoteRequest.as_view()),
     path("requests/<int:number>/signing/", Signing.as_view()),
     path("requests/<int:number>/signoffs/", SignOffsOfRequest.as_view()),
+    path("requests/<int:number>/comments/", Comments.as_view()),
+    path("requests/<int:number>/asks/", Asks.as_view()),
+    path("requests/<int:number>/remind/", Remind.as_view()),
+    path("requests/<int:number>/escalate/", Escalate.as_view()),
     path("requests/<int:number>/reports/", ReportsOfRequest.as_view()),
     path("promotions/", Promotions.as_view()),
     path("promotions/<int:number>/", OnePromotion.as_view()),

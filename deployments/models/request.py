@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import Q
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -36,6 +37,10 @@ class DeploymentRequest(models.Model):
         help_text=_("who was away, and whose right it was"),
     )
 
+    look_at = models.DateTimeField(
+        default=timezone.now, help_text=_("when to look again whom to ask and which signature counts no more")
+    )
+
     class Meta:
         verbose_name = _("request")
         verbose_name_plural = _("requests")
@@ -47,6 +52,13 @@ class DeploymentRequest(models.Model):
                 name="request_once_per_bundle_and_lane",
             ),
         )
+        indexes = (
+            models.Index(
+                fields=("look_at",),
+                condition=Q(status__in=("open", "promoting")),
+                name="request_to_be_looked_at",
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.pk}"
@@ -54,6 +66,11 @@ class DeploymentRequest(models.Model):
     @property
     def subject(self) -> str:
         return f"request:{self.pk}"
+
+    @property
+    def address(self) -> str:
+        """Its page, from the root of the portal."""
+        return reverse("request", args=[self.lane.project.key, self.pk])
 
     @property
     def project_key(self) -> str:

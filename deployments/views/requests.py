@@ -12,11 +12,11 @@ from django.views.decorators.http import require_GET
 from deployments.actions import promotions as promotion_actions
 from deployments.actions import requests as request_actions
 from deployments.cards import gate_rows, step_rows, steps_ahead, verdict_bar
-from deployments.forms import ReasonForm
+from deployments.forms import CommentForm, ReasonForm
 from deployments.judging import Judged, judge_now
 from deployments.lanes import Standing, drawn, drawn_design, standings
 from deployments.models import REQUEST_MOVES, DeploymentRequest, Promotion
-from deployments.queries import promotion_verbs, requests_for
+from deployments.queries import comments_of, promotion_verbs, requests_for
 from deployments.views.bundles import against
 from deployments.words import story
 from governance.actions import reports
@@ -32,6 +32,9 @@ from portal.pages import is_fragment, person_of, posted_on, renewed, told_by
 from portal.queries import check_audit
 from portal.refusals import audited
 from portal.texts import plain
+
+# As much of the conversation as stands on a request's own page.
+TALK = 10
 
 
 def found(person: Person, key: str, number: int) -> DeploymentRequest:
@@ -98,6 +101,7 @@ def _page(
             "history": [(one, story(one), promotion_verbs(one, held)) for one in promotions],
             "against": against(wish.bundle, here),
             "exhibits": exhibits(wish.bundle, clauses) if clauses else [],
+            **_talk(wish),
             "signoffs": SignOff.objects.filter(lane=wish.lane, bundle=wish.bundle)
             .select_related("person", "on_behalf_of", "withdrawal")
             .order_by("signed_at"),
@@ -111,6 +115,18 @@ def _page(
         },
         status=status,
     )
+
+
+def _talk(wish: DeploymentRequest) -> dict[str, Any]:
+    """The end of the conversation, and how long it is in all."""
+    newest = list(comments_of(wish)[: TALK + 1])
+    more = len(newest) > TALK
+    return {
+        "comments": newest[:TALK][::-1],
+        "more_comments": more,
+        "comments_in_all": comments_of(wish).count() if more else len(newest),
+        "comment_form": CommentForm(),
+    }
 
 
 def _undone(promotion: Promotion) -> dict[str, Any] | None:

@@ -55,6 +55,7 @@ class _Report(Chain):
             judgements=tuple(course.judgement(entry) for entry in self.verdicts),
             attempts=tuple(course.attempt(run) for run in self.runs),
             refusals=tuple(course.refusal(entry) for entry in self.all.of(K.ACCESS_REFUSED)),
+            talk=course.talk(),
             policies=tuple(self.policy(entry) for entry in self.all.of(K.POLICY_PUBLISHED)),
             events=appendix.events(self.all, self.name),
             events_note=appendix.events_note(self.all),

@@ -8,7 +8,7 @@ from governance.gate import MET, WAIVED
 from governance.report import words
 from governance.report.chain import Chain, Run
 from governance.report.findings import scenarios
-from governance.report.values import Attempt, Fact, Judgement, Refusal, StepLine, Table
+from governance.report.values import Attempt, Fact, Judgement, Refusal, Said, StepLine, Table
 from portal import ledger
 from portal.event_kinds import EventKind
 from portal.ledger import Entry
@@ -197,6 +197,25 @@ class Course(Chain):
             yield scenarios(_("Tests on the target"), tests["results"])
         if smoke and smoke.get("outcome"):
             yield scenarios(_("Smoke test"), [smoke])
+
+    def talk(self) -> tuple[Said, ...]:
+        """What was said, who was asked, reminded and told, in order."""
+        asked = (K.SIGNOFF_ASKED, K.SIGNOFF_REMINDED, K.SIGNOFF_ESCALATED)
+        lines = []
+        for entry in self.all.entries:
+            facts = entry.facts
+            if entry.kind == K.REQUEST_COMMENTED:
+                text = str(facts["text"] or _("(what was said is erased)"))
+            elif entry.kind in asked:
+                people = ", ".join(sorted(self.name(one) for one in facts["people"]))
+                text = f"{ledger.sentence(entry, self.name)}: {people or words.NOT_SAID}."
+                text += f" {facts['why']}" if facts.get("why") else ""
+            elif entry.kind == K.SIGNOFF_LAPSED:
+                text = f"{ledger.sentence(entry, self.name)}. {facts['sentence']}"
+            else:
+                continue
+            lines.append(Said(words.instant(entry.at), self.name(entry.actor_id), text, entry.seq))
+        return tuple(lines)
 
     def refusal(self, entry: Entry) -> Refusal:
         known = {

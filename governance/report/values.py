@@ -207,6 +207,16 @@ class EventLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """A line of the conversation, or that somebody was asked, reminded or told."""
+
+    when: str
+    who: str
+    text: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
 class AuditReport:
     """Everything the pages say. Texts are finished; charts are drawn; digests are whole."""
 
@@ -228,6 +238,7 @@ class AuditReport:
     judgements: tuple[Judgement, ...]
     attempts: tuple[Attempt, ...]
     refusals: tuple[Refusal, ...]
+    talk: tuple[Said, ...]
     policies: tuple[PolicyText, ...]
     events: tuple[EventLine, ...]
     events_note: str

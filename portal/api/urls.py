@@ -13,6 +13,7 @@ from portal.api.grants import Grants, RevokeGrant
 from portal.api.identities import EndMapping, IdentitiesOfPerson, Mappings, UnlinkIdentity
 from portal.api.me import Me
 from portal.api.nodes import Nodes, OneNode, RemoveNode
+from portal.api.notifications import Notifications
 from portal.api.owners import HandOver, OneOwner, Owners, OwnersInDss
 from portal.api.people import DutiesOfPerson, Leave, OnePerson, People
 from portal.api.pipelines import OnePipeline, Pipelines, RemovePipeline
@@ -38,6 +39,7 @@ urlpatterns = [
     path("docs/", SchemaViewer.as_view(), name="api-docs"),
     path("me/", Me.as_view()),
     path("me/password/", Password.as_view()),
+    path("notifications/", Notifications.as_view()),
     path("factors/", Factors.as_view()),
     path("factors/<int:number>/remove/", RemoveFactor.as_view()),
     path("sessions/", Sessions.as_view()),

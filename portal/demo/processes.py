@@ -163,6 +163,7 @@ class Demo:
             "COUNTERSIGN_DEMO": "1",
             "COUNTERSIGN_SECRET_KEY": self._secret(),
             "COUNTERSIGN_DATA_DIR": str(self.data_dir),
+            "COUNTERSIGN_ADDRESS": self.url,
             "COUNTERSIGN_DATABASE_URL": f"sqlite:///{self.data_dir / 'countersign.sqlite3'}",
             "COUNTERSIGN_BROKER_URL": f"redis+socket://{self._run / 'valkey.sock'}",
             "COUNTERSIGN_DSS_KEY_DIR": str(self.data_dir / "keys"),

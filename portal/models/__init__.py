@@ -10,6 +10,7 @@ from portal.models.event import Checkpoint, Disclosure, Event, LedgerHead
 from portal.models.factor import Factor, RecoveryCode
 from portal.models.grant import Grant, LaneGroupObjectPermission, LaneUserObjectPermission
 from portal.models.identity import DirectoryGroup, GroupMapping, Identity, Membership
+from portal.models.notification import Notification
 from portal.models.person import Person, Team, Token
 from portal.models.project import Lane, Portfolio, Project
 from portal.models.right import Right
@@ -35,6 +36,7 @@ __all__ = [
     "LedgerHead",
     "Membership",
     "Node",
+    "Notification",
     "PasswordReset",
     "Person",
     "Pipeline",

@@ -174,9 +174,10 @@ def test_events_wake_it_with_the_project(kind: str, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(app, "send_task", lambda task, args, **_options: sent.append((task, args)))
     settings.EVENT_TASKS, settings.PROJECT_TASKS = {}, shipped.PROJECT_TASKS
     outbox.wake(kind, "thing:7", "CHURN")
-    assert sent == [(start_ready.name, ["CHURN"])]
+    assert (start_ready.name, ["CHURN"]) in sent
+    before = len(sent)
     outbox.wake(kind, "thing:7", "")
-    assert len(sent) == 1
+    assert len(sent) == before
 
 
 def test_what_wakes_something_is_a_kind_of_event_and_a_task_there_is() -> None:

@@ -130,6 +130,9 @@ REPORT = values.AuditReport(
             (TABLE,),
         ),
     ),
+    talk=(
+        values.Said("20 November 2026, 09:30:00 UTC", "Fay Okafor", "Which population?\nAll of it?", 1141),
+    ),
     refusals=(
         values.Refusal("20 November 2026, 09:00:00 UTC", "Dev Rao", "sign", "You asked for it.", 1140),
     ),
