@@ -5,8 +5,10 @@ from django.contrib import admin
 from governance.models import (
     AccessReview,
     Collection,
+    Condition,
     Document,
     Evidence,
+    Fulfilment,
     PolicyVersion,
     Report,
     ReviewedGrant,
@@ -18,7 +20,7 @@ from governance.models import (
 from portal.admin import Look
 
 for model in (
-    *(Collection, Document, Evidence, PolicyVersion, Report, SignOff, Withdrawal),
+    *(Collection, Document, Evidence, PolicyVersion, Report, SignOff, Condition, Fulfilment, Withdrawal),
     *(AccessReview, ReviewPlace, ReviewedGrant, ReviewSignature),
 ):
     admin.site.register(model, Look)

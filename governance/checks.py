@@ -97,8 +97,10 @@ class Why(StrEnum):
     """Why a person's word does not count, in `not_counted` of a sign-off finding."""
 
     BARRED = "barred"
+    CONDITION_OVERDUE = "condition_overdue"
     COUNTS_ELSEWHERE = "counts_elsewhere"
     DIFFERS = "differs"
+    EXPIRED = "expired"
     NOT_CARRIED = "not_carried"
     ONE_PLACE = "one_place"
     ROLE_LOST = "role_lost"
@@ -425,6 +427,10 @@ def _weigh(
         return _discounted(fact, Why.DIFFERS, differs=differs)
     if approves and (limit := _not_carried(case, clause, fact)):
         return _discounted(fact, Why.NOT_CARRIED, bundle=fact.bundle, **limit)
+    if approves and _age(case, fact.at, clause)[0]:
+        return _discounted(fact, Why.EXPIRED, max_age=clause.params["max_age"])
+    if approves and fact.due and fact.due <= case.at:
+        return _discounted(fact, Why.CONDITION_OVERDUE, due=fact.due)
     return fact
 
 
@@ -650,7 +656,7 @@ def _holds(case: Case, until: str | None) -> bool:
 
 def _first_to_end(case: Case, clauses: Sequence[Clause]) -> str | None:
     """Sign-off places are filled together, so the end of any signer's grant or bar, or of what
-    is carried, may change any of them."""
+    is carried, or has an age or a condition, may change any of them."""
     roles = {clause.params["role"] for clause in clauses}
     holders = [held for held in case.holders if held.role in roles]
     signers = {person for held in holders for person in held.people}
@@ -665,6 +671,14 @@ def _first_to_end(case: Case, clauses: Sequence[Clause]) -> str | None:
         for fact in case.signoffs
         if fact.role == clause.params["role"] and fact.bundle
     ]
+    ends += [
+        end
+        for clause in clauses
+        if "max_age" in clause.params
+        for fact in case.signoffs
+        if fact.role == clause.params["role"] and (end := _age(case, fact.at, clause)[1])
+    ]
+    ends += [fact.due for fact in case.signoffs if fact.role in roles and fact.due]
     return min((end for end in ends if end > case.at), default=None)
 
 
@@ -683,6 +697,7 @@ def _said(fact: SignOffFact) -> dict[str, Any]:
         "signoff": fact.id,
         "at": fact.at,
         "conditions": fact.decision == APPROVE_WITH_CONDITIONS,
+        **({"due": fact.due} if fact.due else {}),
         **({"bundle": fact.bundle} if fact.bundle else {}),
     }
 

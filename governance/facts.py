@@ -122,6 +122,8 @@ class SignOffFact:
     # (-1: earlier).
     bundle: str = ""
     carried: int = 0
+    # When the first of its conditions that nobody has said to be met is due; empty where none is open.
+    due: str = ""
 
     @property
     def seat(self) -> str:

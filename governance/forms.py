@@ -6,12 +6,14 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from governance.actions.documents import LIMIT
+from governance.actions.signoffs import CONDITION_LIMIT, Wish, end_of
 from governance.models import SignOff
 from portal.forms import FileForm, Form
 from portal.models import Portfolio
 
 DECISIONS = (
     (SignOff.Decision.APPROVE.value, _("Approve")),
+    (SignOff.Decision.APPROVE_WITH_CONDITIONS.value, _("Approve with conditions")),
     (SignOff.Decision.REQUEST_CHANGES.value, _("Ask for changes")),
     (SignOff.Decision.REJECT.value, _("Reject")),
 )
@@ -126,6 +128,49 @@ class SignForm(ProofForm):
         help_text=_("Needed when you ask for changes or reject: say what has to change."),
     )
     bound = forms.CharField(widget=forms.HiddenInput)
+
+    # Three stand on the page, which works without scripts; the API takes more.
+    ROWS = range(1, 4)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for number in self.ROWS:
+            self.fields[f"condition_{number}"] = forms.CharField(
+                label=_("What has to be done"), required=False, max_length=CONDITION_LIMIT
+            )
+            self.fields[f"due_{number}"] = forms.DateField(
+                label=_("By the end of"),
+                required=False,
+                widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+            )
+
+    @property
+    def rows(self) -> list[tuple[Any, Any]]:
+        """The fields of each condition."""
+        return [(self[f"condition_{number}"], self[f"due_{number}"]) for number in self.ROWS]
+
+    def clean(self) -> dict[str, Any]:
+        """Each condition has both, and stands only where the decision is under conditions."""
+        cleaned = super().clean()
+        wanted = cleaned.get("decision") == SignOff.Decision.APPROVE_WITH_CONDITIONS
+        cleaned["conditions"] = []
+        for number in self.ROWS if wanted else ():
+            text, due = cleaned.get(f"condition_{number}"), cleaned.get(f"due_{number}")
+            if text and due:
+                cleaned["conditions"].append(Wish(text, end_of(due)))
+            elif text:
+                self.add_error(f"due_{number}", _("Say by which day."))
+            elif due:
+                self.add_error(f"condition_{number}", _("Say what has to be done."))
+        if wanted and not cleaned["conditions"] and not self.errors:
+            self.add_error("condition_1", _("Say what has to be done, and by which day."))
+        return cleaned
+
+
+class FulfilForm(ProofForm):
+    """What shows that a condition is met; whoever stated it says so."""
+
+    how = forms.CharField(label=_("What shows it"), max_length=2000, widget=forms.Textarea(attrs={"rows": 2}))
 
 
 class AnswersForm(ProofForm):

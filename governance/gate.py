@@ -152,7 +152,7 @@ def _leave_out_what_is_not(fact: dict[str, Any]) -> None:
     if not fact["on_behalf_of"]:
         del fact["on_behalf_of"]
         fact.pop("left", None)
-    for name in (*_LET, "let_until", "bundle", "carried"):
+    for name in (*_LET, "let_until", "bundle", "carried", "due"):
         if not fact.get(name):
             fact.pop(name, None)
 

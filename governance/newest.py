@@ -36,7 +36,7 @@ from governance.facts import (
     SignOffFact,
     instant,
 )
-from governance.models import Document, Evidence, SignOff, Withdrawal
+from governance.models import Condition, Document, Evidence, SignOff, Withdrawal
 from portal.models import Bundle, Content, Lane, Person
 from portal.prepared import Prepared, prepared
 
@@ -63,7 +63,7 @@ class Known:
 
 def known(asked: Sequence[tuple[Bundle, Lane]]) -> list[Known]:
     """What may matter to a judgement of each bundle in its lane, in their order, in six queries for all of them,
-    and one more where a word was given on another bundle.
+    one more where a word was given on another bundle, and one where one was given under conditions.
 
     - Of each person and role the newest word about these parts, under each clause and about each set of documents that
       was ever signed about them, on this bundle and on another, an approval and what ends one, and the newest about
@@ -77,11 +77,12 @@ def known(asked: Sequence[tuple[Bundle, Lane]]) -> list[Known]:
     pieces = _PIECES.to(asked, bound)
     texts = _TEXTS.to(asked, bound)
     later = _later(asked, words)
+    due = _due(words)
     bodies = _bodies(digests={row["result_id"] for rows in pieces for row in rows})
     results = {key: json.loads(bytes(body)) for key, body in bodies}
     return [
         Known(
-            tuple(_word(row, lane, later) for row in words[number]),
+            tuple(_word(row, lane, later, due) for row in words[number]),
             tuple(_piece(row, results) for row in pieces[number]),
             tuple(map(_text, texts[number])),
         )
@@ -182,6 +183,19 @@ def _later(asked: Sequence[tuple[Bundle, Lane]], words: Sequence[list[Row]]) -> 
     }
 
 
+@prepared
+def _open_conditions(signoffs: Any) -> QuerySet[Any, tuple[int, Any]]:
+    rows = Condition.objects.filter(signoff__in=signoffs, fulfilment=None)
+    return rows.order_by("-due").values_list("signoff", "due")
+
+
+def _due(words: Sequence[list[Row]]) -> dict[int, str]:
+    """When the first open condition of an approval is due; one query, where there are conditions at all."""
+    stated = {row["pk"] for rows in words for row in rows if row["decision"] == APPROVE_WITH_CONDITIONS}
+    # The latest first, so that of each signature the earliest stays.
+    return {pk: instant(due) for pk, due in _open_conditions(signoffs=stated)} if stated else {}
+
+
 @dataclass(frozen=True, slots=True)
 class _Added:
     """How evidence, or documents, are read; `group`: of what the newest is wanted."""
@@ -259,7 +273,7 @@ def _bodies(digests: Any) -> QuerySet[Any, Any]:
 # --- as facts ---
 
 
-def _word(row: Row, lane: Lane, later: Mapping[tuple[int, int], int]) -> SignOffFact:
+def _word(row: Row, lane: Lane, later: Mapping[tuple[int, int], int], due: Mapping[int, str]) -> SignOffFact:
     elsewhere = row["bundle_id"] != row["judged"]
     return SignOffFact(
         id=str(row["pk"]),
@@ -278,6 +292,7 @@ def _word(row: Row, lane: Lane, later: Mapping[tuple[int, int], int]) -> SignOff
         left=row["on_behalf_of_id"] is not None and not row["person__is_active"],
         bundle=row["bundle__bundle_id"] if elsewhere else "",
         carried=later[row["bundle_id"], row["judged"]] if elsewhere else 0,
+        due=due.get(row["pk"], ""),
     )
 
 

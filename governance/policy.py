@@ -241,7 +241,13 @@ def _clause(kind: str, said: Any, smokes: dict[str, Smoke], smoke: Smoke) -> Cla
         covers = said.get("covers", "all")
         # What no part recognises is in every scope: nobody may sign around it.
         scope = [part for part in PARTS if covers == "all" or part in covers or part == "other"]
-        params = {"role": said["role"], "people": int(said.get("people", 1)), "covers": scope, **_carry(said)}
+        params = {
+            "role": said["role"],
+            "people": int(said.get("people", 1)),
+            "covers": scope,
+            **_max_age(said),
+            **_carry(said),
+        }
         return clause(kind, params, said["role"])
     if kind == "document":
         if isinstance(said, str):

@@ -349,9 +349,10 @@ def policies_for(person: Person) -> QuerySet[PolicyVersion]:
 
 def signoffs_for(person: Person) -> QuerySet[SignOff]:
     """The sign-offs in the projects a person may see, withdrawn ones among them."""
-    return SignOff.objects.filter(lane__project__in=rights.visible_projects(person)).select_related(
+    found = SignOff.objects.filter(lane__project__in=rights.visible_projects(person)).select_related(
         "lane__project", "lane__stage", "bundle", "person", "on_behalf_of", "withdrawal__withdrawn_by"
     )
+    return found.prefetch_related("conditions__fulfilment__confirmed_by")
 
 
 def reports_for(person: Person) -> QuerySet[Report]:

@@ -220,8 +220,12 @@ def _given(params: Params, say: _Say) -> str:
             % {"bundle": bundle, "people": _and(carried), "parts": _parts(params["covers"])}
         )
     text = " ".join(said)
-    if any(fact["conditions"] for fact in params["given"]):
-        text += " " + _("A condition was stated; read it before promoting.")
+    under = [fact for fact in params["given"] if fact["conditions"]]
+    due = min((fact["due"] for fact in under if "due" in fact), default="")
+    if due:
+        text += " " + _("Under a condition that is open and due on %(when)s.") % {"when": when(due)}
+    elif under:
+        text += " " + _("The conditions stated are met.")
     return text
 
 
@@ -327,6 +331,19 @@ def _not_counted(params: Params, say: _Say, but: str = "") -> str:
             said.append(_("%(person)s withdrew the signature.") % {"person": person})
         elif entry["why"] == Why.NOT_CARRIED:
             said.append(_not_carried(entry, person))
+        elif entry["why"] == Why.CONDITION_OVERDUE:
+            said.append(
+                _(
+                    "%(person)s signed under a condition that was due on %(when)s and is not met; it counts again once"
+                    " %(person)s says that it is."
+                )
+                % {"person": person, "when": when(entry["due"])}
+            )
+        elif entry["why"] == Why.EXPIRED:
+            said.append(
+                _("%(person)s signed more than %(time)s ago, which is as long as it counts.")
+                % {"person": person, "time": duration(int(entry["max_age"]))}
+            )
         elif entry["why"] == Why.ROLE_LOST:
             said.append(_("%(person)s signed, but may no longer sign this.") % {"person": person})
         elif entry["why"] == Why.ONE_PLACE and "beside" in entry:

@@ -45,7 +45,8 @@ class Shown:
 class Word:
     """What one person says about one requirement. `parts` are all of the bundle's; the clause says which it covers.
 
-    `at` is aware; `zone` the IANA name of the person's zone; `comment` and `conditions` hex commitments of the texts.
+    `at` is aware; `zone` the IANA name of the person's zone; `comment` the hex commitment of its text;
+    `conditions` the commitment of each condition's text, with the instant it is due.
     """
 
     project: str
@@ -64,7 +65,7 @@ class Word:
     at: datetime
     zone: str
     comment: str | None = None
-    conditions: str | None = None
+    conditions: tuple[tuple[str, datetime], ...] = ()
     # Whom the person stood in for; the word counts in that person's place.
     on_behalf_of: str | None = None
 
@@ -127,7 +128,7 @@ def sign_off_statement(word: Word) -> dict[str, Any]:
                 "local": word.at.astimezone(zone_of(word.zone)).isoformat(timespec="microseconds"),
             },
             "comment": word.comment,
-            "conditions": word.conditions,
+            "conditions": [{"text": text, "due": instant(due)} for text, due in word.conditions] or None,
             "recorded": {
                 "bundle": word.bundle,
                 "archive": word.archive,

@@ -7,6 +7,7 @@ from governance import combination_pages, policy_pages, review_pages, views
 urlpatterns = [
     path("projects/<str:key>/tier/", views.tier, name="tier"),
     path("signoffs/<int:pk>/", views.signoff, name="signoff"),
+    path("signoffs/<int:pk>/conditions/<int:number>/met/", views.fulfil, name="condition-met"),
     path("signoffs/<int:pk>/statement/", views.statement, name="signoff-statement"),
     path("documents/<int:pk>/", views.document, name="document"),
     path("evidence/<int:pk>/junit/", views.junit_report, name="junit-report"),

@@ -8,13 +8,15 @@ import json
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods
 
 from governance import junit, queries
 from governance.actions import signoffs, tiers
 from governance.exhibits import junit_run
-from governance.forms import TierForm, WithdrawForm
+from governance.forms import FulfilForm, TierForm, WithdrawForm
 from governance.models import Document, Evidence, Report, SignOff
 from governance.queries import check_report
 from governance.sentences import title
@@ -24,7 +26,7 @@ from portal.change_pages import asked_for, cooling_off
 from portal.errors import Refused
 from portal.lookups import project_for
 from portal.models import Event, Person, Right
-from portal.pages import is_fragment, person_of, renewed, status_of, told_by
+from portal.pages import is_fragment, is_shown, person_of, proof_of, renewed, status_of, told_by, way_of
 
 # What a browser may show in place; everything else is saved.
 SHOWN = {"text/markdown; charset=utf-8", "text/plain; charset=utf-8"}
@@ -114,6 +116,10 @@ def signoff(request: HttpRequest, pk: int) -> HttpResponse:
         "governance/signoff.html",
         {
             "signoff": found,
+            "conditions": found.conditions.select_related("fulfilment__confirmed_by").order_by("number"),
+            "states": person.pk in (found.person_id, found.on_behalf_of_id)
+            and not hasattr(found, "withdrawal"),
+            "now": timezone.now(),
             "form": form,
             "mine": found.person_id == person.pk and not hasattr(found, "withdrawal"),
             "withdrawal": getattr(found, "withdrawal", None),
@@ -123,6 +129,34 @@ def signoff(request: HttpRequest, pk: int) -> HttpResponse:
             "covered": sorted(found.covered.items()),
             "seq": Event.objects.filter(subject=found.subject).values_list("seq", flat=True).first(),
         },
+        status=status_of(form),
+    )
+
+
+@sensitive_post_parameters("password", "code")
+@require_http_methods(["GET", "POST"])
+def fulfil(request: HttpRequest, pk: int, number: int) -> HttpResponse:
+    """Say that a condition one stated is met."""
+    person = person_of(request)
+    found = _signoff(person, pk)
+    condition = found.conditions.filter(number=number).first()
+    if condition is None:
+        raise rights.absent()
+    condition.signoff = found
+    if request.method != "POST":  # where it is sent, the refusal is the action's to keep
+        signoffs.check_confirms(by=person, signoff=found)
+    form = FulfilForm(request.POST or None, way=way_of(request))
+    if request.method == "POST" and form.is_valid():
+        with told_by(form):
+            said = form.cleaned_data
+            signoffs.confirm(by=person, proof=proof_of(request, said), condition=condition, how=said["how"])
+            messages.success(request, _("Met. Your signature goes on counting."))
+            return redirect("signoff", pk)
+    typed.give_back(request, form)
+    return render(
+        request,
+        "governance/fulfil.html",
+        {"signoff": found, "condition": condition, "form": form, "shown": is_shown(request)},
         status=status_of(form),
     )
 

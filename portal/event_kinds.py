@@ -86,6 +86,8 @@ class EventKind(models.TextChoices):
     DOCUMENT_RECORDED = "document.recorded", _("Document recorded")
     SIGNOFF_GIVEN = "signoff.given", _("Signed")
     SIGNOFF_WITHDRAWN = "signoff.withdrawn", _("Signature withdrawn")
+    CONDITION_STATED = "condition.stated", _("Condition stated")
+    CONDITION_MET = "condition.met", _("Condition met")
     SIGNOFF_ASKED = "signoff.asked", _("Asked to sign")
     SIGNOFF_REMINDED = "signoff.reminded", _("Reminded to sign")
     SIGNOFF_ESCALATED = "signoff.escalated", _("Signature escalated")
@@ -463,6 +465,7 @@ SHAPES: dict[EventKind, Shape] = {
         "on_behalf_of",
         "for_name*",
         "comment*",
+        "supersedes",
     ),
     K.SIGNOFF_WITHDRAWN: _shape(
         "{actor} withdrew the {role} signature on {bundle}",
@@ -472,6 +475,14 @@ SHAPES: dict[EventKind, Shape] = {
         "role",
         "statement",
         "why*",
+    ),
+    K.CONDITION_STATED: _shape(
+        "Condition {number} of a {role} signature on {bundle} to {stage} is due {due}",
+        *("signoff", "number", "bundle", "stage", "role", "due", "text*"),
+    ),
+    K.CONDITION_MET: _shape(
+        "{actor} said that condition {number} of the {role} signature on {bundle} is met",
+        *("signoff", "number", "bundle", "stage", "role", "how*", "proved_by"),
     ),
     K.SIGNOFF_ASKED: _shape(
         "{count} people were asked to sign {role} for {bundle} to {stage}",

@@ -414,6 +414,7 @@ PROJECT_TASKS: dict[str, list[str]] = {
             "lane.released",
         )
     },
+    "condition.met": [_START_READY, _LOOK_AFTER],
     **{kind: [_LOOK_AFTER] for kind in ("signoff.withdrawn", "grant.revoked", "request.held")},
 }
 # Whoever was asked to sign and does not is reminded after this time, up to three times; whoever manages the project is

@@ -13,6 +13,7 @@ from django.utils import timezone
 from deployments.actions import signing
 from deployments.models import Ask, DeploymentRequest, Promotion
 from governance import reviews
+from governance.models import Condition, SignOff
 from portal import estate_file
 from portal.demo.cast import PASSWORD
 from portal.errors import Refused
@@ -20,7 +21,7 @@ from portal.models import Grant, Portfolio, Project
 from portal.places import Place
 from portal.rights_files import written
 from tests.cast import POLICY
-from tests.furnished import Furnished, Who
+from tests.furnished import Furnished, Who, later
 
 Body = Any | Callable[[Furnished, Who], Any]
 WHY = {"why": "For a test."}
@@ -158,6 +159,7 @@ PAGES: dict[str, Body] = {
     "POST /portfolios/<slug>/put/": {"key": "MAINT", **WHY},
     "POST /portfolios/<slug>/take-out/<key>/": WHY,
     "POST /signoffs/<pk>/": WHY,
+    "POST /signoffs/<pk>/conditions/<number>/met/": {"how": "Counted again.", "password": PASSWORD},
     f"POST {PROJECT}bundles/": {"how": "export", "bundle_id": "v9"},
     f"POST {PROJECT}owners/": {"owner": "dev", **WHY},
     f"POST {PROJECT}owners/<pk>/": {"heir": "dev", **WHY},
@@ -281,6 +283,10 @@ API: dict[str, Body] = {
         **WHY,
     },
     "POST /api/v1/signoffs/<number>/withdraw/": WHY,
+    "POST /api/v1/signoffs/<number>/conditions/<condition>/met/": {
+        "how": "Counted again.",
+        "password": PASSWORD,
+    },
     "POST /api/v1/teams/": {"name": "Insurance"},
     "POST /api/v1/teams/<slug>/members/": {"login": "otto", **WHY},
     "POST /api/v1/teams/<slug>/second-factor/": {"required": True},
@@ -324,12 +330,27 @@ def let_ask(f: Furnished) -> None:
     Ask.objects.create(request_id=number, requirement=requirement, person=f.cast.fay, begun_at=begun)
 
 
+def let_conditions(f: Furnished) -> None:
+    """Every signature was given under a condition."""
+    for signoff in SignOff.objects.all():
+        Condition.objects.create(signoff=signoff, number=1, text="Count again.", salt="0" * 32, due=later(30))
+
+
+CONDITIONS = (
+    "/signoffs/<pk>/conditions/<number>/met/",
+    "/api/v1/signoffs/<number>/conditions/<condition>/met/",
+)
 # What has to be so first, and is undone with the rest.
 BEFORE: dict[str, Callable[[Furnished], Any]] = {
     **{
         path: lambda f: Promotion.objects.filter(lane=f.cast.qa).update(holds_lane=True)
         for path in (f"{PROMOTION}release/", "/api/v1/promotions/<number>/release/")
     },
+    **dict.fromkeys(
+        ("/signoffs/<pk>/conditions/<number>/met/", "/api/v1/signoffs/<number>/conditions/<condition>/met/"),
+        let_conditions,
+    ),
+    **dict.fromkeys(CONDITIONS, let_conditions),
     **dict.fromkeys((f"{REQUEST}remind/<requirement>/", "/api/v1/requests/<number>/remind/"), let_ask),
 }
 

@@ -302,6 +302,7 @@ def furnished(cast: Cast) -> Furnished:
         "requests": in_prod.pk,
         "promotions": running.pk,
         "signoffs": own["fairness"],
+        "conditions": 1,
         "documents": Document.objects.filter(bundle=bundle, origin=Document.Origin.WRITTEN).latest("pk").pk,
         "evidence": Evidence.objects.filter(bundle=bundle, kind=Evidence.Kind.TESTS).latest("pk").pk,
         "reports": report.pk,

@@ -42,6 +42,7 @@ def sign(
     decision: str,
     bound: str,
     comment: str = "",
+    conditions: Sequence[signoffs.Wish] = (),
 ) -> SignOff:
     """Sign one requirement of this request; see governance.actions.signoffs.sign for what is refused."""
     return signoffs.sign(
@@ -53,6 +54,7 @@ def sign(
         decision=decision,
         bound=bound,
         comment=comment,
+        conditions=conditions,
         barred=barred(request),
         subject=request.subject,
     )

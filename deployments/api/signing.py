@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 from deployments.actions import signing as action
 from deployments.models import DeploymentRequest
 from deployments.queries import request_for
-from governance.actions.signoffs import Draft, why_barred
+from governance.actions.signoffs import Draft, Wish, end_of, why_barred
 from governance.api.signoffs import SignedSerializer, signed, signoff_for
 from governance.models import SignOff
 from governance.sentences import meaning, title
@@ -58,6 +58,13 @@ class DraftSerializer(serializers.Serializer[Any]):
     bound = serializers.CharField()
 
 
+class NewCondition(Input):
+    """What has to be done for an approval under conditions to go on counting, and by the end of which day."""
+
+    text = serializers.CharField(max_length=1000)
+    due = serializers.DateField()
+
+
 class NewSignOff(Input):
     """A signature: the decision, `bound` of what was read, and the password once more.
 
@@ -71,6 +78,7 @@ class NewSignOff(Input):
     code = serializers.CharField(required=False, max_length=40)
     bound = serializers.CharField(max_length=64)
     comment = serializers.CharField(required=False, default="", allow_blank=True, max_length=5000)
+    conditions = NewCondition(many=True, required=False)
 
 
 class Signing(APIView):
@@ -111,6 +119,7 @@ class SignOffsOfRequest(APIView):
             signing.reauthenticate(by, "", how="token")
         word = checked(NewSignOff, request)
         proof = proof_in(request, word)
+        word["conditions"] = [Wish(one["text"], end_of(one["due"])) for one in word.pop("conditions", [])]
         with audited(by, wish.lane.project, wish.subject, "sign"):
             given = action.sign(by=by, request=wish, proof=proof, **word)
         return Response(signed(signoff_for(by, given.pk)), status=201)

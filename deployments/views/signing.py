@@ -55,6 +55,7 @@ def page(request: HttpRequest, key: str, number: int, requirement: str) -> HttpR
                     decision=said["decision"],
                     bound=said["bound"],
                     comment=said["comment"],
+                    conditions=said["conditions"],
                 )
                 messages.success(
                     request,

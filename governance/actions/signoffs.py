@@ -8,14 +8,15 @@ import hmac
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from governance.checks import CHECKS, bar_behind, current_document, current_evidence, not_there
-from governance.gate import APPROVE, Barred, Case, Clause
-from governance.models import SignOff, Withdrawal
+from governance.gate import Barred, Case, Clause
+from governance.models import Condition, Fulfilment, SignOff, Withdrawal
 from governance.queries import Rules, case_for, rules_for
 from governance.sentences import cannot_approve, cooling_off, cooling_off_of, meaning
 from governance.statement import (
@@ -36,6 +37,24 @@ from portal.models import Bundle, Lane, Person, Right
 
 STATEMENT_TYPE = "application/vnd.in-toto+json"
 ENVELOPE_TYPE = "application/vnd.dsse.envelope.v1+json"
+
+
+MOST_CONDITIONS = 10
+CONDITION_LIMIT = 1_000
+LONGEST_CONDITION = timedelta(days=366)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A condition as it is stated: what has to be done, and until when."""
+
+    text: str
+    due: datetime
+
+
+def end_of(day: date) -> datetime:
+    """The last instant of a day, in the time zone of whoever is signed in."""
+    return timezone.make_aware(datetime.combine(day, time.max))
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +208,7 @@ def sign(
     decision: str,
     bound: str,
     comment: str = "",
+    conditions: Sequence[Wish] = (),
     barred: Sequence[Barred] = (),
     subject: str = "",
 ) -> SignOff:
@@ -203,8 +223,10 @@ def sign(
         raise Invalid(
             _("Choose to approve, to ask for changes or to reject."), code="decision", field="decision"
         )
-    if decision != SignOff.Decision.APPROVE and not comment.strip():
+    if decision in _NO and not comment.strip():
         raise Invalid(_("Say what has to change."), code="comment_missing", field="comment")
+    now = timezone.now()
+    wishes = _checked(decision, conditions, now)
     sentence = why_barred(by, barred, shown)
     if sentence:
         _refuse(by, lane, subject or bundle.subject, "barred", sentence)
@@ -223,10 +245,11 @@ def sign(
             field="bound",
         )
     # Before who signs is proved: nothing typed after it would be kept.
-    if decision == APPROVE and shown.incomplete:
+    if decision not in _NO and shown.incomplete:
         raise Refused(shown.incomplete, code="page_incomplete", field="decision")
     proved_by = reauthentication.prove(by, proof)
     now = timezone.now()
+    stated = [(secrets.token_hex(16), wish) for wish in wishes]
     comment = comment.strip()
     said = meaning(
         decision,
@@ -255,8 +278,9 @@ def sign(
         at=now,
         zone=by.zone,
         comment=ledger.commitment(salt, comment) if comment else None,
+        conditions=tuple((ledger.commitment(salt, wish.text), wish.due) for salt, wish in stated),
     )
-    return _keep(by, bundle, lane, shown, word, comment, salt if comment else "", proved_by)
+    return _keep(by, bundle, lane, shown, word, comment, salt if comment else "", stated, proved_by)
 
 
 def _keep(
@@ -267,12 +291,13 @@ def _keep(
     word: Word,
     comment: str,
     salt: str,
+    stated: Sequence[tuple[str, Wish]],
     proved_by: str,
 ) -> SignOff:
     payload = statement_bytes(sign_off_statement(word))
     envelope = envelope_bytes(seal(payload, lambda data: (signing.key_id(), signing.sign(data))))
     with ledger.business():
-        _check_first(by, bundle, lane, shown, word, comment)
+        before = _check_first(by, bundle, lane, shown, word, comment)
         statement = content.put(payload, STATEMENT_TYPE)
         sealed = content.put(envelope, ENVELOPE_TYPE)
         signoff = SignOff.objects.create(
@@ -294,6 +319,11 @@ def _keep(
             envelope=sealed,
             key_id=signing.key_id(),
             signed_at=word.at,
+            supersedes=before,
+        )
+        Condition.objects.bulk_create(
+            Condition(signoff=signoff, number=number, text=wish.text, salt=one, due=wish.due)
+            for number, (one, wish) in enumerate(stated, start=1)
         )
         ledger.record(
             EventKind.SIGNOFF_GIVEN,
@@ -319,12 +349,32 @@ def _keep(
             on_behalf_of=word.on_behalf_of,
             for_name=shown.on_behalf_of.name if shown.on_behalf_of else "",
             comment=comment,
+            supersedes=before.pk if before else None,
         )
+        for number, (_salt, wish) in enumerate(stated, start=1):
+            ledger.record(
+                EventKind.CONDITION_STATED,
+                by=by,
+                project=lane.project.key,
+                subject=signoff.subject,
+                signoff=signoff.pk,
+                number=number,
+                bundle=bundle.bundle_id,
+                stage=lane.stage.slug,
+                role=shown.role,
+                due=wish.due,
+                text=wish.text,
+            )
         return signoff
 
 
-def _check_first(by: Person, bundle: Bundle, lane: Lane, shown: Draft, word: Word, comment: str) -> None:
-    """Refuse the same word twice, as a double click sends it; signatures of one person wait for each other here."""
+def _check_first(
+    by: Person, bundle: Bundle, lane: Lane, shown: Draft, word: Word, comment: str
+) -> SignOff | None:
+    """What the signer said before of this requirement of this bundle, which the new word takes the place of.
+
+    The same word twice, as a double click sends it, is refused; signatures of one person wait for each other here.
+    """
     Person.objects.select_for_update(no_key=True).get(pk=by.pk)
     last = (
         SignOff.objects.filter(
@@ -345,12 +395,112 @@ def _check_first(by: Person, bundle: Bundle, lane: Lane, shown: Draft, word: Wor
         and last.covered == shown.covered
         and last.evidence == [piece.digest for piece in shown.evidence]
         and last.documents == [piece.digest for piece in shown.documents]
+        and not word.conditions
+        and not last.conditions.exists()
     ):
         raise Stale(
             _("You signed exactly this already, and your signature stands. There is nothing more to do."),
             code="signed_already",
             signoff=last.pk,
         )
+    return last
+
+
+def _checked(decision: str, conditions: Sequence[Wish], now: datetime) -> list[Wish]:
+    """The conditions of a decision, in order of their days; raises Invalid naming the field."""
+    if decision != SignOff.Decision.APPROVE_WITH_CONDITIONS:
+        if conditions:
+            raise Invalid(
+                _("Conditions go with an approval under conditions. Choose that, or leave them out."),
+                code="conditions_unasked",
+                field="conditions",
+            )
+        return []
+    if not conditions:
+        raise Invalid(
+            _("Say what has to be done, and by which day."), code="conditions_missing", field="conditions"
+        )
+    if len(conditions) > MOST_CONDITIONS:
+        raise Invalid(
+            _("State at most %(most)s conditions.") % {"most": MOST_CONDITIONS},
+            code="conditions_many",
+            field="conditions",
+        )
+    for wish in conditions:
+        if not wish.text.strip() or len(wish.text.strip()) > CONDITION_LIMIT:
+            raise Invalid(
+                _("Say of each condition what has to be done, in at most %(limit)s characters.")
+                % {"limit": CONDITION_LIMIT},
+                code="condition_text",
+                field="conditions",
+            )
+        if not now < wish.due <= now + LONGEST_CONDITION:
+            raise Invalid(
+                _("Each condition is due on a day to come, within a year."),
+                code="condition_due",
+                field="conditions",
+            )
+    return sorted((Wish(wish.text.strip(), wish.due) for wish in conditions), key=lambda wish: wish.due)
+
+
+def check_confirms(*, by: Person, signoff: SignOff) -> None:
+    """Raise unless this person can say that a condition of the signature is met: whoever signed, or in whose place."""
+    rights.see(by, signoff.lane.project)
+    if by.pk not in (signoff.person_id, signoff.on_behalf_of_id):
+        raise Forbidden(
+            _("Only %(name)s can say that this condition is met. Somebody else with the role can sign anew.")
+            % {"name": signoff.person.name},
+            code="not_your_signature",
+        )
+    if by.scope is not None:
+        raise Forbidden(
+            _("A token neither signs nor says that a condition is met. Sign in and do it there."),
+            code="token_never_signs",
+        )
+    now = timezone.now()
+    now_in, was = let_in([(by.pk, now), (by.pk, signoff.signed_at)])
+    if now_in.again - was.again:
+        sentence = _(
+            "You got a new way to sign in since you signed, so you cannot say that the condition is met for seven days"
+            " from then. Somebody else with the role can sign anew."
+        )
+        _refuse(by, signoff.lane, signoff.subject, "let_back_in", sentence)
+
+
+def confirm(*, by: Person, proof: reauthentication.Proof, condition: Condition, how: str) -> Fulfilment:
+    """Say that a condition one stated is met; the signature goes on counting, or counts again.
+
+    By whoever signed, or in whose place it was signed: where they cannot any more, somebody else signs anew. Raises
+    Forbidden for others, tokens, and where somebody let the signer in again since; Invalid naming the field; Stale for
+    what was met or withdrawn already.
+    """
+    signoff = condition.signoff
+    check_confirms(by=by, signoff=signoff)
+    if not how.strip():
+        raise Invalid(_("Say what shows that it is met."), code="how_missing", field="how")
+    if Withdrawal.objects.filter(signoff=signoff).exists():
+        raise Stale(_("This signature was withdrawn, and its conditions with it."), code="withdrawn_already")
+    proved_by = reauthentication.prove(by, proof)
+    with ledger.business():
+        try:
+            with transaction.atomic():
+                met = Fulfilment.objects.create(condition=condition, confirmed_by=by, how=how.strip())
+        except IntegrityError as error:
+            raise Stale(_("This condition was said to be met already."), code="met_already") from error
+        ledger.record(
+            EventKind.CONDITION_MET,
+            by=by,
+            project=signoff.lane.project.key,
+            subject=signoff.subject,
+            signoff=signoff.pk,
+            number=condition.number,
+            bundle=signoff.bundle.bundle_id,
+            stage=signoff.lane.stage.slug,
+            role=signoff.role,
+            how=how.strip(),
+            proved_by=proved_by,
+        )
+        return met
 
 
 def withdraw(*, by: Person, signoff: SignOff, why: str) -> Withdrawal:

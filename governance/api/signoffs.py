@@ -11,14 +11,15 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from governance.actions import signoffs
-from governance.models import SignOff, Withdrawal
+from governance.models import Condition, Fulfilment, SignOff, Withdrawal
 from governance.queries import signoffs_for
-from portal import content, rights
-from portal.api.auth import acting
+from portal import content, rights, signing
+from portal.api.auth import acting, by_token
 from portal.api.fields import At, Digests, Facts, Words
-from portal.api.inputs import Why, checked
+from portal.api.inputs import Input, PasswordField, Why, checked
 from portal.api.listing import Listing
 from portal.api.people import PersonSerializer
+from portal.api.proofs import proof_in
 from portal.lookups import bundle_for
 from portal.models import Person
 
@@ -29,6 +30,23 @@ class WithdrawalSerializer(serializers.Serializer[Withdrawal]):
     withdrawn_at = At()
     withdrawn_by = PersonSerializer()
     why = serializers.CharField()
+
+
+class FulfilmentSerializer(serializers.Serializer[Fulfilment]):
+    """That a condition is met: who stated it said so, when, and what shows it."""
+
+    confirmed_at = At()
+    confirmed_by = PersonSerializer()
+    how = serializers.CharField()
+
+
+class ConditionSerializer(serializers.Serializer[Condition]):
+    """What has to be done by a day for an approval to go on counting."""
+
+    number = serializers.IntegerField()
+    text = serializers.CharField()
+    due = At()
+    fulfilment = FulfilmentSerializer(default=None, allow_null=True)
 
 
 class SignOffSerializer(serializers.Serializer[SignOff]):
@@ -53,6 +71,8 @@ class SignOffSerializer(serializers.Serializer[SignOff]):
     statement_digest = serializers.CharField(source="statement_id")
     key_id = serializers.CharField()
     withdrawal = WithdrawalSerializer(default=None, allow_null=True)
+    conditions = ConditionSerializer(many=True)
+    supersedes = serializers.IntegerField(source="supersedes_id", allow_null=True)
 
 
 class SignedSerializer(SignOffSerializer):
@@ -90,6 +110,32 @@ class WithdrawSignOff(APIView):
         """Take one's own signature back. It stops counting at once; both stand in the record."""
         by = acting(request)
         signoffs.withdraw(by=by, signoff=signoff_for(by, number), **checked(Why, request))
+        return Response(signed(signoff_for(by, number)))
+
+
+class NewFulfilment(Input):
+    """What shows that a condition is met; and the password once more, or a code, or neither, as for a signature."""
+
+    how = serializers.CharField(max_length=2000)
+    password = PasswordField(required=False)
+    code = serializers.CharField(required=False, max_length=40)
+
+
+class FulfilCondition(APIView):
+    """The end of a condition."""
+
+    @extend_schema(request=NewFulfilment, responses=SignedSerializer)
+    def post(self, request: Request, number: int, condition: int) -> Response:
+        """Say that a condition one stated is met. Only in a session: tokens never sign."""
+        by = acting(request)
+        signoff = signoff_for(by, number)
+        found = signoff.conditions.filter(number=condition).first()
+        if found is None:
+            raise rights.absent()
+        if by_token(request):
+            signing.reauthenticate(by, "", how="token")
+        word = checked(NewFulfilment, request)
+        signoffs.confirm(by=by, proof=proof_in(request, word), condition=found, **word)
         return Response(signed(signoff_for(by, number)))
 
 

@@ -23,7 +23,7 @@ from governance.api.documents import DocumentContent, DocumentsOfBundle
 from governance.api.evidence import EvidenceOfBundle, OneEvidence
 from governance.api.policies import OnePolicy, Policies, PreviewPolicy
 from governance.api.reports import OneReport, ReportPdf, Reports
-from governance.api.signoffs import OneSignOff, SignOffsOfBundle, WithdrawSignOff
+from governance.api.signoffs import FulfilCondition, OneSignOff, SignOffsOfBundle, WithdrawSignOff
 from governance.api.tiers import TierOfProject
 
 BUNDLE = "projects/<str:key>/bundles/<str:bundle_id>"
@@ -40,6 +40,7 @@ urlpatterns = [
     path("evidence/<int:number>/", OneEvidence.as_view()),
     path("documents/<int:number>/content/", DocumentContent.as_view()),
     path("signoffs/<int:number>/", OneSignOff.as_view()),
+    path("signoffs/<int:number>/conditions/<int:condition>/met/", FulfilCondition.as_view()),
     path("signoffs/<int:number>/withdraw/", WithdrawSignOff.as_view()),
     path("reports/", Reports.as_view()),
     path("reports/<int:number>/", OneReport.as_view()),

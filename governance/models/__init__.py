@@ -10,14 +10,16 @@ from governance.models.access_review import (
 from governance.models.evidence import Collection, Document, Evidence
 from governance.models.policy import PolicyVersion
 from governance.models.report import Report
-from governance.models.signoff import SignOff, Withdrawal
+from governance.models.signoff import Condition, Fulfilment, SignOff, Withdrawal
 
 __all__ = [
     "REVIEW_MOVES",
     "AccessReview",
     "Collection",
+    "Condition",
     "Document",
     "Evidence",
+    "Fulfilment",
     "PolicyVersion",
     "Report",
     "ReviewPlace",

@@ -14,6 +14,7 @@ class SignOff(models.Model):
 
     class Decision(models.TextChoices):
         APPROVE = "approve", _("approved")
+        APPROVE_WITH_CONDITIONS = "approve_with_conditions", _("approved with conditions")
         REQUEST_CHANGES = "request_changes", _("asked for changes")
         REJECT = "reject", _("rejected")
 
@@ -29,7 +30,7 @@ class SignOff(models.Model):
         help_text=_("who was away, and whose right it was"),
     )
     role = models.SlugField()
-    decision = models.CharField(max_length=20, choices=Decision)
+    decision = models.CharField(max_length=24, choices=Decision)
     requirement = models.CharField(max_length=120)
     clause = models.CharField(max_length=64, help_text=_("digest of the requirement's clause"))
     covered = models.JSONField(help_text=_("digest of each covered part"))
@@ -44,6 +45,14 @@ class SignOff(models.Model):
     envelope = models.ForeignKey(Content, on_delete=models.PROTECT, related_name="+")
     key_id = models.CharField(max_length=100)
     signed_at = models.DateTimeField(default=timezone.now)
+    supersedes = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="superseded_by",
+        help_text=_("what the same seat said of this requirement before"),
+    )
 
     class Meta:
         verbose_name = _("sign-off")
@@ -69,6 +78,58 @@ class SignOff(models.Model):
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise TypeError("a sign-off is never deleted; withdraw it")
+
+
+class Condition(models.Model):
+    """What has to be done by a day for an approval to go on counting. Stated with the signature, and bound by it."""
+
+    signoff = models.ForeignKey(SignOff, on_delete=models.PROTECT, related_name="conditions")
+    number = models.PositiveSmallIntegerField()
+    text = models.TextField()
+    salt = models.CharField(max_length=64, help_text=_("opens the statement's commitment to the text"))
+    due = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("condition")
+        verbose_name_plural = _("conditions")
+        ordering = ("signoff", "number")
+        constraints = (
+            models.UniqueConstraint(fields=("signoff", "number"), name="condition_numbered"),
+            models.CheckConstraint(condition=models.Q(number__gt=0), name="condition_numbered_from_one"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.number} of {self.signoff}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Insert only."""
+        super().save(*args, **{**kwargs, "force_insert": True})
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError("a condition is never deleted; sign anew without it")
+
+
+class Fulfilment(models.Model):
+    """Whoever stated a condition says that it is met; both stand."""
+
+    condition = models.OneToOneField(Condition, on_delete=models.PROTECT, related_name="fulfilment")
+    confirmed_at = models.DateTimeField(default=timezone.now)
+    confirmed_by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    how = models.TextField(help_text=_("what shows it"))
+
+    class Meta:
+        verbose_name = _("fulfilment")
+        verbose_name_plural = _("fulfilments")
+
+    def __str__(self) -> str:
+        return f"{self.condition} met"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Insert only."""
+        super().save(*args, **{**kwargs, "force_insert": True})
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError("a fulfilment is never deleted; withdraw the signature, or sign anew")
 
 
 class Withdrawal(models.Model):

@@ -36,7 +36,8 @@ ABOUT_BUNDLES = (K.BUNDLE_ASKED, K.BUNDLE_REGISTERED, K.BUNDLE_FAILED)
 ABOUT_EVIDENCE = (K.COLLECTION_ASKED, K.COLLECTION_FAILED, K.EVIDENCE_RECORDED, K.DOCUMENT_RECORDED)
 ABOUT_RIGHTS = (K.GRANT_GIVEN, K.GRANT_REVOKED, K.TEAM_JOINED, K.TEAM_LEFT)
 AROUND = (
-    *ABOUT_BUNDLES, *ABOUT_EVIDENCE, *ABOUT_RIGHTS, K.SIGNOFF_GIVEN, K.SIGNOFF_WITHDRAWN, K.POLICY_PUBLISHED,
+    *ABOUT_BUNDLES, *ABOUT_EVIDENCE, *ABOUT_RIGHTS, K.SIGNOFF_GIVEN, K.SIGNOFF_WITHDRAWN,
+    K.CONDITION_STATED, K.CONDITION_MET, K.POLICY_PUBLISHED,
     K.PROJECT_IMPORTED, K.OWNER_ADDED, K.DEPLOYMENT_CHANGED, K.DELEGATION_MADE, K.DELEGATION_ENDED,
 )  # fmt: skip
 ACTING = (Right.REQUEST.value, Right.PROMOTE.value, Right.SIGN.value)
@@ -298,7 +299,7 @@ class _Wanted:
                 return facts["bundle"] in self.bundles
             if row.kind in ABOUT_EVIDENCE:
                 return facts["bundle"] == self.bundle or row.subject in judged
-            if row.kind in (K.SIGNOFF_GIVEN, K.SIGNOFF_WITHDRAWN):
+            if row.kind in (K.SIGNOFF_GIVEN, K.SIGNOFF_WITHDRAWN, K.CONDITION_STATED, K.CONDITION_MET):
                 return row.subject in signed
             if row.kind == K.POLICY_PUBLISHED:
                 return (facts["policy"], facts["version"]) in policies

@@ -42,6 +42,7 @@ class People(Chain):
                 Fact(_("Requirement"), facts["requirement"], code=True),
                 Fact(_("Clause"), words.grouped(facts["clause"]), digest=True),
                 Fact(_("Parts covered"), ", ".join(sorted(facts["covered"]))),
+                *self._conditions(entry),
                 Fact(_("Statement"), words.grouped(facts["statement"]), digest=True),
                 Fact(_("Envelope"), words.grouped(facts["envelope"]), digest=True),
                 Fact(_("Signed with key"), words.grouped(facts["key_id"]), digest=True),
@@ -55,6 +56,27 @@ class People(Chain):
                 else ""
             ),
         )
+
+    def _conditions(self, entry: Entry) -> tuple[Fact, ...]:
+        """What an approval was under, and whether that was met."""
+        met = {e.facts["number"]: e for e in self.all.of(K.CONDITION_MET) if e.subject == entry.subject}
+        lines = []
+        for stated in self.all.of(K.CONDITION_STATED):
+            if stated.subject != entry.subject:
+                continue
+            facts, done = stated.facts, met.get(stated.facts["number"])
+            text = _("%(text)s Due %(when)s.") % {
+                "text": facts["text"] or ledger.ERASED,
+                "when": words.instant(words.moment(facts["due"])),
+            }
+            text += " " + (
+                _("Said to be met on %(when)s: %(how)s")
+                % {"when": words.instant(done.at), "how": done.facts["how"] or ledger.ERASED}
+                if done
+                else _("Not said to be met.")
+            )
+            lines.append(Fact(_("Condition %(number)s") % {"number": facts["number"]}, text))
+        return tuple(lines)
 
     def _shown(self, said: Mapping[str, Any]) -> str:
         """The evidence and documents that were on the page when it was signed, with what the gate found of each."""

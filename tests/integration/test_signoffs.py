@@ -97,7 +97,7 @@ def test_signing_needs_the_password_a_decision_and_where_it_is_no_a_reason(cast:
         ({"proof": Password("")}, Forbidden, "password"),
         ({"proof": Password(PASSWORD.upper())}, Forbidden, "password"),
         ({"decision": "maybe"}, Invalid, "decision"),
-        ({"decision": "approve_with_conditions"}, Invalid, "decision"),
+        ({"decision": "approve_with_conditions"}, Invalid, "conditions"),
         ({"decision": ""}, Invalid, "decision"),
         ({"decision": "reject"}, Invalid, "comment"),
         ({"decision": "request_changes", "comment": " "}, Invalid, "comment"),

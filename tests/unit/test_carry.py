@@ -222,3 +222,57 @@ def test_what_was_ended_is_not_revived_by_an_approval_of_something_else(ending: 
 def test_an_approval_of_a_later_bundle_is_carried_to_none_before_it_where_that_is_limited() -> None:
     assert found(carried("{hops: 3}", hops=-1)).state == "not_met"
     assert found(carried(hops=-1)).state == "met"
+
+
+# --- a review period, and conditions ----------------------------------------------------------------------------------
+
+
+def aged(age: str, signed: str) -> Case:
+    """Fairness was signed at that instant, and the policy says how long an approval counts."""
+    text = RULES.replace("{role: fairness}", f"{{role: fairness, max_age: {age}}}")
+    requirements = parse(text).rules("critical", "prod").requirements
+    case = complete_case()
+    return replace(
+        case,
+        requirements=requirements,
+        signoffs=tuple(
+            replace(fact, clause=requirements[-3].digest, at=signed) if fact.role == "fairness" else fact
+            for fact in case.signoffs
+        ),
+    )
+
+
+def test_an_approval_counts_as_long_as_the_review_period_and_no_longer() -> None:
+    young = aged("2h", ago(hours=1, minutes=59))
+    assert found(young).state == "met"
+    assert found(young).holds_until == ago(minutes=-1)
+    assert judge(young).holds_until == ago(minutes=-1)
+    old = aged("2h", ago(hours=2))
+    assert found(old).params["not_counted"][0]["why"] == "expired"
+    assert "Fay signed more than 2 hours ago, which is as long as it counts." in said(old)
+
+
+def test_a_no_has_no_age() -> None:
+    case = aged("2h", ago(hours=3))
+    no = [replace(one, decision="reject") if one.role == "fairness" else one for one in case.signoffs]
+    assert found(replace(case, signoffs=tuple(no))).code == Code.SIGN_OFF_REJECTED
+
+
+@pytest.mark.parametrize(
+    ("due", "counts"), [(ago(minutes=-1), True), (ago(), False), (ago(minutes=1), False)]
+)
+def test_an_open_condition_ends_it_on_its_day(due: str, counts: bool) -> None:
+    case = complete_case()
+    under = [
+        replace(one, decision="approve_with_conditions", due=due) if one.role == "fairness" else one
+        for one in case.signoffs
+    ]
+    case = replace(case, signoffs=tuple(under))
+    assert (found(case).state == "met") is counts
+    if counts:
+        assert found(case).holds_until == due
+    assert case_from_json(case_to_json(case)) == case
+
+
+def test_a_case_without_conditions_is_written_as_it_always_was() -> None:
+    assert "due" not in canonical(case_to_json(complete_case())).decode()
