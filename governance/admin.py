@@ -9,6 +9,7 @@ from governance.models import (
     Document,
     Evidence,
     Fulfilment,
+    Opening,
     PolicyVersion,
     Report,
     ReviewedGrant,
@@ -20,7 +21,18 @@ from governance.models import (
 from portal.admin import Look
 
 for model in (
-    *(Collection, Document, Evidence, PolicyVersion, Report, SignOff, Condition, Fulfilment, Withdrawal),
+    *(
+        Collection,
+        Document,
+        Evidence,
+        Opening,
+        PolicyVersion,
+        Report,
+        SignOff,
+        Condition,
+        Fulfilment,
+        Withdrawal,
+    ),
     *(AccessReview, ReviewPlace, ReviewedGrant, ReviewSignature),
 ):
     admin.site.register(model, Look)

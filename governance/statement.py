@@ -42,6 +42,19 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
+class Opened:
+    """What stood on pages that somebody opened before they signed, and when first and last.
+
+    By its digest; a difference by the manifest of the other bundle.
+    """
+
+    what: str
+    digest: str
+    first: datetime
+    last: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Word:
     """What one person says about one requirement. `parts` are all of the bundle's; the clause says which it covers.
 
@@ -66,6 +79,8 @@ class Word:
     zone: str
     comment: str | None = None
     conditions: tuple[tuple[str, datetime], ...] = ()
+    # What the person had opened before, and when last; recorded, never bound.
+    opened: tuple[Opened, ...] = ()
     # Whom the person stood in for; the word counts in that person's place.
     on_behalf_of: str | None = None
 
@@ -132,6 +147,22 @@ def sign_off_statement(word: Word) -> dict[str, Any]:
             "recorded": {
                 "bundle": word.bundle,
                 "archive": word.archive,
+                # Written from when it was first kept: what was signed before reads the same.
+                **(
+                    {
+                        "opened": [
+                            {
+                                "what": one.what,
+                                "digest": one.digest,
+                                "first": instant(one.first),
+                                "last": instant(one.last),
+                            }
+                            for one in word.opened
+                        ]
+                    }
+                    if word.opened
+                    else {}
+                ),
                 "policy": {
                     "name": word.policy.name,
                     "version": word.policy.version,

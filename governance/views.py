@@ -13,11 +13,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods
 
-from governance import junit, queries
+from governance import junit, openings, queries
 from governance.actions import signoffs, tiers
 from governance.exhibits import junit_run
 from governance.forms import FulfilForm, TierForm, WithdrawForm
-from governance.models import Document, Evidence, Report, SignOff
+from governance.models import Document, Evidence, Opening, Report, SignOff
 from governance.queries import check_report
 from governance.sentences import title
 from governance.written import blocks
@@ -172,6 +172,7 @@ def document(request: HttpRequest, pk: int) -> HttpResponse:
     )
     if found is None:
         raise rights.absent()
+    openings.opened(person_of(request), found.bundle, [(Opening.What.DOCUMENT, found.digest)])
     body = content.get(found.content_id)
     if found.content.media_type in SHOWN and "download" not in request.GET:
         return render(

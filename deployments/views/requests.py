@@ -101,7 +101,7 @@ def _page(
             "history": [(one, story(one), promotion_verbs(one, held)) for one in promotions],
             "against": against(wish.bundle, here),
             "exhibits": exhibits(wish.bundle, clauses) if clauses else [],
-            **_talk(wish),
+            **talk(wish),
             "signoffs": SignOff.objects.filter(lane=wish.lane, bundle=wish.bundle)
             .select_related("person", "on_behalf_of", "withdrawal")
             .order_by("signed_at"),
@@ -117,7 +117,7 @@ def _page(
     )
 
 
-def _talk(wish: DeploymentRequest) -> dict[str, Any]:
+def talk(wish: DeploymentRequest) -> dict[str, Any]:
     """The end of the conversation, and how long it is in all."""
     newest = list(comments_of(wish)[: TALK + 1])
     more = len(newest) > TALK

@@ -3,6 +3,7 @@
 from contextlib import nullcontext
 
 from django.contrib import messages
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -14,17 +15,20 @@ from deployments.judging import findings_in_words, judge_now
 from deployments.lanes import standings
 from deployments.models import DeploymentRequest
 from deployments.views.bundles import against
-from deployments.views.requests import found
+from deployments.views.requests import found, talk
+from governance import openings
 from governance.actions.signoffs import Draft, why_barred
 from governance.exhibits import documents, exhibits
 from governance.forms import DECISIONS, SignForm
-from governance.models import Document
+from governance.models import Document, Opening, SignOff
 from governance.sentences import meaning
 from governance.written import Block, blocks
 from portal import content, typed
 from portal.errors import Stale
 from portal.pages import is_shown, person_of, proof_of, status_of, told_by, way_of
 from portal.refusals import audited
+
+EARLIER = 8
 
 
 @sensitive_post_parameters("password", "code")
@@ -98,6 +102,20 @@ def _page(
         )
         for decision, _word in DECISIONS
     }
+    shown, texts, compared = (
+        exhibits(wish.bundle, draft.case.requirements),
+        documents(wish.bundle),
+        against(wish.bundle, here),
+    )
+    openings.opened(
+        person_of(request),
+        wish.bundle,
+        [
+            *((Opening.What.EVIDENCE, one.evidence.digest) for one in shown),
+            *((Opening.What.DOCUMENT, one.digest) for one in texts),
+            *([(Opening.What.DIFFERENCE, str(compared.bundle.manifest_id))] if compared else []),
+        ],
+    )
     reviewed, full_stop, _verdict = next(iter(said.values())).rpartition(". ")
     return render(
         request,
@@ -117,14 +135,21 @@ def _page(
             "shown": is_shown(request),
             "barred": barred,
             "stale": stale,
-            "exhibits": [
-                (one, findings.get(one.evidence.digest, ""))
-                for one in exhibits(wish.bundle, draft.case.requirements)
-            ],
-            "documents": [(one, findings.get(one.digest, ""), _text(one)) for one in documents(wish.bundle)],
-            "against": against(wish.bundle, here),
+            "exhibits": [(one, findings.get(one.evidence.digest, "")) for one in shown],
+            "documents": [(one, findings.get(one.digest, ""), _text(one)) for one in texts],
+            "against": compared,
+            "earlier": _earlier(wish, draft.role),
+            **talk(wish),
         },
         status=status,
+    )
+
+
+def _earlier(wish: DeploymentRequest, role: str) -> list[SignOff]:
+    """What was said lately in this lane: on this bundle by anybody, on others in this role; newest first."""
+    said = SignOff.objects.filter(lane=wish.lane).filter(Q(bundle=wish.bundle) | Q(role=role))
+    return list(
+        said.select_related("person", "on_behalf_of", "withdrawal", "bundle").order_by("-signed_at")[:EARLIER]
     )
 
 

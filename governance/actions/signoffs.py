@@ -14,6 +14,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from governance import openings
 from governance.checks import CHECKS, bar_behind, current_document, current_evidence, not_there
 from governance.gate import Barred, Case, Clause
 from governance.models import Condition, Fulfilment, SignOff, Withdrawal
@@ -278,6 +279,7 @@ def sign(
         at=now,
         zone=by.zone,
         comment=ledger.commitment(salt, comment) if comment else None,
+        opened=openings.opened_by(by, bundle, [one.digest for one in (*shown.evidence, *shown.documents)]),
         conditions=tuple((ledger.commitment(salt, wish.text), wish.due) for salt, wish in stated),
     )
     return _keep(by, bundle, lane, shown, word, comment, salt if comment else "", stated, proved_by)

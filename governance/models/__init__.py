@@ -8,6 +8,7 @@ from governance.models.access_review import (
     ReviewSignature,
 )
 from governance.models.evidence import Collection, Document, Evidence
+from governance.models.opening import Opening
 from governance.models.policy import PolicyVersion
 from governance.models.report import Report
 from governance.models.signoff import Condition, Fulfilment, SignOff, Withdrawal
@@ -20,6 +21,7 @@ __all__ = [
     "Document",
     "Evidence",
     "Fulfilment",
+    "Opening",
     "PolicyVersion",
     "Report",
     "ReviewPlace",

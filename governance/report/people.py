@@ -47,6 +47,7 @@ class People(Chain):
                 Fact(_("Envelope"), words.grouped(facts["envelope"]), digest=True),
                 Fact(_("Signed with key"), words.grouped(facts["key_id"]), digest=True),
                 Fact(_("Shown with it"), self._shown(said)),
+                *self._opened(said),
             ),
             seq=entry.seq,
             withdrawn=(
@@ -56,6 +57,24 @@ class People(Chain):
                 else ""
             ),
         )
+
+    def _opened(self, said: Mapping[str, Any]) -> tuple[Fact, ...]:
+        """What stood on pages the signer opened before; nothing of signatures from before that was kept."""
+        opened = said["recorded"].get("opened", [])
+        if not opened:
+            return ()
+        kinds = {"evidence": _("evidence"), "document": _("document"), "difference": _("difference to")}
+        lines = [
+            _("%(what)s %(digest)s… from %(first)s to %(last)s")
+            % {
+                "what": kinds.get(one["what"], one["what"]),
+                "digest": one["digest"][:8],
+                "first": words.clock(words.moment(one["first"])),
+                "last": words.instant(words.moment(one["last"])),
+            }
+            for one in opened
+        ]
+        return (Fact(_("Opened before, first to last"), "; ".join(lines)),)
 
     def _conditions(self, entry: Entry) -> tuple[Fact, ...]:
         """What an approval was under, and whether that was met."""
