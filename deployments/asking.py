@@ -18,7 +18,7 @@ from deployments.actions.asking import NOT_ASKED, SUPERSEDED, ask, escalate_now,
 from deployments.judging import Judged, judge_now
 from deployments.models import Ask, Counted, DeploymentRequest
 from deployments.words import day
-from governance.checks import Why, not_there
+from governance.checks import Code, Why, not_there
 from governance.facts import parse_instant
 from governance.models import SignOff
 from portal import ledger
@@ -95,15 +95,17 @@ def _one(number: int, now: datetime) -> datetime | None:
 
 
 def wanted(judged: Judged) -> dict[str, tuple[str, ...]]:
-    """Of each signature that is missing, who can give it now; of none while there is something to add before.
+    """Of each signature that is missing, who can give it now; of none while there is something to read still to come.
 
     Whoever said no is not asked to change their mind: they were answered, or will be, in the conversation.
     """
-    if not_there(judged.case):
+    to_come = (Code.EVIDENCE_MISSING, Code.EVIDENCE_OTHER_PARTS)
+    findings = judged.verdict.findings
+    if not_there(judged.case) or any(one.kind == "tests" and one.code in to_come for one in findings):
         return {}
     return {
         finding.key: finding.unblock
-        for finding in judged.verdict.findings
+        for finding in findings
         if finding.kind == "sign_off" and finding.state == "not_met" and "against" not in finding.params
     }
 
@@ -111,21 +113,33 @@ def wanted(judged: Judged) -> dict[str, tuple[str, ...]]:
 def _asks(by: Person, request: DeploymentRequest, judged: Judged, now: datetime) -> list[Ask]:
     """Ask whoever is not asked yet, and leave alone whoever need not or cannot any more; the asks that stand."""
     missing = wanted(judged)
-    standing = list(Ask.objects.filter(request=request, ended_at=None).select_related("person"))
-    over = [one for one in standing if str(one.person_id) not in missing.get(one.requirement, ())]
-    if over:
-        Ask.objects.filter(pk__in=[one.pk for one in over]).update(ended_at=now)
+    every = list(Ask.objects.filter(request=request, ended_at=None).select_related("person"))
+    over = [one for one in every if str(one.person_id) not in missing.get(one.requirement, ())]
+    Ask.objects.filter(pk__in=[one.pk for one in over if one.told_at is None]).delete()  # nobody knows of it
+    Ask.objects.filter(pk__in=[one.pk for one in over if one.told_at is not None]).update(ended_at=now)
+    standing = [one for one in every if one not in over]
     known = {(one.requirement, str(one.person_id)) for one in standing}
     people = Person.objects.in_bulk([one for able in missing.values() for one in able])
     by_id = {str(pk): person for pk, person in people.items()}
-    made: list[Ask] = []
+    standing += Ask.objects.bulk_create(
+        Ask(request=request, requirement=key, person=by_id[one], begun_at=now)
+        for key, able in missing.items()
+        for one in able
+        if one in by_id and (key, one) not in known
+    )
     for finding in judged.verdict.findings:
-        able = [by_id[one] for one in missing.get(finding.key, ()) if one in by_id]
-        new = [one for one in able if (finding.key, str(one.pk)) not in known]
-        if not new:
-            continue
-        made += ask(by=by, request=request, finding=finding, people=new, now=now)
-    return [one for one in standing if one not in over] + made
+        due = [
+            one
+            for one in standing
+            if one.requirement == finding.key and one.told_at is None and one.begun_at + _settling() <= now
+        ]
+        if due:
+            ask(by=by, request=request, finding=finding, asks=due, now=now)
+    return standing
+
+
+def _settling() -> timedelta:
+    return timedelta(seconds=settings.ASK_AFTER_SECONDS)
 
 
 # --- reminding --------------------------------------------------------------------------------------------------------
@@ -139,7 +153,8 @@ def _reminders(
         timedelta(seconds=settings.REMIND_SECONDS),
         timedelta(seconds=settings.ESCALATE_SECONDS),
     )
-    due: list[datetime] = []
+    due = [one.begun_at + _settling() for one in asks if one.told_at is None]
+    asks = [one for one in asks if one.told_at is not None]
     findings = {finding.key: finding for finding in judged.verdict.findings}
     for key in dict.fromkeys(one.requirement for one in asks):
         some = [one for one in asks if one.requirement == key]
@@ -207,6 +222,7 @@ def _gone(signoff: SignOff, judged: Judged) -> str:
 
 def told_of(asks: Sequence[Ask]) -> str:
     """What was done so far to get a signature, in a sentence; empty where nobody is asked."""
+    asks = [one for one in asks if one.told_at is not None]
     if not asks:
         return ""
     begun = min(one.begun_at for one in asks)

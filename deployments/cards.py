@@ -103,7 +103,8 @@ def gate_rows(
                 acts.append(
                     {"label": _("Remind"), "url": reverse("request-remind", args=place), "post": True}
                 )
-            links.append({"label": _("Escalate"), "url": reverse("request-escalate", args=place)})
+            if asks or finding["code"] == Code.SIGN_OFF_NOBODY:
+                links.append({"label": _("Escalate"), "url": reverse("request-escalate", args=place)})
         rows.append(
             {
                 "state": finding["state"],

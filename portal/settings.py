@@ -417,8 +417,10 @@ PROJECT_TASKS: dict[str, list[str]] = {
     "condition.met": [_START_READY, _LOOK_AFTER],
     **{kind: [_LOOK_AFTER] for kind in ("signoff.withdrawn", "grant.revoked", "request.held")},
 }
-# Whoever was asked to sign and does not is reminded after this time, up to three times; whoever manages the project is
+# Whoever can sign is asked once the signature has been missing for so long: what is on its way may make it needless.
+# Whoever was asked and does not is reminded after this time, up to three times; whoever manages the project is
 # told once after the second; 0: never.
+ASK_AFTER_SECONDS: float = env.float("ASK_AFTER_SECONDS", default=30.0)
 REMIND_SECONDS: float = env.float("REMIND_SECONDS", default=2 * 86400.0)
 ESCALATE_SECONDS: float = env.float("ESCALATE_SECONDS", default=5 * 86400.0)
 # --- four eyes on power -------------------------------------------------------------------------------------

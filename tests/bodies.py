@@ -327,7 +327,9 @@ def let_ask(f: Furnished) -> None:
     """Somebody was asked to sign, some time ago."""
     number, requirement = f.things.by_word["requests"], f.things.by_word["requirement"]
     begun = timezone.now() - timedelta(days=1)
-    Ask.objects.create(request_id=number, requirement=requirement, person=f.cast.fay, begun_at=begun)
+    Ask.objects.create(
+        request_id=number, requirement=requirement, person=f.cast.fay, begun_at=begun, told_at=begun
+    )
 
 
 def let_conditions(f: Furnished) -> None:

@@ -36,17 +36,17 @@ def ask(
     by: Person,
     request: DeploymentRequest,
     finding: Finding,
-    people: Sequence[Person],
+    asks: Sequence[Ask],
     now: datetime,
-) -> list[Ask]:
-    """Ask people to sign what is missing."""
+) -> None:
+    """Tell people that they are asked to sign what is missing."""
+    people = [one.person for one in asks]
     with ledger.business():
-        made = Ask.objects.bulk_create(
-            Ask(request=request, requirement=finding.key, person=one, begun_at=now) for one in people
-        )
+        for one in asks:
+            one.told_at = now
+        Ask.objects.bulk_update(asks, ["told_at"])
         _record(EventKind.SIGNOFF_ASKED, request, finding, people, by=by)
         telling.tell(people, _asked(request, finding))
-        return made
 
 
 def remind_now(
@@ -225,9 +225,13 @@ def _waiting(
 
 
 def standing(request: DeploymentRequest) -> dict[str, list[Ask]]:
-    """Who is asked now, by requirement."""
+    """Who is asked and knows of it, by requirement."""
     found: dict[str, list[Ask]] = {}
-    for ask in Ask.objects.filter(request=request, ended_at=None).select_related("person").order_by("pk"):
+    for ask in (
+        Ask.objects.filter(request=request, ended_at=None, told_at__isnull=False)
+        .select_related("person")
+        .order_by("pk")
+    ):
         found.setdefault(ask.requirement, []).append(ask)
     return found
 

@@ -65,6 +65,7 @@ class AskSerializer(serializers.Serializer[Ask]):
     requirement = serializers.CharField()
     person = PersonSerializer()
     begun_at = At()
+    told_at = At(allow_null=True)
     reminders = serializers.IntegerField()
     reminded_at = At(allow_null=True)
     escalated_at = At(allow_null=True)

@@ -11,12 +11,16 @@ from portal.models import Person
 
 
 class Ask(models.Model):
-    """One person is asked to sign one requirement of a request. It ends when they cannot or need not any more."""
+    """One person is to sign one requirement of a request. It ends when they cannot or need not any more.
+
+    They are told a little later (`told_at`): what is being brought meanwhile may make it needless.
+    """
 
     request = models.ForeignKey(DeploymentRequest, on_delete=models.CASCADE, related_name="asks")
     requirement = models.CharField(max_length=120)
     person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="asks")
     begun_at = models.DateTimeField(default=timezone.now)
+    told_at = models.DateTimeField(null=True, blank=True)
     reminders = models.PositiveSmallIntegerField(default=0)
     reminded_at = models.DateTimeField(null=True, blank=True)
     escalated_at = models.DateTimeField(null=True, blank=True)
@@ -31,6 +35,10 @@ class Ask(models.Model):
                 fields=("request", "requirement", "person"),
                 condition=Q(ended_at__isnull=True),
                 name="ask_once_at_a_time",
+            ),
+            models.CheckConstraint(
+                condition=Q(told_at__isnull=False) | Q(reminded_at__isnull=True, escalated_at__isnull=True),
+                name="ask_told_before_reminded",
             ),
             models.CheckConstraint(
                 condition=Q(reminded_at__isnull=True, reminders=0)

@@ -172,6 +172,7 @@ class Demo:
             "COUNTERSIGN_BROKER_VISIBILITY_SECONDS": os.environ.get(
                 "COUNTERSIGN_BROKER_VISIBILITY_SECONDS", "30"
             ),
+            "COUNTERSIGN_ASK_AFTER_SECONDS": os.environ.get("COUNTERSIGN_ASK_AFTER_SECONDS", "8"),
             "DJANGO_SETTINGS_MODULE": "portal.settings",
             # glibc keeps an arena per thread and gives little of it back; two are enough for four threads.
             "MALLOC_ARENA_MAX": "2",

@@ -17,7 +17,7 @@ from portal.actions import grants
 from portal.errors import Absent, Forbidden, Invalid, Refused
 from portal.models import Event, Grant, Notification, Person, Right
 from tests.cast import Cast
-from tests.factories import all_but_signed, bundle_registered, request_at, signed
+from tests.factories import all_but_signed, bundle_registered, request_at, signed, to_read
 from tests.pages import signed_in, words
 
 
@@ -80,6 +80,35 @@ def test_nobody_is_asked_before_there_is_everything_to_read(cast: Cast) -> None:
     look()
     assert not Ask.objects.exists()
     assert not Notification.objects.exists()
+
+
+def test_nobody_is_asked_before_the_tests_ran(cast: Cast) -> None:
+    bundle = bundle_registered(cast)
+    to_read(cast, bundle)
+    request_at(cast, "open", bundle, cast.prod)
+    look()
+    assert not Ask.objects.exists()
+
+
+def test_what_is_needless_in_a_moment_is_not_asked(
+    cast: Cast, wish: DeploymentRequest, settings: Settings
+) -> None:
+    settings.ASK_AFTER_SECONDS = 30
+    look()
+    assert Ask.objects.filter(told_at=None).count() == 3
+    assert not Notification.objects.exists()
+    assert "Asked Fay" not in words(signed_in(cast.dev).get(wish.address))
+    wish.refresh_from_db()
+    assert wish.look_at <= timezone.now() + timedelta(seconds=31), "it is looked at again when it is due"
+    signed(cast.fay, wish, "fairness")
+    look()
+    assert {ask.person.login for ask in Ask.objects.all()} == {"eli", "ravi"}, (
+        "as if Fay had never been asked"
+    )
+    waited(0.01)
+    look()
+    assert len(told(cast.eli, "asked")) == 1
+    assert told(cast.fay) == []
 
 
 def test_who_is_barred_or_said_no_is_not_asked(cast: Cast, wish: DeploymentRequest) -> None:
