@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -61,7 +62,9 @@ def _look(number: int) -> None:
             log.exception("request %s could not be looked after", number)
         until = None
     look_at = min(until or now + AGAIN, now + AGAIN)
-    DeploymentRequest.objects.filter(pk=number, look_at__lte=now).update(look_at=look_at)
+    # Whoever let it be due meanwhile wants another look: that stays.
+    stale = Q(look_at__lte=now) | Q(look_at__gt=look_at)
+    DeploymentRequest.objects.filter(stale, pk=number).update(look_at=look_at)
 
 
 def _one(number: int, now: datetime) -> datetime | None:

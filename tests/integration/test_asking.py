@@ -94,7 +94,8 @@ def test_what_is_needless_in_a_moment_is_not_asked(
     cast: Cast, wish: DeploymentRequest, settings: Settings
 ) -> None:
     settings.ASK_AFTER_SECONDS = 30
-    look()
+    DeploymentRequest.objects.update(look_at=timezone.now() + asking.AGAIN)
+    asking.look_after("CHURN")
     assert Ask.objects.filter(told_at=None).count() == 3
     assert not Notification.objects.exists()
     assert "Asked Fay" not in words(signed_in(cast.dev).get(wish.address))
