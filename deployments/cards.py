@@ -84,6 +84,8 @@ def gate_rows(
                 {"label": _("Statement"), "url": reverse("signoff", args=[said["signoff"]])}
                 for said in finding["params"]["given"]
             ]
+        elif finding["kind"] == "change_ticket" and not met and may_add and request.status == "open":
+            acts.append({"label": _("Give the ticket"), "url": "#ticket"})
         elif finding["kind"] == "document" and not met and may_add:
             acts.append({"label": _("Add it"), "url": f"{evidence}#documents"})
         elif finding["kind"] == "evidence" and finding["code"] in _COLLECTABLE and may_add:

@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from governance.ticket import TICKET_LIMIT
 from portal.forms import Form
 from portal.models import Bundle, Lane
 
@@ -29,6 +30,16 @@ class BundleForm(Form):
     )
 
 
+def ticket_field() -> forms.CharField:
+    """The number of a change ticket, or nothing."""
+    return forms.CharField(
+        label=_("Change ticket"),
+        max_length=TICKET_LIMIT,
+        required=False,
+        help_text=_("Its number in your change system, such as CHG0042, where the policy asks for one."),
+    )
+
+
 class AskForm(Form):
     """A wish: this bundle to this stage, and why."""
 
@@ -42,6 +53,7 @@ class AskForm(Form):
         widget=forms.Textarea(attrs={"rows": 2}),
         help_text=_("Reviewers and auditors read this."),
     )
+    ticket = ticket_field()
 
     def __init__(self, *args: Any, bundles: Any, lanes: list[Lane], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -64,6 +76,12 @@ class CommentForm(Form):
             "Everybody who may see this project reads it; @login tells somebody. It stays in the record."
         ),
     )
+
+
+class TicketForm(Form):
+    """The change ticket of a request that is open."""
+
+    ticket = ticket_field()
 
 
 class ReasonForm(Form):

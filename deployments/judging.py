@@ -76,6 +76,7 @@ def judge_bundle(
     requested_by: Person | None,
     on_behalf_of: Person | None = None,
     asked_at: datetime | None = None,
+    ticket: str = "",
 ) -> Judged:
     """Judge a bundle for a lane; with nobody asking, nobody is barred as requester. `asked_at`: None is now."""
     case, verdict = queries.verdict_for(
@@ -84,6 +85,7 @@ def judge_bundle(
         requested_by=requested_by,
         on_behalf_of=on_behalf_of,
         asked_at=asked_at,
+        ticket=ticket,
         running=running_facts(bundle, lane),
     )
     return Judged(case, verdict)
@@ -92,7 +94,12 @@ def judge_bundle(
 def judge_now(request: DeploymentRequest) -> Judged:
     """Judge a request afresh."""
     return judge_bundle(
-        request.bundle, request.lane, request.requested_by, request.on_behalf_of, request.requested_at
+        request.bundle,
+        request.lane,
+        request.requested_by,
+        request.on_behalf_of,
+        request.requested_at,
+        request.ticket,
     )
 
 
@@ -110,6 +117,7 @@ def judge_many(requests: Sequence[DeploymentRequest]) -> dict[int, Judged | Refu
             ran,
             request.on_behalf_of,
             request.requested_at,
+            request.ticket,
         )
         for request, ran in zip(requests, running, strict=True)
     ]

@@ -101,11 +101,18 @@ def promotion_for(person: Person, number: int) -> Promotion:
     return promotion
 
 
+def may_set_ticket(request: DeploymentRequest, held: Collection[str]) -> bool:
+    """Whether a holder of these codenames can give the request another change ticket now."""
+    return request.status == DeploymentRequest.Status.OPEN and Right.REQUEST.value in held
+
+
 def request_verbs(
     person: Person, request: DeploymentRequest, held: Collection[str], judged: Judged | None
 ) -> Sequence[str]:
     """What the person can do with a request now: moves by name, `sign:<requirement>` where the gate waits for them."""
     found = open_to(request.status, REQUEST_MOVES, held)
+    if may_set_ticket(request, held):
+        found.append("set_ticket")
     if judged is not None and not request.is_over:
         found += [f"sign:{key}" for key in to_sign(person, judged)]
     return found

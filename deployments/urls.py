@@ -23,6 +23,7 @@ urlpatterns = [
     path(request, requests.page, name="request"),
     path(request + "gate/", requests.live, name="request-live"),
     path(request + "promote/", requests.promote, name="request-promote"),
+    path(request + "ticket/", requests.ticket, name="request-ticket"),
     path(request + "withdraw/", requests.withdraw, name="request-withdraw"),
     path(request + "report/", requests.report, name="request-report"),
     path(request + "conversation/", conversation.page, name="request-conversation"),

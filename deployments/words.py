@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from deployments.models import Promotion, Step
+from governance.sentences import when
 
 STEPS: Mapping[str, Promise] = {
     "pass_gate": gettext_lazy("Judge the gate"),
@@ -46,6 +47,15 @@ def step_note(step: Step) -> str:
     return _NOTES[step.name](step.output) if step.name in _NOTES and step.output else ""
 
 
+def _judged(output: Mapping[str, Any]) -> str:
+    """What it waits for, where the window is closed; nothing once it was judged."""
+    if "opens" not in output or "met" in output:
+        return ""
+    return _("Everything else is met. It goes on by itself when the window opens, on %(opens)s.") % {
+        "opens": when(output["opens"])
+    }
+
+
 def _tested(output: Mapping[str, Any]) -> str:
     results, listed = output.get("results", []), output.get("listed", [])
     passed = output.get("passed", sum(run.get("outcome") == "SUCCESS" for run in results))
@@ -77,6 +87,8 @@ def _smoked(output: Mapping[str, Any]) -> str:
 
 
 _NOTES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "pass_gate": _judged,
+    "pass_gate_again": _judged,
     "publish_bundle": _published,
     "confirm_live": _live,
     "check_health": _healthy,

@@ -13,7 +13,7 @@ from functools import cached_property
 from itertools import chain, combinations
 from typing import Any, Protocol
 
-from governance import explainability, fairness
+from governance import explainability, fairness, ticket, window
 from governance.facts import (
     APPROVE,
     APPROVE_WITH_CONDITIONS,
@@ -91,6 +91,13 @@ class Code(StrEnum):
     TESTS_NONE = "tests_none"
     TESTS_NOT_RUN = "tests_not_run"
     TESTS_PASSED = "tests_passed"
+    TICKET_GIVEN = "ticket_given"
+    TICKET_MISSING = "ticket_missing"
+    TICKET_OTHER = "ticket_other"
+    TICKET_UNREADABLE = "ticket_unreadable"
+    WINDOW_CLOSED = "window_closed"
+    WINDOW_OPEN = "window_open"
+    WINDOW_UNREADABLE = "window_unreadable"
 
 
 class Why(StrEnum):
@@ -1097,6 +1104,22 @@ def _stretches(case: Case, stage: str) -> list[tuple[str, str | None]]:
     return found
 
 
+# --- kinds with a module of their own ---
+
+
+def change_ticket(case: Case, clause: Clause) -> Finding:
+    """The request carries a ticket of the pattern."""
+    state, code, params = ticket.check(case, clause)
+    able = _with_right(case, CAN_REQUEST) if state == NOT_MET else ()
+    return _finding(clause, state, Code(code), params, able)
+
+
+def in_window(case: Case, clause: Clause) -> Finding:
+    """It is a day and an hour at which a bundle may go live."""
+    state, code, params, until = window.check(case, clause)
+    return _finding(clause, state, Code(code), params, (), until)  # nobody but time can unblock it
+
+
 # --- shared ---
 
 
@@ -1135,9 +1158,11 @@ def _with_right(case: Case, right: str) -> tuple[str, ...]:
 
 
 CHECKS: dict[str, Callable[[Case, Clause], Finding]] = {
+    "change_ticket": change_ticket,
     "document": document,
     "evidence": evidence,
     "sign_off": sign_off,
     "soak": soak,
     "tests": tests,
+    "window": in_window,
 }

@@ -208,6 +208,9 @@ class Case:
     barred: tuple[Barred, ...]
     holders: tuple[Holder, ...]
     at: str
+    # The number of the change ticket the request carries, "" without one; None where the policy asked for none and none
+    # was given, as of every Case from before there could be one.
+    ticket: str | None = None
 
     @property
     def by_itself(self) -> bool:

@@ -94,6 +94,8 @@ def case_to_json(case: Case) -> dict[str, Any]:
     for fact in fields["barred"]:
         if not fact["until"]:
             del fact["until"]  # nor that a bar is for good
+    if fields["ticket"] is None:
+        del fields["ticket"]  # nor that no ticket was asked for
     return {"v": _SHAPE, **fields}
 
 

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from yaml.nodes import Node
 
 from governance.facts import PARTS, Clause
+from governance.kinds import KINDS, Mistaken
 from portal.canonical import digest
 from portal.errors import Invalid
 from portal.marked import Language, Path_, Problem, Unreadable, at, find, listed
@@ -64,6 +65,10 @@ LANGUAGE = Language(
         "min": " with the lowest ratio that passes",
         "max": " with the largest difference that passes",
         "by": " with the sensitive columns",
+        "pattern": ' with what the ticket has to match, like "CHG[0-9]+"',
+        "days": " with the days, like mon-thu",
+        "hours": ' with the hours, like "09:00-16:00"',
+        "zone": " with the time zone, like Europe/Paris",
     },
     several="Begin each with its own `-`.",
 )
@@ -197,7 +202,12 @@ def _document(value: dict[str, Any], root: Node) -> PolicyDocument:
             for index, requirement in enumerate(stage["requires"]):
                 ((kind, said),) = requirement.items()
                 spot: Path_ = (*path, "requires", index, kind)
-                made = _clause(kind, said, smokes, smoke)
+                try:
+                    made = _clause(kind, said, smokes, smoke)
+                except Mistaken as wrong:
+                    where: Path_ = (*spot, *wrong.path)
+                    problems.append(at(find(root, where), where, str(wrong), wrong.remedy))
+                    continue
                 if made.key in clauses:
                     problems.append(
                         at(
@@ -273,6 +283,9 @@ def _clause(kind: str, said: Any, smokes: dict[str, Smoke], smoke: Smoke) -> Cla
             **_max_age(said),
         }
         return clause(kind, params, ":".join(filter(None, (said["at"], said.get("name")))))
+    if kind in KINDS:
+        read = KINDS[kind](said)
+        return clause(kind, read.params, read.name)
     return clause(kind, {"at": said["at"], "for": seconds(said["for"])}, said["at"])
 
 

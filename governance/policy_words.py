@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from governance.facts import PARTS, Clause
 from governance.policy import PolicyDocument, Smoke, StageRules
 from governance.sentences import column_name, duration, metric_name, title
+from governance.window import day_names
 
 
 def differences(old: PolicyDocument | None, new: PolicyDocument) -> list[str]:
@@ -180,6 +181,9 @@ def _name(name: str) -> str:
         "smoke": _("smoke test"),
         "role": _("role"),
         "kind": _("kind"),
+        "days": _("days"),
+        "hours": _("hours"),
+        "zone": _("time zone"),
     }.get(name, name.replace("_", " "))
 
 
@@ -194,6 +198,8 @@ def _bare(name: str, value: Any) -> str:
         limits = [_("for %(time)s") % {"time": duration(int(value["max_age"]))}] if "max_age" in value else []
         limits += [_("to the next %(n)s") % {"n": value["hops"]}] if "hops" in value else []
         return _(" and ").join(limits)
+    if name == "days":
+        return ", ".join(first if first == last else f"{first}-{last}" for first, last in day_names(value))
     if name == "covers" and set(value) >= set(PARTS):
         return _("all")
     if isinstance(value, list):

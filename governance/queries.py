@@ -170,6 +170,8 @@ class Asked:
     on_behalf_of: Person | None = None
     # When they asked; None: they would now.
     asked_at: datetime | None = None
+    # The change ticket of the request.
+    ticket: str = ""
 
 
 def case_for(
@@ -181,13 +183,14 @@ def case_for(
     rules: Rules | None = None,
     on_behalf_of: Person | None = None,
     asked_at: datetime | None = None,
+    ticket: str = "",
 ) -> Case:
     """Everything a judgement of this bundle in this lane needs, as it is now.
 
     `requested_by` (for whom they asked), the bundle's author, and who could have acted as one of them at that time are
     barred from signing; `running` says what ran where and since when.
     """
-    asked = Asked(bundle, lane, requested_by, running, on_behalf_of, asked_at)
+    asked = Asked(bundle, lane, requested_by, running, on_behalf_of, asked_at, ticket)
     rules = rules or rules_for(lane)
     (facts,) = _facts([(asked, rules)])
     return _case(asked, rules, facts)
@@ -272,6 +275,7 @@ def _cooling_off(
 
 def _case(asked: Asked, rules: Rules, facts: _Facts) -> Case:
     bundle, lane = asked.bundle, asked.lane
+    ticketed = any(one.kind == "change_ticket" for one in rules.stage.requirements)
     barred = (
         (asked.requested_by, "requester"),
         (asked.on_behalf_of, "requester"),
@@ -298,6 +302,7 @@ def _case(asked: Asked, rules: Rules, facts: _Facts) -> Case:
         ),
         holders=facts.holders,
         at=instant(timezone.now()),
+        ticket=asked.ticket if asked.ticket or ticketed else None,
     )
 
 
@@ -309,6 +314,7 @@ def verdict_for(
     running: Sequence[RunningFact],
     on_behalf_of: Person | None = None,
     asked_at: datetime | None = None,
+    ticket: str = "",
 ) -> tuple[Case, Verdict]:
     """The Case now, and what the gate says of it."""
     case = case_for(
@@ -318,6 +324,7 @@ def verdict_for(
         running=running,
         on_behalf_of=on_behalf_of,
         asked_at=asked_at,
+        ticket=ticket,
     )
     return case, judge(case)
 

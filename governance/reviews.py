@@ -32,7 +32,8 @@ A = ReviewedGrant.Answer
 
 # What somebody does with a right, as far as the ledger tells; to see leaves nothing there, signatures have their table.
 USES: Mapping[str, tuple[EventKind, ...]] = {
-    Right.REQUEST: (K.REQUEST_SUBMITTED, K.REQUEST_WITHDRAWN, K.BUNDLE_ASKED, K.COLLECTION_ASKED, K.DOCUMENT_RECORDED),
+    Right.REQUEST: (K.REQUEST_SUBMITTED, K.REQUEST_TICKETED, K.REQUEST_WITHDRAWN, K.BUNDLE_ASKED, K.COLLECTION_ASKED,
+        K.DOCUMENT_RECORDED),
     Right.PROMOTE: (K.REQUEST_PROMOTED, K.PROMOTION_STOPPED, K.LANE_RELEASED),
     Right.MANAGE: (K.GRANT_GIVEN, K.GRANT_REVOKED, K.CHANGE_ASKED, K.CHANGE_APPLIED, K.CHANGE_REFUSED),
     Right.AUDIT: (K.REPORT_ASKED,),

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -25,6 +26,7 @@ from governance.facts import (
     Clause,
     parse_instant,
 )
+from governance.window import DAYS, day_names
 
 Names = Callable[[str], str]
 Params = Mapping[str, Any]
@@ -88,12 +90,33 @@ def title(clause: Clause, stages: Names = stage_name) -> str:
             "stage": stages(params["at"]),
             "time": duration(int(params["for"])),
         }
+    if clause.kind == "change_ticket":
+        return _("A change ticket like %(pattern)s") % {"pattern": params["pattern"]}
+    if clause.kind == "window":
+        return _("Live on %(window)s") % {"window": window_words(params)}
     return _("Requirement %(key)s") % {"key": clause.key}
 
 
 def does_not_count(entry: Params, names: Names) -> str:
     """Why a signature does not count, of one entry of a finding's `not_counted`."""
     return _not_counted({"not_counted": [entry]}, _Say(names, stage_name))
+
+
+def window_words(params: Params) -> str:
+    """Days, hours and zone of a window: `Monday to Thursday, 09:00 to 16:00 (Europe/Paris)`."""
+    days = [
+        _day(first)
+        if first == last
+        else _("%(first)s to %(last)s") % {"first": _day(first), "last": _day(last)}
+        for first, last in day_names(params["days"])
+    ]
+    start, _dash, end = str(params["hours"]).partition("-")
+    return _("%(days)s, %(start)s to %(end)s (%(zone)s)") % {
+        "days": _and(days),
+        "start": start,
+        "end": end,
+        "zone": params["zone"],
+    }
 
 
 def who(unblock: Sequence[str], names: Names) -> str:
@@ -810,6 +833,73 @@ def _soak_never(params: Params, say: _Say) -> str:
     ) % {"stage": say.stages(params["stage"]), "time": duration(params["for"])}
 
 
+# --- change ticket and window ---
+
+
+def _ticket_given(params: Params, say: _Say) -> str:
+    return _("The request carries %(ticket)s.") % {"ticket": params["ticket"]}
+
+
+def _ticket_missing(params: Params, say: _Say) -> str:
+    return _(
+        "The request carries no change ticket. Add one like %(pattern)s to the request; whoever may ask for promotions "
+        "can."
+    ) % {"pattern": params["pattern"]}
+
+
+def _ticket_other(params: Params, say: _Say) -> str:
+    return _(
+        "The request carries %(ticket)s, and the policy asks for one like %(pattern)s. Change the ticket on the "
+        "request; whoever may ask for promotions can."
+    ) % {"ticket": params["ticket"], "pattern": params["pattern"]}
+
+
+def _ticket_unreadable(params: Params, say: _Say) -> str:
+    return _(
+        "This version of the portal cannot read the pattern %(pattern)s. Publish a policy with a simpler one."
+    ) % {"pattern": params["pattern"]}
+
+
+def _window_open(params: Params, say: _Say) -> str:
+    if params["until"] is None:
+        return _("The window is always open.")
+    return _("The window is open until %(until)s.") % {"until": _there(params["until"], params["zone"])}
+
+
+def _window_closed(params: Params, say: _Say) -> str:
+    if params["opens"] is None:
+        return _("The window never opens. Publish a policy with other hours.")
+    return _("The window is closed. Wait until it opens on %(opens)s.") % {
+        "opens": _there(params["opens"], params["zone"])
+    }
+
+
+def _window_unreadable(params: Params, say: _Say) -> str:
+    return _(
+        "This machine does not know the time zone %(zone)s. Ask an administrator to update it, or publish a policy "
+        "with another."
+    ) % {"zone": params["zone"]}
+
+
+def _there(at: str, zone: str) -> str:
+    """An instant by the clocks of a zone: `Monday 7 December 2026, 09:00 (Europe/Paris)`."""
+    moment = parse_instant(at).astimezone(ZoneInfo(zone))
+    day = _day(DAYS[moment.weekday()])
+    return f"{day} {moment.day} {_month(moment.month)} {moment.year}, {moment:%H:%M} ({zone})"
+
+
+def _day(name: str) -> str:
+    return {
+        "mon": _("Monday"),
+        "tue": _("Tuesday"),
+        "wed": _("Wednesday"),
+        "thu": _("Thursday"),
+        "fri": _("Friday"),
+        "sat": _("Saturday"),
+        "sun": _("Sunday"),
+    }[name]
+
+
 def _kind_unknown(params: Params, say: _Say) -> str:
     return _(
         "This version of the portal does not know the requirement kind %(kind)s. Publish a policy without it, or "
@@ -818,6 +908,11 @@ def _kind_unknown(params: Params, say: _Say) -> str:
 
 
 def _not_recorded(params: Params, say: _Say) -> str:
+    if params.get("what") == "ticket":
+        return _(
+            "Whether there was a change ticket was not written down, because the policy of that day did not ask for "
+            "one."
+        )
     return _(
         "Who could sign %(role)s then was not written down, because the policy of that day did not ask for it."
     ) % {"role": _topic(params["role"])}
@@ -856,6 +951,13 @@ _SENTENCES: dict[Code, Callable[[Params, _Say], str]] = {
     Code.TESTS_NONE: _tests_none,
     Code.TESTS_NOT_RUN: _tests_not_run,
     Code.TESTS_PASSED: _tests_passed,
+    Code.TICKET_GIVEN: _ticket_given,
+    Code.TICKET_MISSING: _ticket_missing,
+    Code.TICKET_OTHER: _ticket_other,
+    Code.TICKET_UNREADABLE: _ticket_unreadable,
+    Code.WINDOW_CLOSED: _window_closed,
+    Code.WINDOW_OPEN: _window_open,
+    Code.WINDOW_UNREADABLE: _window_unreadable,
 }
 
 

@@ -94,6 +94,7 @@ class EventKind(models.TextChoices):
     SIGNOFF_LAPSED = "signoff.lapsed", _("Signature counts no more")
     REQUEST_SUBMITTED = "request.submitted", _("Request submitted")
     REQUEST_COMMENTED = "request.commented", _("Said in a request")
+    REQUEST_TICKETED = "request.ticketed", _("Change ticket given")
     REQUEST_WITHDRAWN = "request.withdrawn", _("Request withdrawn")
     REQUEST_HANDED_OVER = "request.handed_over", _("Request handed over")
     REQUEST_SUPERSEDED = "request.superseded", _("Request superseded")
@@ -516,6 +517,16 @@ SHAPES: dict[EventKind, Shape] = {
         "for_name*",
         "project_name",
         "stage_name",
+    ),
+    # Plain: a number of another system, which is what is proved; its form leaves no room for a sentence.
+    K.REQUEST_TICKETED: _shape(
+        "{actor} gave request {request} the change ticket {ticket}",
+        "request",
+        "ticket",
+        "was",
+        "bundle",
+        "stage",
+        "on_behalf_of",
     ),
     K.REQUEST_WITHDRAWN: _shape("{actor} withdrew request {request}", "request", "why*", "on_behalf_of"),
     K.REQUEST_HANDED_OVER: _shape(

@@ -415,6 +415,7 @@ PROJECT_TASKS: dict[str, list[str]] = {
         )
     },
     "condition.met": [_START_READY, _LOOK_AFTER],
+    "request.ticketed": [_START_READY],
     **{kind: [_LOOK_AFTER] for kind in ("signoff.withdrawn", "grant.revoked", "request.held")},
 }
 # Whoever can sign is asked once the signature has been missing for so long: what is on its way may make it needless.

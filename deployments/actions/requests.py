@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from deployments.judging import principal_of
 from deployments.models import REQUEST_MOVES, Deployment, DeploymentRequest
+from governance.ticket import TICKET, TICKET_LIMIT
 from portal import ledger, rights
 from portal.errors import Invalid, Refused, Stale
 from portal.event_kinds import EventKind
@@ -16,8 +17,10 @@ from portal.moving import make
 WHY_LIMIT = 5_000
 
 
-def submit(*, by: Person, bundle: Bundle, lane: Lane, why: str) -> DeploymentRequest:
+def submit(*, by: Person, bundle: Bundle, lane: Lane, why: str, ticket: str = "") -> DeploymentRequest:
     """Ask for a bundle to go to a lane. An older open request for this lane is superseded.
+
+    `ticket` is the number of a change ticket; whether it does is the gate's to say, and it can be given later.
 
     Raises Absent/Forbidden for the right, Invalid naming the field, Refused for a bundle not registered or asked twice,
     and for one that runs there already: to bring it again could only put at risk what runs well.
@@ -33,6 +36,7 @@ def submit(*, by: Person, bundle: Bundle, lane: Lane, why: str) -> DeploymentReq
             code="why_long",
             field="why",
         )
+    ticket = _ticket(ticket)
     if not bundle.is_registered:
         raise Refused(
             _("Bundle %(bundle)s is %(status)s, so nothing can be asked for it yet.")
@@ -57,7 +61,12 @@ def submit(*, by: Person, bundle: Bundle, lane: Lane, why: str) -> DeploymentReq
         try:
             with transaction.atomic():
                 request = DeploymentRequest.objects.create(
-                    lane=lane, bundle=bundle, why=why.strip(), requested_by=by, on_behalf_of=principal
+                    lane=lane,
+                    bundle=bundle,
+                    why=why.strip(),
+                    ticket=ticket,
+                    requested_by=by,
+                    on_behalf_of=principal,
                 )
         except IntegrityError as error:
             raise _asked_already(None) from error
@@ -77,6 +86,8 @@ def submit(*, by: Person, bundle: Bundle, lane: Lane, why: str) -> DeploymentReq
             project_name=lane.project.name,
             stage_name=lane.stage.name,
         )
+        if ticket:
+            _record_ticket(by, request, "", principal)
         for one in older:
             with suppress(Stale):  # withdrawn or started meanwhile: it goes its own way
                 make(
@@ -87,6 +98,59 @@ def submit(*, by: Person, bundle: Bundle, lane: Lane, why: str) -> DeploymentReq
                     facts={"request": one.pk, "by_request": request.pk},
                 )
         return request
+
+
+def set_ticket(*, by: Person, request: DeploymentRequest, ticket: str) -> None:
+    """Give an open request another change ticket, or take it away with an empty one. The same again changes nothing.
+
+    Raises Absent/Forbidden for the right, Invalid for what is no ticket, Stale for a request that is not open.
+    """
+    rights.check(by, Right.REQUEST, request.lane)
+    ticket = _ticket(ticket)
+    principal = principal_of(by, Right.REQUEST, request.lane)
+    with ledger.business():
+        now = DeploymentRequest.objects.select_for_update(of=("self",)).get(pk=request.pk)
+        if now.status != DeploymentRequest.Status.OPEN:
+            raise Stale(
+                _("This request is %(status)s, so its change ticket stays as it is.")
+                % {"status": now.get_status_display()},
+                code="request_not_open",
+            )
+        if now.ticket == ticket:
+            return
+        DeploymentRequest.objects.filter(pk=now.pk).update(ticket=ticket)
+        request.ticket = ticket
+        _record_ticket(by, request, now.ticket, principal)
+
+
+def _ticket(typed: str) -> str:
+    ticket = typed.strip()
+    if ticket and TICKET.fullmatch(ticket) is None:
+        raise Invalid(
+            _(
+                "A change ticket is a number such as CHG0042: at most %(limit)s letters, digits and . _ : / # -,"
+                " without spaces."
+            )
+            % {"limit": TICKET_LIMIT},
+            code="ticket_unusable",
+            field="ticket",
+        )
+    return ticket
+
+
+def _record_ticket(by: Person, request: DeploymentRequest, was: str, principal: Person | None) -> None:
+    ledger.record(
+        EventKind.REQUEST_TICKETED,
+        by=by,
+        project=request.lane.project.key,
+        subject=request.subject,
+        request=request.pk,
+        ticket=request.ticket,
+        was=was,
+        bundle=request.bundle.bundle_id,
+        stage=request.lane.stage.slug,
+        on_behalf_of=principal and str(principal.pk),
+    )
 
 
 def withdraw(*, by: Person, request: DeploymentRequest, why: str) -> None:

@@ -17,6 +17,7 @@ from deployments.queries import promotions_for, request_for, request_verbs, requ
 from governance.actions import reports
 from governance.api.reports import ReportSerializer
 from governance.queries import reports_for
+from governance.ticket import TICKET_LIMIT
 from portal import rights
 from portal.api.auth import acting
 from portal.api.fields import At, Facts, Words
@@ -41,6 +42,7 @@ class RequestSerializer(serializers.Serializer[DeploymentRequest]):
     status = serializers.ChoiceField(choices=DeploymentRequest.Status.choices)
     held = serializers.CharField()
     why = serializers.CharField()
+    ticket = serializers.CharField(help_text="number of the change ticket, empty without one")
     requested_at = At()
     requested_by = PersonSerializer()
     on_behalf_of = PersonSerializer(allow_null=True)
@@ -91,7 +93,8 @@ class GateSerializer(serializers.Serializer[Any]):
 class RequestDetailSerializer(RequestSerializer):
     """A request with its gate (null once it is over), its promotions, and what the reader can do.
 
-    `can` holds `withdraw`, `promote` and `sign:<requirement>`; the gate decides afresh whether it happens.
+    `can` holds `withdraw`, `promote`, `set_ticket` and `sign:<requirement>`; the gate decides afresh whether it
+    happens.
     """
 
     gate = GateSerializer(allow_null=True)
@@ -107,6 +110,13 @@ class NewRequest(Input):
     bundle_id = serializers.CharField(max_length=100)
     stage = serializers.SlugField()
     why = serializers.CharField(max_length=5000)
+    ticket = serializers.CharField(max_length=TICKET_LIMIT, required=False, default="", allow_blank=True)
+
+
+class TicketOfRequest(Input):
+    """The number of the change ticket; empty takes it away."""
+
+    ticket = serializers.CharField(max_length=TICKET_LIMIT, allow_blank=True)
 
 
 @extend_schema_view(
@@ -138,7 +148,9 @@ class Requests(Listing):
         wish = checked(NewRequest, request)
         bundle = bundle_for(self.person, wish["project"], wish["bundle_id"])
         lane = lane_for(bundle.project, wish["stage"])
-        made = requests.submit(by=self.person, bundle=bundle, lane=lane, why=wish["why"])
+        made = requests.submit(
+            by=self.person, bundle=bundle, lane=lane, why=wish["why"], ticket=wish["ticket"]
+        )
         return Response(detail(self.person, made.pk), status=201)
 
 
@@ -168,6 +180,17 @@ class WithdrawRequest(APIView):
         """Take an open request back."""
         by = acting(request)
         requests.withdraw(by=by, request=request_for(by, number), **checked(Why, request))
+        return Response(detail(by, number))
+
+
+class TicketRequest(APIView):
+    """The change ticket of a wish."""
+
+    @extend_schema(request=TicketOfRequest, responses=RequestDetailSerializer)
+    def post(self, request: Request, number: int) -> Response:
+        """Give an open request another change ticket; the gate is judged with it."""
+        by = acting(request)
+        requests.set_ticket(by=by, request=request_for(by, number), **checked(TicketOfRequest, request))
         return Response(detail(by, number))
 
 

@@ -14,6 +14,7 @@ from deployments.api.requests import (
     PromoteRequest,
     ReportsOfRequest,
     Requests,
+    TicketRequest,
     WithdrawRequest,
 )
 from deployments.api.signing import Signing, SignOffsOfRequest
@@ -28,6 +29,7 @@ urlpatterns = [
     path("requests/", Requests.as_view()),
     path("requests/<int:number>/", OneRequest.as_view()),
     path("requests/<int:number>/gate/", GateOfRequest.as_view()),
+    path("requests/<int:number>/ticket/", TicketRequest.as_view()),
     path("requests/<int:number>/withdraw/", WithdrawRequest.as_view()),
     path("requests/<int:number>/promote/", PromoteRequest.as_view()),
     path("requests/<int:number>/signing/", Signing.as_view()),

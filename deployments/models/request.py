@@ -26,6 +26,9 @@ class DeploymentRequest(models.Model):
     status = models.CharField(max_length=12, choices=Status, default=Status.OPEN)
     held = models.TextField(blank=True, help_text=_("why only a person may start it again"))
     why = models.TextField()
+    ticket = models.CharField(
+        max_length=100, blank=True, help_text=_("number of the change ticket in another system")
+    )
     requested_at = models.DateTimeField(default=timezone.now)
     requested_by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="requests")
     on_behalf_of = models.ForeignKey(

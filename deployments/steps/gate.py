@@ -1,5 +1,7 @@
 """Steps that ask: may this still happen?"""
 
+from datetime import timedelta
+
 from django.utils.translation import gettext as _
 
 from deployments.judging import (
@@ -12,16 +14,21 @@ from deployments.judging import (
     why_not_asked,
 )
 from deployments.models import Deployment, DeploymentRequest
-from deployments.steps.outcome import Answer, Done, StepFailed, Work
+from deployments.steps.outcome import Answer, Done, StepFailed, Wait, Work
+from governance.gate import parse_instant
 from portal import rights
 from portal.let_in import could_be
 from portal.models import Right
+
+# While only the window is closed the rest is judged again this often: what lapses meanwhile ends the wait.
+LOOK_AGAIN = timedelta(seconds=60)
 
 
 def pass_gate(work: Work) -> Answer:
     """Judge the gate at the start and freeze what was judged."""
     request = work.request
-    return _answer(request, "start", judge_now(request))
+    judged = judge_now(request)
+    return _until_window(judged) or _answer(request, "start", judged)
 
 
 def pass_gate_again(work: Work) -> Answer:
@@ -53,7 +60,19 @@ def pass_gate_again(work: Work) -> Answer:
     (others,) = could_be([(starter, promotion.started_at)], Right.PROMOTE)
     acting = {str(pk) for pk in (promotion.started_by_id, promotion.on_behalf_of_id) if pk}
     signed = signature_counts(acting, judged, others) is not None
-    return _answer(request, "before_live", judged, signed_by_starter=signed)
+    return (None if signed else _until_window(judged)) or _answer(
+        request, "before_live", judged, signed_by_starter=signed
+    )
+
+
+def _until_window(judged: Judged) -> Wait | None:
+    """A wait where nothing but the time of day is missing: what is ready at 15:59 need not be started by hand again."""
+    missing = judged.verdict.missing
+    if not missing or any(one.kind != "window" or one.holds_until is None for one in missing):
+        return None
+    opens = max(str(one.holds_until) for one in missing)
+    left = parse_instant(opens) - parse_instant(judged.case.at)
+    return Wait(max(0.01, min(left, LOOK_AGAIN).total_seconds()), {"opens": opens})
 
 
 def _answer(

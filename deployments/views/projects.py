@@ -177,16 +177,22 @@ def ask(request: HttpRequest, key: str) -> HttpResponse:
         asked = form.cleaned_data
         with told_by(form):
             return _submitted(
-                request, person, project, asked["bundle"], form.lanes[asked["stage"]], asked["why"]
+                request,
+                person,
+                project,
+                asked["bundle"],
+                form.lanes[asked["stage"]],
+                why=asked["why"],
+                ticket=asked["ticket"],
             )
     return _page(request, project, ask_form=form, status=400)
 
 
 def _submitted(
-    request: HttpRequest, person: Person, project: Project, bundle: Bundle, lane: Lane, why: str
+    request: HttpRequest, person: Person, project: Project, bundle: Bundle, lane: Lane, **said: str
 ) -> HttpResponse:
     try:
-        made = request_actions.submit(by=person, bundle=bundle, lane=lane, why=why)
+        made = request_actions.submit(by=person, bundle=bundle, lane=lane, **said)
     except Refused as refusal:
         if refusal.code == "request_duplicate" and refusal.params.get("request"):
             messages.info(request, refusal.sentence)

@@ -12,11 +12,11 @@ from django.views.decorators.http import require_GET
 from deployments.actions import promotions as promotion_actions
 from deployments.actions import requests as request_actions
 from deployments.cards import gate_rows, step_rows, steps_ahead, verdict_bar
-from deployments.forms import CommentForm, ReasonForm
+from deployments.forms import CommentForm, ReasonForm, TicketForm
 from deployments.judging import Judged, judge_now
 from deployments.lanes import Standing, drawn, drawn_design, standings
 from deployments.models import REQUEST_MOVES, DeploymentRequest, Promotion
-from deployments.queries import comments_of, promotion_verbs, requests_for
+from deployments.queries import comments_of, may_set_ticket, promotion_verbs, requests_for
 from deployments.views.bundles import against
 from deployments.words import story
 from governance.actions import reports
@@ -57,6 +57,7 @@ def _page(
     *,
     promote_form: ReasonForm | None = None,
     withdraw_form: ReasonForm | None = None,
+    ticket_form: TicketForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
     person = person_of(request)
@@ -76,7 +77,9 @@ def _page(
     clauses = list(judged.case.requirements) if judged else []
     promote_form = promote_form or ReasonForm(prefix="promote")
     withdraw_form = withdraw_form or ReasonForm(prefix="withdraw")
-    typed.give_back(request, promote_form, withdraw_form)
+    if ticket_form is None and may_set_ticket(wish, held):
+        ticket_form = TicketForm(initial={"ticket": wish.ticket})
+    typed.give_back(request, promote_form, withdraw_form, ticket_form)
     return render(
         request,
         "deployments/request.html",
@@ -112,6 +115,8 @@ def _page(
             "may_withdraw": "withdraw" in verbs,
             "promote_form": promote_form,
             "withdraw_form": withdraw_form,
+            "ticket_form": ticket_form,
+            "asks_ticket": any(clause.kind == "change_ticket" for clause in clauses),
         },
         status=status,
     )
@@ -187,6 +192,7 @@ def _facts(wish: DeploymentRequest, here: Standing) -> list[dict[str, Any]]:
             "value": wish.bundle.author.name if wish.bundle.author else wish.bundle.author_in_dss,
         },
         {"label": _("Registered"), "value": wish.bundle.registered_at, "kind": "when"},
+        *([{"label": _("Change ticket"), "value": wish.ticket}] if wish.ticket else []),
         {"label": _("Runs there now"), "value": now.bundle_id if now else _("nothing")},
         *(
             [
@@ -258,6 +264,20 @@ def withdraw(request: HttpRequest, key: str, number: int) -> HttpResponse:
             messages.success(request, _("The request is withdrawn. Its signatures stay with the bundle."))
             return redirect("request", key, number)
     return _page(request, wish, withdraw_form=form, status=400)
+
+
+@posted_on("request", found)
+def ticket(request: HttpRequest, key: str, number: int) -> HttpResponse:
+    """Give the request another change ticket."""
+    person = person_of(request)
+    wish = found(person, key, number)
+    form = TicketForm(request.POST)
+    if form.is_valid():
+        with told_by(form):
+            request_actions.set_ticket(by=person, request=wish, ticket=form.cleaned_data["ticket"])
+            messages.success(request, _("The change ticket is kept; the checklist is judged with it."))
+            return redirect("request", key, number)
+    return _page(request, wish, ticket_form=form, status=400)
 
 
 @posted_on("request", found)

@@ -127,6 +127,7 @@ class People(Chain):
         for entry in self.all.of(
             K.REQUEST_PROMOTED,
             K.REQUEST_HELD,
+            K.REQUEST_TICKETED,
             K.REQUEST_WITHDRAWN,
             K.REQUEST_HANDED_OVER,
             K.REQUEST_SUPERSEDED,
@@ -135,12 +136,15 @@ class People(Chain):
             label = {
                 K.REQUEST_PROMOTED: _("Promotion asked for"),
                 K.REQUEST_HELD: _("Held"),
+                K.REQUEST_TICKETED: _("Change ticket"),
                 K.REQUEST_WITHDRAWN: _("Withdrawn"),
                 K.REQUEST_HANDED_OVER: _("Handed over"),
                 K.REQUEST_SUPERSEDED: _("Superseded"),
                 K.REQUEST_LANDED: _("Done"),
             }[entry.kind]
             why = entry.facts.get("why") or entry.facts.get("reason") or ""
+            if entry.kind == K.REQUEST_TICKETED:
+                why = entry.facts["ticket"] or _("taken away, was %(was)s") % {"was": entry.facts["was"]}
             by = _("by %(who)s") % {"who": self.actor(entry)} if entry.actor_kind != "system" else ""
             if entry.kind == K.REQUEST_HANDED_OVER:
                 by = _("from %(name)s to %(heir)s by %(who)s") % {

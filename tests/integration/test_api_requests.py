@@ -40,7 +40,7 @@ def test_a_member_asks_for_a_promotion(cast: Cast) -> None:
     made = session(cast.dev).post("requests/", **WISH)
     assert told("request.submitted").subject == f"request:{made['number']}"
     assert (made["status"], made["requested_by"]["login"], made["why"]) == ("open", "dev", "It is better.")
-    assert made["can"] == ["withdraw"]
+    assert made["can"] == ["withdraw", "set_ticket"]
     assert made["gate"]["met"] is True
     assert made["promotions"] == []
 
@@ -130,8 +130,8 @@ def test_the_gate_says_what_is_missing_and_who_can_help(cast: Cast) -> None:
 def test_a_request_says_what_each_can_do(cast: Cast) -> None:
     wish = request_at(cast, lane=cast.prod)
     path = f"requests/{wish.pk}/"
-    assert session(cast.dev).get(path)["can"] == ["withdraw"]
-    assert session(cast.mona).get(path)["can"] == ["withdraw", "promote"]
+    assert session(cast.dev).get(path)["can"] == ["withdraw", "set_ticket"]
+    assert session(cast.mona).get(path)["can"] == ["withdraw", "promote", "set_ticket"]
     assert session(cast.fay).get(path)["can"] == ["sign:sign_off:fairness"]
     assert session(cast.nora).get(path)["can"] == []
 

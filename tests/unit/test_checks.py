@@ -24,6 +24,7 @@ from governance.gate import (
 )
 from portal.canonical import digest
 from tests.unit.test_gate import NOW, ago, complete_case, counted, parts_of
+from tests.unit.test_policy import clauses
 
 V2 = parts_of("v2")
 
@@ -737,10 +738,17 @@ def test_every_metric_of_the_schema_is_compared() -> None:
     assert set(checks.COMPARED) == set(policy.SCHEMA["$defs"]["metric"]["properties"]["name"]["enum"])
 
 
+OTHERS = (
+    'change_ticket: {pattern: "CHG[0-9]+"}',
+    'window: {days: mon-thu, hours: "09:00-16:00", zone: Europe/Paris}',
+)
+
+
 @pytest.mark.parametrize("kind", sorted(checks.CHECKS))
 def test_checks_are_functions_of_case_and_clause(kind: str) -> None:
     case, again = complete_case(), complete_case()
-    clause: Clause = next(held for held in case.requirements if held.kind == kind)
+    others = (clauses(line)[0] for line in OTHERS)
+    clause: Clause = next(held for held in (*case.requirements, *others) if held.kind == kind)
     found = checks.CHECKS[kind](case, clause)
     assert (found.key, found.kind) == (clause.key, clause.kind)
     assert case == again, "a check changes nothing of its case"

@@ -52,6 +52,13 @@ def test_what_was_judged_ends_as_it_did_by_the_same_text() -> None:
         ("limits]", "limits, owner]", "document:model-documentation", Code.DOCUMENT_SECTIONS_MISSING),
         ("- soak", "- document: privacy\n          - soak", "document:privacy", Code.DOCUMENT_MISSING),
         ("{role: fairness}", "{role: fairness, people: 2}", "sign_off:fairness", Code.SIGN_OFF_NOBODY),
+        # It was judged on a Saturday.
+        (
+            "- soak",
+            '- window: {days: mon-fri, hours: "09:00-16:00", zone: UTC}\n          - soak',
+            "window",
+            Code.WINDOW_CLOSED,
+        ),
     ],
 )
 def test_what_passed_would_have_been_stopped(old: str, new: str, key: str, code: Code) -> None:
@@ -137,3 +144,10 @@ def test_the_order_of_what_is_read_changes_nothing() -> None:
     shuffled = list(judgements)
     random.Random(4).shuffle(shuffled)
     assert replay(draft, shuffled) == first
+
+
+def test_a_ticket_that_nobody_asked_for_cannot_be_told() -> None:
+    asks = ("- soak", '- change_ticket: {pattern: "CHG[0-9]+"}\n          - soak')
+    assert flip(asks) == (UNKNOWN, [("change_ticket", Code.NOT_RECORDED)])
+    assert flips(asks, case=complete_case(ticket="CHG7")) == []
+    assert flip(asks, case=complete_case(ticket="INC7")) == (STOPPED, [("change_ticket", Code.TICKET_OTHER)])

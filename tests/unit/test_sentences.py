@@ -96,6 +96,18 @@ def cases() -> Iterator[Case]:
         yield replace(case, barred=(bar,), holders=(*case.holders, Holder("fairness", "gil")))
     yield replace(case, holders=(Holder("fairness", "gil"),))
     yield replace(case, signoffs=(), holders=())
+    asked = policy.clause("change_ticket", {"pattern": "CHG[0-9]+"})
+    for ticket in ("", "CHG7", "INC7"):
+        yield replace(case, requirements=(asked,), ticket=ticket)
+    yield replace(case, requirements=(policy.clause("change_ticket", {"pattern": "("}),), ticket="CHG7")
+    for days, hours, zone in (
+        (["sat"], "09:00-16:00", "Europe/Paris"),
+        (["mon"], "09:00-16:00", "Europe/Paris"),
+        (["sat"], "09:00-16:00", "Mars/Olympus"),
+        (["mon", "tue", "wed", "thu", "fri", "sat", "sun"], "00:00-24:00", "UTC"),
+    ):
+        params = {"days": days, "hours": hours, "zone": zone}
+        yield replace(case, requirements=(policy.clause("window", params),))
     twice = checks.word(case, "model-risk", person="fay", id="f2")
     yield replace(
         case,

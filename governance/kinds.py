@@ -1,0 +1,48 @@
+"""The requirement kinds that have a module of their own: how what a policy says of each is put in one spelling.
+
+Not in charge of the other kinds (`governance.policy`), nor of what any of them means (`governance.checks`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from governance import ticket, window
+
+
+class Mistaken(ValueError):
+    """Something the schema cannot see: `path` within the requirement, and what to do."""
+
+    def __init__(self, path: tuple[str | int, ...], message: str, remedy: str) -> None:
+        super().__init__(message)
+        self.path = path
+        self.remedy = remedy
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A requirement's parameters in one spelling, and what tells it from others of its kind."""
+
+    params: dict[str, Any]
+    name: str = ""
+
+
+def _change_ticket(said: dict[str, Any]) -> Read:
+    try:
+        ticket.compiled(said["pattern"])
+    except ticket.PatternError as error:
+        raise Mistaken(("pattern",), str(error), error.remedy) from error
+    return Read({"pattern": said["pattern"]})
+
+
+def _window(said: dict[str, Any]) -> Read:
+    try:
+        return Read(window.read(said))
+    except window.WindowError as error:
+        raise Mistaken((error.field,), str(error), error.remedy) from error
+
+
+KINDS: dict[str, Callable[[dict[str, Any]], Read]] = {
+    "change_ticket": _change_ticket,
+    "window": _window,
+}
