@@ -13,7 +13,7 @@ from functools import cached_property
 from itertools import chain, combinations
 from typing import Any, Protocol
 
-from governance import explainability, fairness, ticket, window
+from governance import explainability, external_checks, fairness, ticket, window
 from governance.facts import (
     APPROVE,
     APPROVE_WITH_CONDITIONS,
@@ -68,6 +68,8 @@ class Code(StrEnum):
     EVIDENCE_MISSING = "evidence_missing"
     EVIDENCE_OTHER_PARTS = "evidence_other_parts"
     EVIDENCE_UNREADABLE = "evidence_unreadable"
+    EXTERNAL_FAILED = "external_failed"
+    EXTERNAL_PASSED = "external_passed"
     EXPLAINABILITY_CLEAR = "explainability_clear"
     EXPLAINABILITY_EMPTY = "explainability_empty"
     EXPLAINABILITY_FORBIDDEN = "explainability_forbidden"
@@ -135,12 +137,13 @@ def changed_parts(parts: Mapping[str, str], case: Case, scope: Iterable[str] = (
     return tuple(sorted(part for part in {*parts, *scope} if parts.get(part, "") != case.parts.get(part, "")))
 
 
-def current_evidence(case: Case, kind: str, stage: str | None = None) -> EvidenceFact | None:
-    """The newest evidence of a kind that is about parts equal to the bundle's; about no part at all is no evidence."""
+def current_evidence(case: Case, kind: str, stage: str | None = None, name: str = "") -> EvidenceFact | None:
+    """The newest evidence of a kind (and name) about parts equal to the bundle's; about no part at all it is none."""
     held = (
         fact
         for fact in reversed(case.evidence)
         if fact.kind == kind
+        and fact.name == name
         and (stage is None or fact.stage == stage)
         and fact.parts
         and not changed_parts(fact.parts, case)
@@ -156,8 +159,12 @@ def current_document(case: Case, kind: str) -> DocumentFact | None:
     return next(held, None)
 
 
-def _of_kind(case: Case, kind: str, stage: str | None) -> list[EvidenceFact]:
-    return [fact for fact in case.evidence if fact.kind == kind and (stage is None or fact.stage == stage)]
+def _of_kind(case: Case, kind: str, stage: str | None, name: str) -> list[EvidenceFact]:
+    return [
+        fact
+        for fact in case.evidence
+        if fact.kind == kind and fact.name == name and (stage is None or fact.stage == stage)
+    ]
 
 
 # --- sign_off ---
@@ -868,12 +875,19 @@ _Assess = Callable[[Mapping[str, Any], Mapping[str, Any]], _Assessment]
 
 
 def _from_evidence(
-    case: Case, clause: Clause, kind: str, stage: str | None, assess_: _Assess, able: tuple[str, ...]
+    case: Case,
+    clause: Clause,
+    kind: str,
+    stage: str | None,
+    assess_: _Assess,
+    able: tuple[str, ...],
+    name: str = "",
 ) -> Finding:
     params: dict[str, Any] = {"kind": kind} | ({"stage": stage} if stage is not None else {})
-    found = current_evidence(case, kind, stage)
+    params |= {"name": name} if name else {}
+    found = current_evidence(case, kind, stage, name)
     if found is None:
-        others = _of_kind(case, kind, stage)
+        others = _of_kind(case, kind, stage, name)
         if others:
             params |= {"at": others[-1].at, "changed": list(changed_parts(others[-1].parts, case))}
             return _finding(clause, NOT_MET, Code.EVIDENCE_OTHER_PARTS, params, able)
@@ -1120,6 +1134,16 @@ def in_window(case: Case, clause: Clause) -> Finding:
     return _finding(clause, state, Code(code), params, (), until)  # nobody but time can unblock it
 
 
+def external_check(case: Case, clause: Clause) -> Finding:
+    """What another system said last of these parts is that they passed; nobody here can say it instead."""
+
+    def assessed(result: Mapping[str, Any], asked: Mapping[str, Any]) -> _Assessment:
+        state, code, params = external_checks.assess(result, asked)
+        return state, Code(code), params
+
+    return _from_evidence(case, clause, "external_check", None, assessed, (), str(clause.params["name"]))
+
+
 # --- shared ---
 
 
@@ -1161,6 +1185,7 @@ CHECKS: dict[str, Callable[[Case, Clause], Finding]] = {
     "change_ticket": change_ticket,
     "document": document,
     "evidence": evidence,
+    "external_check": external_check,
     "sign_off": sign_off,
     "soak": soak,
     "tests": tests,

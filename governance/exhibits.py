@@ -41,10 +41,12 @@ def exhibits(bundle: Bundle, clauses: Iterable[Clause]) -> list[Exhibit]:
     asked = list(clauses)
     order = [kind.value for kind in Evidence.Kind]
     about = evidence_holding(bundle).select_related("result").exclude(parts={})
-    rows = sorted(newest(about, "recorded_at", "kind", "stage"), key=lambda row: (row.recorded_at, row.pk))
+    rows = sorted(
+        newest(about, "recorded_at", "kind", "name", "stage"), key=lambda row: (row.recorded_at, row.pk)
+    )
     # Only tests are of a stage: what is counted holds wherever these parts run.
-    latest = {(row.kind, row.stage if row.kind == Evidence.Kind.TESTS else ""): row for row in rows}
-    found = sorted(latest.values(), key=lambda row: (order.index(row.kind), row.stage))
+    latest = {(row.kind, row.name, row.stage if row.kind == Evidence.Kind.TESTS else ""): row for row in rows}
+    found = sorted(latest.values(), key=lambda row: (order.index(row.kind), row.name, row.stage))
     return [
         Exhibit(row, row.kind, tuple(sorted(row.parts)), stage_name(row.stage), _tables(row, asked))
         for row in found
@@ -67,6 +69,8 @@ def _tables(row: Evidence, clauses: Sequence[Clause]) -> Sequence[Mapping[str, A
         return fairness_tables(result, [metric for clause in asked for metric in clause.params["metrics"]])
     if row.kind == Evidence.Kind.EXPLAINABILITY:
         return [explainability_table(result)]
+    if row.kind == Evidence.Kind.EXTERNAL_CHECK:
+        return [{"title": _capital(_plain(row.name)), **result}]
     return [tests_table(result)]
 
 
@@ -182,6 +186,10 @@ def tests_table(result: Mapping[str, Any]) -> dict[str, Any]:
     ]
     passed = sum(run["outcome"] == "SUCCESS" for run in runs)
     return {"title": _("Tests"), "runs": runs, "passed": passed, "all": len(result.get("listed", []))}
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _plain(name: str) -> str:

@@ -81,6 +81,8 @@ class EvidenceFact:
     author: str
     stage: str
     result: dict[str, Any]
+    # Tells it from others of its kind: which external check it is of.
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,9 @@ def case_to_json(case: Case) -> dict[str, Any]:
     fields = _plain(asdict(case))
     for fact in (*fields["signoffs"], *fields["holders"]):
         _leave_out_what_is_not(fact)
+    for fact in fields["evidence"]:
+        if not fact["name"]:
+            del fact["name"]  # nor that there is one of its kind only
     for fact in fields["barred"]:
         if not fact["until"]:
             del fact["until"]  # nor that a bar is for good

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from governance import ticket, window
+from governance.durations import seconds
 
 
 class Mistaken(ValueError):
@@ -42,7 +43,16 @@ def _window(said: dict[str, Any]) -> Read:
         raise Mistaken((error.field,), str(error), error.remedy) from error
 
 
+def _external_check(said: dict[str, Any]) -> Read:
+    return Read({"name": said["name"], **_max_age(said)}, said["name"])
+
+
+def _max_age(said: dict[str, Any]) -> dict[str, int]:
+    return {"max_age": seconds(said["max_age"])} if "max_age" in said else {}
+
+
 KINDS: dict[str, Callable[[dict[str, Any]], Read]] = {
     "change_ticket": _change_ticket,
+    "external_check": _external_check,
     "window": _window,
 }

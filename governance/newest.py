@@ -48,7 +48,7 @@ _WORD = (
     *("evidence", "documents", "withdrawn"),
 )
 _ADDED = ("pk", "project_id", "kind", "digest", "parts", "recorded_at", "author_id")
-_PIECE = (*_ADDED, "author__kind", "stage", "result_id")
+_PIECE = (*_ADDED, "author__kind", "stage", "name", "result_id")
 _TEXT = (*_ADDED, "sections")
 
 
@@ -68,8 +68,8 @@ def known(asked: Sequence[tuple[Bundle, Lane]]) -> list[Known]:
     - Of each person and role the newest word about these parts, under each clause and about each set of documents that
       was ever signed about them, on this bundle and on another, an approval and what ends one, and the newest about
       something else. What was said for somebody is their word.
-    - Of each kind (and stage) the newest about equal parts; where there is none, the newest about others, so that the
-      gate can say what changed since.
+    - Of each kind (and name, and stage) the newest about equal parts; where there is none, the newest about others, so
+      that the gate can say what changed since.
     - What those words bind, once for each author: who brought evidence does not judge it.
     """
     words = _words(asked)
@@ -246,7 +246,7 @@ def _added(
     return _Added(near, named, group)
 
 
-_PIECES = _added(Evidence, ~Q(parts={}), _PIECE, ("kind", "stage"), "author")
+_PIECES = _added(Evidence, ~Q(parts={}), _PIECE, ("kind", "name", "stage"), "author")
 _TEXTS = _added(Document, Q(pk__isnull=False), _TEXT, ("kind",), "kind")
 
 
@@ -305,6 +305,7 @@ def _piece(row: Row, results: Mapping[str, Any]) -> EvidenceFact:
         at=instant(row["recorded_at"]),
         author=SYSTEM if row["author__kind"] == Person.Kind.SYSTEM else str(row["author_id"]),
         stage=row["stage"],
+        name=row["name"],
         result=results[row["result_id"]],
     )
 

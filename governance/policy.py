@@ -6,7 +6,6 @@ tags, bounded size and depth. Not in charge of versions and their publication, n
 """
 
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any, Literal
 
 from yaml.nodes import Node
 
+from governance.durations import seconds
 from governance.facts import PARTS, Clause
 from governance.kinds import KINDS, Mistaken
 from portal.canonical import digest
@@ -26,8 +26,6 @@ DEFAULT_TOP = 10
 DEFAULT_PATTERN = "TEST_*"
 SCHEMA: dict[str, Any] = json.loads(Path(__file__).with_name("policy.schema.json").read_text("utf-8"))
 
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(r"([1-9][0-9]{0,5})([smhd])")
 _PATTERNS = {
     SCHEMA["$defs"]["duration"]["pattern"]: "Write a whole number and a unit: 30s, 15m, 24h or 90d.",
     SCHEMA["$defs"]["word"][
@@ -168,14 +166,6 @@ def parse(text: str | bytes) -> PolicyDocument:
     """The policy that a YAML text states; raises PolicyError with every problem found."""
     value, root = LANGUAGE.read(text)
     return _document(value, root)
-
-
-def seconds(duration: str) -> int:
-    """Seconds of `3s`, `15m`, `24h` or `90d`; raises ValueError for anything else."""
-    found = _DURATION.fullmatch(duration)
-    if not found:
-        raise ValueError(f"{duration!r} is not a duration like 3s, 15m, 24h or 90d.")
-    return int(found[1]) * _SECONDS[found[2]]
 
 
 def clause(kind: str, params: dict[str, Any], name: str = "") -> Clause:

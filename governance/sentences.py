@@ -90,6 +90,8 @@ def title(clause: Clause, stages: Names = stage_name) -> str:
             "stage": stages(params["at"]),
             "time": duration(int(params["for"])),
         }
+    if clause.kind == "external_check":
+        return _("%(check)s passed") % {"check": _label(params["name"])}
     if clause.kind == "change_ticket":
         return _("A change ticket like %(pattern)s") % {"pattern": params["pattern"]}
     if clause.kind == "window":
@@ -606,6 +608,10 @@ def _document_sections(params: Params, say: _Say) -> str:
 
 
 def _evidence_missing(params: Params, say: _Say) -> str:
+    if params["kind"] == "external_check":
+        return _(
+            "The check “%(check)s” has not reported on these parts. Run it in its own system, which reports by itself."
+        ) % {"check": _topic(params["name"])}
     if params["kind"] == "tests":
         return _(
             "No tests have run in %(stage)s on these parts. Promote the bundle to %(stage)s; its tests run there."
@@ -617,6 +623,11 @@ def _evidence_missing(params: Params, say: _Say) -> str:
 
 def _evidence_other_parts(params: Params, say: _Say) -> str:
     values = {"kind": _topic(params["kind"]), "when": when(params["at"]), "parts": _and(params["changed"])}
+    if params["kind"] == "external_check":
+        return _(
+            "The newest report of “%(check)s”, of %(when)s, is about other parts: %(parts)s changed. Run it again in "
+            "its own system."
+        ) % (values | {"check": _topic(params["name"])})
     if params["kind"] == "tests":
         return _(
             "The newest tests in %(stage)s, of %(when)s, ran on other parts: %(parts)s changed. Promote this bundle to "
@@ -632,6 +643,8 @@ def _evidence_other_parts(params: Params, say: _Say) -> str:
 
 def _evidence_expired(params: Params, say: _Say) -> str:
     values = {"when": when(params["at"]), "age": duration(params["max_age"])}
+    if params["kind"] == "external_check":
+        return _("It reported on %(when)s, more than %(age)s ago. Run it again in its own system.") % values
     if params["kind"] == "tests":
         return _("The tests ran on %(when)s, more than %(age)s ago. Run them again in %(stage)s.") % (
             values | {"stage": say.stages(params["stage"])}
@@ -640,6 +653,10 @@ def _evidence_expired(params: Params, say: _Say) -> str:
 
 
 def _evidence_unreadable(params: Params, say: _Say) -> str:
+    if params["kind"] == "external_check":
+        return _("The report of %(when)s cannot be read. Run the check again in its own system.") % {
+            "when": when(params["at"])
+        }
     return _("The %(kind)s result of %(when)s cannot be read. Collect it again.") % {
         "kind": _topic(params["kind"]),
         "when": when(params["at"]),
@@ -833,6 +850,26 @@ def _soak_never(params: Params, say: _Say) -> str:
     ) % {"stage": say.stages(params["stage"]), "time": duration(params["for"])}
 
 
+# --- external checks ---
+
+
+def _external_passed(params: Params, say: _Say) -> str:
+    return _join(_("It reported on %(when)s.") % {"when": when(params["at"])}, _quoted(params["said"]))
+
+
+def _external_failed(params: Params, say: _Say) -> str:
+    return _join(
+        _("It reported on %(when)s that these parts did not pass.") % {"when": when(params["at"])},
+        _quoted(params["said"]),
+        _("Repair what it found, and register a new bundle."),
+    )
+
+
+def _quoted(text: str) -> str:
+    """What another system said, apart from our own words."""
+    return _("It says: “%(text)s”.") % {"text": text.rstrip(".")} if text else ""
+
+
 # --- change ticket and window ---
 
 
@@ -931,6 +968,8 @@ _SENTENCES: dict[Code, Callable[[Params, _Say], str]] = {
     Code.EXPLAINABILITY_CLEAR: _explainability_clear,
     Code.EXPLAINABILITY_EMPTY: _explainability_empty,
     Code.EXPLAINABILITY_FORBIDDEN: _explainability_forbidden,
+    Code.EXTERNAL_FAILED: _external_failed,
+    Code.EXTERNAL_PASSED: _external_passed,
     Code.FAIRNESS_HOLDS: _fairness,
     Code.FAIRNESS_NOT_COUNTED: _fairness,
     Code.FAIRNESS_UNCLEAR: _fairness,

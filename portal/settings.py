@@ -463,6 +463,9 @@ LEASE_SECONDS: float = env.float("LEASE_SECONDS", default=90.0)
 
 DSS_KEY_DIR: str = env.str("DSS_KEY_DIR", default="")
 DSS_KEY_PREFIX = "COUNTERSIGN_DSS_KEY_"
+# The same for keys that external checks sign with.
+CHECK_KEY_DIR: str = env.str("CHECK_KEY_DIR", default="")
+CHECK_KEY_PREFIX = "COUNTERSIGN_CHECK_KEY_"
 DSS_CONNECT_SECONDS: float = env.float("DSS_CONNECT_SECONDS", default=5.0)
 DSS_READ_SECONDS: float = env.float("DSS_READ_SECONDS", default=60.0)
 # The most that is taken of one stream: a bundle's archive, which is kept in a temporary file meanwhile, or a dataset.

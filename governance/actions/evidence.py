@@ -50,7 +50,7 @@ RESULT_TYPE = "application/vnd.countersign.evidence+json"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
 # Facts of a source that are recorded beside the evidence and say nothing about what was counted.
-RECORDED_ONLY = frozenset({"built_at", "promotion"})
+RECORDED_ONLY = frozenset({"built_at", "promotion", "delivery", "sent_at"})
 
 # Which parts a kind of evidence or document is about: what else changes leaves it standing.
 ABOUT: dict[str, tuple[str, ...]] = {
@@ -514,12 +514,33 @@ def _keep(
     result: dict[str, Any],
     source: dict[str, Any],
 ) -> Evidence:
+    return keep(
+        by=by, bundle=bundle, stage=lane.stage.slug, kind=kind, parts=parts, result=result, source=source
+    )
+
+
+def keep(
+    *,
+    by: Person,
+    bundle: Bundle,
+    stage: str,
+    kind: str,
+    parts: dict[str, str],
+    result: dict[str, Any],
+    source: dict[str, Any],
+    name: str = "",
+) -> Evidence:
+    """Keep a result about these parts of a bundle, within `ledger.business()`.
+
+    `name` tells it from others of its kind; `stage` is where it was found out, empty where that says nothing.
+    """
     kept = content.put_json(result, RESULT_TYPE)
     # Over results and inputs, not time or bundle: what says the same about the same parts is the same evidence.
     same = digest(
         {
             "kind": kind,
-            "stage": lane.stage.slug,
+            "stage": stage,
+            **({"name": name} if name else {}),
             "parts": parts,
             "result": kept.digest,
             "source": {name: source[name] for name in source if name not in RECORDED_ONLY},
@@ -532,9 +553,10 @@ def _keep(
         return found
     evidence = Evidence.objects.create(
         kind=kind,
+        name=name,
         project=bundle.project,
         bundle=bundle,
-        stage=lane.stage.slug,
+        stage=stage,
         parts=parts,
         digest=same,
         result=kept,
@@ -548,7 +570,7 @@ def _keep(
         subject=evidence.subject,
         evidence=kind,
         bundle=bundle.bundle_id,
-        stage=lane.stage.slug,
+        stage=stage,
         digest=same,
         result=kept.digest,
         parts=parts,

@@ -25,6 +25,7 @@ class EvidenceSerializer(serializers.Serializer[Evidence]):
 
     id = serializers.IntegerField()
     kind = serializers.ChoiceField(choices=Evidence.Kind.choices)
+    name = serializers.CharField(help_text="tells it from others of its kind: which external check it is of")
     project = serializers.CharField(source="project.key")
     bundle_id = serializers.CharField(source="bundle.bundle_id")
     stage = serializers.CharField()

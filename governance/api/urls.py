@@ -21,6 +21,7 @@ from governance.api.combinations import (
 )
 from governance.api.documents import DocumentContent, DocumentsOfBundle
 from governance.api.evidence import EvidenceOfBundle, OneEvidence
+from governance.api.external_checks import ExternalCheck
 from governance.api.policies import OnePolicy, Policies, PreviewPolicy
 from governance.api.reports import OneReport, ReportPdf, Reports
 from governance.api.signoffs import FulfilCondition, OneSignOff, SignOffsOfBundle, WithdrawSignOff
@@ -38,6 +39,7 @@ urlpatterns = [
     path(f"{BUNDLE}/signoffs/", SignOffsOfBundle.as_view()),
     path(f"{BUNDLE}/collections/", CollectionsOfBundle.as_view()),
     path("evidence/<int:number>/", OneEvidence.as_view()),
+    path("external-checks/<str:name>/", ExternalCheck.as_view()),
     path("documents/<int:number>/content/", DocumentContent.as_view()),
     path("signoffs/<int:number>/", OneSignOff.as_view()),
     path("signoffs/<int:number>/conditions/<int:condition>/met/", FulfilCondition.as_view()),

@@ -7,7 +7,7 @@ from governance.models.access_review import (
     ReviewPlace,
     ReviewSignature,
 )
-from governance.models.evidence import Collection, Document, Evidence
+from governance.models.evidence import Collection, Document, Evidence, ExternalDelivery
 from governance.models.opening import Opening
 from governance.models.policy import PolicyVersion
 from governance.models.report import Report
@@ -20,6 +20,7 @@ __all__ = [
     "Condition",
     "Document",
     "Evidence",
+    "ExternalDelivery",
     "Fulfilment",
     "Opening",
     "PolicyVersion",

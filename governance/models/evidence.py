@@ -60,11 +60,13 @@ class Evidence(models.Model):
         FAIRNESS = "fairness", _("fairness")
         EXPLAINABILITY = "explainability", _("explainability")
         TESTS = "tests", _("tests")
+        EXTERNAL_CHECK = "external_check", _("external check")
 
     kind = models.CharField(max_length=20, choices=Kind)
+    name = models.SlugField(blank=True, help_text=_("tells it from others of its kind"))
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="evidence")
     bundle = models.ForeignKey(Bundle, on_delete=models.PROTECT, related_name="evidence")
-    stage = models.SlugField()
+    stage = models.SlugField(blank=True)
     parts = models.JSONField(help_text=_("digests of the parts it is about"))
     digest = models.CharField(max_length=64, db_index=True)
     result = models.ForeignKey(Content, on_delete=models.PROTECT, related_name="+")
@@ -83,6 +85,26 @@ class Evidence(models.Model):
     @property
     def subject(self) -> str:
         return f"evidence:{self.pk}"
+
+
+class ExternalDelivery(models.Model):
+    """A message by which another system said what a check of it came to: kept, so that it counts once."""
+
+    name = models.SlugField(help_text=_("of the check"))
+    delivery = models.CharField(max_length=100, help_text=_("the sender's own id of the message"))
+    body = models.CharField(max_length=64, help_text=_("SHA-256 of the message"))
+    sent_at = models.DateTimeField()
+    received_at = models.DateTimeField(default=timezone.now)
+    evidence = models.OneToOneField(Evidence, on_delete=models.PROTECT, related_name="delivery")
+
+    class Meta:
+        verbose_name = _("external delivery")
+        verbose_name_plural = _("external deliveries")
+        ordering = ("-received_at", "-id")
+        constraints = (models.UniqueConstraint(fields=("name", "delivery"), name="delivery_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.delivery}"
 
 
 class Document(models.Model):

@@ -255,9 +255,9 @@ class _Wanted:
         """Subjects of the evidence and documents that a judgement rested on, whichever bundle they were made for."""
         found: set[str] = set()
         for case in self.cases:
-            for kind in {fact.kind for fact in case.evidence}:
+            for kind, name in {(fact.kind, fact.name) for fact in case.evidence}:
                 for stage in {fact.stage for fact in case.evidence}:
-                    piece = current_evidence(case, kind, stage)
+                    piece = current_evidence(case, kind, stage, name)
                     if piece is not None:
                         found.add(f"evidence:{piece.id}")
             for kind in {fact.kind for fact in case.documents}:

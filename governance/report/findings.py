@@ -51,7 +51,12 @@ class Findings(Chain):
 
     def piece(self, entry: Entry) -> Piece:
         result = self.all.json(entry.facts["result"])
-        drawn = {"fairness": self._fairness, "explainability": self._explainability, "tests": self._tests}
+        drawn = {
+            "fairness": self._fairness,
+            "explainability": self._explainability,
+            "tests": self._tests,
+            "external_check": self._external,
+        }
         about = drawn.get(entry.facts["evidence"], self._plain_piece)
         return about(entry, result)
 
@@ -69,6 +74,8 @@ class Findings(Chain):
         )
 
     def _heading(self, what: str, entry: Entry) -> str:
+        if not entry.facts["stage"]:
+            return _("%(what)s, %(bundle)s") % {"what": what, "bundle": entry.facts["bundle"]}
         return _("%(what)s, %(bundle)s at %(stage)s") % {
             "what": what,
             "bundle": entry.facts["bundle"],
@@ -321,6 +328,20 @@ class Findings(Chain):
             facts=self._piece_facts(entry),
             drawings=(),
             tables=(scenarios(_("Test scenarios"), runs),),
+            seq=entry.seq,
+        )
+
+    def _external(self, entry: Entry, result: Mapping[str, Any]) -> Piece:
+        said = _("It passed.") if result["state"] == "passed" else _("It did not pass.")
+        if result["summary"]:
+            said += " " + _("It says: “%(text)s”.") % {"text": str(result["summary"]).rstrip(".")}
+        facts = self._piece_facts(entry)
+        return Piece(
+            heading=self._heading(words.capital(words.topic(result["name"])), entry),
+            lead=said,
+            facts=(Fact(_("Its own report"), result["link"]), *facts) if result["link"] else facts,
+            drawings=(),
+            tables=(),
             seq=entry.seq,
         )
 

@@ -186,7 +186,16 @@ def _promoted(facts: Mapping[str, Any]) -> str:
     return _("Scenarios that promotion %(promotion)s ran on the node %(node)s.") % facts
 
 
+def _reported(facts: Mapping[str, Any]) -> str:
+    return _("The check %(check)s, by a signed message of %(when)s, delivery %(delivery)s.") % {
+        "check": facts["check"],
+        "when": instant(moment(facts["sent_at"])),
+        "delivery": facts["delivery"],
+    }
+
+
 _SOURCES = (
+    (frozenset({"check", "delivery", "sent_at"}), _reported),
     (frozenset({"dataset", "node", "outcome", "favourable"}), _dataset),
     (frozenset({"model", "version"}), _model),
     (frozenset({"promotion", "node"}), _promoted),

@@ -740,6 +740,7 @@ def test_every_metric_of_the_schema_is_compared() -> None:
 
 OTHERS = (
     'change_ticket: {pattern: "CHG[0-9]+"}',
+    "external_check: {name: security-scan, max_age: 7d}",
     'window: {days: mon-thu, hours: "09:00-16:00", zone: Europe/Paris}',
 )
 

@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 
 import governance
 from governance import policy
+from governance.durations import seconds
 from governance.policy import After, PolicyError, Smoke, parse
 from portal.canonical import digest
 from portal.errors import Invalid
@@ -176,13 +177,13 @@ def test_silence_is_not_consent() -> None:
 
 @pytest.mark.parametrize("text, expected", [("3s", 3), ("15m", 900), ("24h", 86400), ("90d", 7776000)])
 def test_seconds(text: str, expected: int) -> None:
-    assert policy.seconds(text) == expected
+    assert seconds(text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "3", "s", "0s", "-1s", "1.5h", "3 s", "3S", "1w", "٣s", "3s\n"])
 def test_no_duration(text: str) -> None:
     with pytest.raises(ValueError, match="not a duration"):
-        policy.seconds(text)
+        seconds(text)
 
 
 # --- refusals ---

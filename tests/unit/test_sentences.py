@@ -96,6 +96,25 @@ def cases() -> Iterator[Case]:
         yield replace(case, barred=(bar,), holders=(*case.holders, Holder("fairness", "gil")))
     yield replace(case, holders=(Holder("fairness", "gil"),))
     yield replace(case, signoffs=(), holders=())
+    scan = policy.clause("external_check", {"name": "security-scan", "max_age": 864000}, "security-scan")
+    yield replace(case, requirements=(scan,))
+    for state, parts, age in (
+        ("passed", None, 1),
+        ("failed", None, 1),
+        ("passed", "flow", 1),
+        ("passed", None, 99),
+    ):
+        piece = replace(
+            case.evidence[0],
+            kind="external_check",
+            name="security-scan",
+            stage="",
+            parts=checks.with_parts(parts) if parts else case.parts,
+            at=ago(days=age),
+            result={"state": state, "summary": "2 of 40 rules broken.", "link": ""},
+        )
+        yield replace(case, requirements=(scan,), evidence=(piece,))
+        yield replace(case, requirements=(scan,), evidence=(replace(piece, result={}),))
     asked = policy.clause("change_ticket", {"pattern": "CHG[0-9]+"})
     for ticket in ("", "CHG7", "INC7"):
         yield replace(case, requirements=(asked,), ticket=ticket)
