@@ -6,7 +6,9 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from governance.actions.documents import LIMIT
+from governance.actions.materiality import WHY_LIMIT
 from governance.actions.signoffs import CONDITION_LIMIT, Wish, end_of
+from governance.materiality import Materiality
 from governance.models import SignOff
 from portal.forms import FileForm, Form
 from portal.models import Portfolio
@@ -111,6 +113,27 @@ class TierForm(Form):
         """The policy and the tier chosen."""
         policy, _slash, tier = self.cleaned_data["rules"].partition("/")
         return {"policy": policy, "tier": tier}
+
+
+class MaterialityForm(Form):
+    """The two answers about a project, and what they rest on."""
+
+    exposure = forms.ChoiceField(label=_("Exposure"), widget=forms.RadioSelect, choices=())
+    purpose = forms.ChoiceField(label=_("Purpose"), widget=forms.RadioSelect, choices=())
+    why = forms.CharField(
+        label=_("What it rests on"),
+        max_length=WHY_LIMIT,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("Whoever sets the tier, and whoever looks back, reads this."),
+    )
+
+    def __init__(self, *args: Any, table: Materiality, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, question in (("exposure", table.exposure), ("purpose", table.purpose)):
+            field = self.fields[name]
+            assert isinstance(field, forms.ChoiceField)
+            field.label = question.text
+            field.choices = list(question.answers.items())
 
 
 class SignForm(ProofForm):

@@ -13,9 +13,11 @@ from typing import Any, Literal
 
 from yaml.nodes import Node
 
+from governance import materiality
 from governance.durations import seconds
 from governance.facts import PARTS, Clause
 from governance.kinds import KINDS, Mistaken
+from governance.materiality import Materiality
 from portal.canonical import digest
 from portal.errors import Invalid
 from portal.marked import Language, Path_, Problem, Unreadable, at, find, listed
@@ -66,6 +68,9 @@ LANGUAGE = Language(
         "pattern": ' with what the ticket has to match, like "CHG[0-9]+"',
         "days": " with the days, like mon-thu",
         "hours": ' with the hours, like "09:00-16:00"',
+        "exposure": " with a question and its answers",
+        "purpose": " with a question and its answers",
+        "order": " with all tiers, from the least strict on",
         "zone": " with the time zone, like Europe/Paris",
     },
     several="Begin each with its own `-`.",
@@ -121,6 +126,7 @@ class PolicyDocument:
     smoke: Smoke
     tiers: dict[str, Tier]
     digest: str
+    materiality: Materiality | None = None
 
     def rules(self, tier: str, stage: str) -> StageRules:
         """The rules of a stage in a tier; raises Invalid where the policy names none: silence is not consent."""
@@ -228,11 +234,21 @@ def _document(value: dict[str, Any], root: Node) -> PolicyDocument:
                 smokes[stage_name],
             )
         tiers[tier_name] = Tier(tier_name, tier.get("title", tier_name), stages)
+    said = value.get("materiality")
+    for within, message, remedy in materiality.mistakes(said, tiers) if said else ():
+        whole: Path_ = ("materiality", *within)
+        problems.append(at(find(root, whole), whole, message, remedy))
     if problems:
         LANGUAGE.refuse(problems)
+    table = materiality.read(said) if said else None
     title = value.get("title", value["policy"])
     return PolicyDocument(
-        value["policy"], title, smoke, tiers, digest(_normal(value["policy"], title, smoke, tiers))
+        value["policy"],
+        title,
+        smoke,
+        tiers,
+        digest(_normal(value["policy"], title, smoke, tiers, table)),
+        table,
     )
 
 
@@ -291,8 +307,11 @@ def _max_age(said: dict[str, Any]) -> dict[str, int]:
     return {"max_age": seconds(said["max_age"])} if "max_age" in said else {}
 
 
-def _normal(name: str, title: str, smoke: Smoke, tiers: dict[str, Tier]) -> dict[str, Any]:
+def _normal(
+    name: str, title: str, smoke: Smoke, tiers: dict[str, Tier], table: Materiality | None
+) -> dict[str, Any]:
     return {
+        **({"materiality": table.as_json()} if table else {}),
         "policy": name,
         "title": title,
         "smoke": {"scenario": smoke.scenario, "warning": smoke.warning},

@@ -6,6 +6,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from governance.facts import PARTS, Clause
+from governance.materiality import Materiality
 from governance.policy import PolicyDocument, Smoke, StageRules
 from governance.sentences import column_name, duration, metric_name, title
 from governance.window import day_names
@@ -22,6 +23,7 @@ def differences(old: PolicyDocument | None, new: PolicyDocument) -> list[str]:
         said.append(_("Its title is now “%(title)s”.") % {"title": new.title})
     if old is not None and old.smoke != new.smoke:
         said.append(_("Where a stage names no other: %(smoke)s") % {"smoke": _smoke(new.smoke)})
+    said += _materiality(None if old is None else old.materiality, new.materiality)
     for name, tier in new.tiers.items():
         if name not in before:
             said.append(_("New: tier %(tier)s.") % {"tier": name})
@@ -45,6 +47,42 @@ def differences(old: PolicyDocument | None, new: PolicyDocument) -> list[str]:
         if name not in new.tiers
     ]
     return said
+
+
+def _materiality(old: Materiality | None, new: Materiality | None) -> Iterator[str]:
+    """What changes in how answers lead to tiers; of a first table, where each pair leads."""
+    if old == new:
+        return
+    if new is None:
+        yield _("Materiality: answers of owners lead to no tier any more.")
+        return
+    for name, was, now in (
+        (_("exposure"), old.exposure if old else None, new.exposure),
+        (_("purpose"), old.purpose if old else None, new.purpose),
+    ):
+        if was != now:
+            yield _("Materiality: about the %(name)s it asks “%(question)s” (%(answers)s).") % {
+                "name": name,
+                "question": now.text,
+                "answers": "; ".join(f"{key}: {text}" for key, text in now.answers.items()),
+            }
+    for purpose, row in new.tiers.items():
+        for exposure, tier in row.items():
+            was_tier = old.leads_to(exposure, purpose) if old else None
+            if was_tier == tier:
+                continue
+            pair = {"purpose": purpose, "exposure": exposure, "tier": tier, "was": was_tier}
+            yield (
+                _("Materiality: purpose %(purpose)s with exposure %(exposure)s leads to %(tier)s.")
+                if was_tier is None
+                else _(
+                    "Materiality: purpose %(purpose)s with exposure %(exposure)s leads to %(tier)s, was %(was)s."
+                )
+            ) % pair
+    if old is None or old.order != new.order:
+        yield _("Materiality: from the least strict on the tiers are %(order)s.") % {
+            "order": ", ".join(new.order)
+        }
 
 
 def of_stage(old: StageRules | None, new: StageRules) -> Iterator[str]:

@@ -11,6 +11,7 @@ from governance.policy_words import differences
 from governance.queries import newest_version, parsed
 from governance.replay import Replayed, replay
 from governance.replay_words import Told
+from governance.standing import Moved, moved_by
 from portal import ledger
 from portal.event_kinds import EventKind
 
@@ -24,7 +25,8 @@ SCANNED = 5
 class Preview:
     """A text beside the policy in force (None: it would be the first version).
 
-    `cut`: there are more judgements than were replayed, which are the newest.
+    `cut`: there are more judgements than were replayed, which are the newest. `moved`: projects whose answers about
+    materiality would lead to another tier, the first of `moved_in_all`.
     """
 
     document: PolicyDocument
@@ -33,6 +35,8 @@ class Preview:
     replayed: Replayed
     lines: list[Told]
     cut: bool
+    moved: list[Moved]
+    moved_in_all: int
 
     @property
     def same(self) -> bool:
@@ -66,6 +70,7 @@ def preview(source: str, limit: int | None = AT_ONCE) -> Preview:
         replayed,
         replay_words.told(replayed),
         limit is not None and (next(past, None) is not None or _more_than(limit * SCANNED)),
+        *moved_by(document),
     )
 
 

@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from governance import combination_pages, policy_pages, review_pages, views
+from governance import combination_pages, materiality_pages, policy_pages, review_pages, views
 
 urlpatterns = [
     path("projects/<str:key>/tier/", views.tier, name="tier"),
+    path("projects/<str:key>/materiality/", materiality_pages.page, name="materiality"),
     path("signoffs/<int:pk>/", views.signoff, name="signoff"),
     path("signoffs/<int:pk>/conditions/<int:number>/met/", views.fulfil, name="condition-met"),
     path("signoffs/<int:pk>/statement/", views.statement, name="signoff-statement"),

@@ -20,6 +20,7 @@ from governance.forms import FulfilForm, TierForm, WithdrawForm
 from governance.models import Document, Evidence, Opening, Report, SignOff
 from governance.queries import check_report
 from governance.sentences import title
+from governance.standing import standing_of
 from governance.written import blocks
 from portal import content, rights, typed
 from portal.change_pages import asked_for, cooling_off
@@ -52,6 +53,7 @@ def tier(request: HttpRequest, key: str) -> HttpResponse:
     by = person_of(request)
     project = project_for(by, key)
     stays = tiers.why_not(by, project)
+    stands = standing_of(project)
     form = None
     if request.method == "POST" or not stays:
         rights.check_estate(by, Right.MANAGE)  # before anything of other policies is told
@@ -61,7 +63,8 @@ def tier(request: HttpRequest, key: str) -> HttpResponse:
             for policy, one in queries.tiers_published()
             if (policy, one) != there
         ]
-        form = TierForm(request.POST or None, choices=choices)
+        wanted = f"{project.policy}/{stands.leads_to}"
+        form = TierForm(request.POST or None, choices=choices, initial={"rules": wanted})
     if request.method == "POST" and form is not None and form.is_valid():
         with told_by(form):
             change = tiers.propose(by=by, project=project, why=form.cleaned_data["why"], **form.chosen)
@@ -82,6 +85,7 @@ def tier(request: HttpRequest, key: str) -> HttpResponse:
             "project": project,
             "stages": stages,
             "silent": silent,
+            "stands": stands,
             "form": form,
             "stays": stays,
             "cooling_off": cooling_off(),

@@ -52,6 +52,7 @@ class EventKind(models.TextChoices):
     PIPELINE_REMOVED = "pipeline.removed", _("Pipeline removed")
     PROJECT_IMPORTED = "project.imported", _("Project imported")
     PROJECT_RERULED = "project.reruled", _("Tier changed")
+    MATERIALITY_ANSWERED = "project.materiality_answered", _("Materiality answered")
     PORTFOLIO_ADDED = "portfolio.added", _("Portfolio added")
     PORTFOLIO_GAINED = "portfolio.gained", _("Project put into portfolio")
     PORTFOLIO_LOST = "portfolio.lost", _("Project taken out of portfolio")
@@ -234,6 +235,19 @@ SHAPES: dict[EventKind, Shape] = {
         "pipeline",
         "team",
         "dss_owner*",
+    ),
+    K.MATERIALITY_ANSWERED: _shape(
+        "{actor} answered how much hangs on {name}: {exposure}; {purpose}; that leads to tier {leads_to}",
+        "name",
+        "person_name*",
+        "version",
+        "exposure",
+        "purpose",
+        "answers",
+        "why*",
+        "policy",
+        "tier",
+        "leads_to",
     ),
     K.PROJECT_RERULED: _shape(
         "{actor} put {name} under other rules: before {before}, now {after}",

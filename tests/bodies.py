@@ -13,6 +13,7 @@ from django.utils import timezone
 from deployments.actions import signing
 from deployments.models import Ask, DeploymentRequest, Promotion
 from governance import reviews
+from governance.actions import policies
 from governance.models import Condition, SignOff
 from portal import estate_file
 from portal.demo.cast import PASSWORD
@@ -20,7 +21,7 @@ from portal.errors import Refused
 from portal.models import Grant, Portfolio, Project
 from portal.places import Place
 from portal.rights_files import written
-from tests.cast import POLICY
+from tests.cast import MATERIAL, POLICY
 from tests.furnished import Furnished, Who, later
 
 Body = Any | Callable[[Furnished, Who], Any]
@@ -167,6 +168,7 @@ PAGES: dict[str, Body] = {
     f"POST {REQUEST}conversation/": {"text": "For a test."},
     f"POST {REQUEST}escalate/<requirement>/": WHY,
     f"POST {PROJECT}requests/": {"bundle": "v3", "stage": "qa", **WHY},
+    f"POST {PROJECT}materiality/": {"exposure": "many", "purpose": "people", **WHY},
     f"POST {PROJECT}tier/": {"rules": "demo-policy/light", **WHY},
     f"POST {BUNDLE}collect/": {"stage": "qa", "what": "fairness"},
     f"POST {BUNDLE}documents/": {"kind": "intended-use", "title": "Use", "text": "# Purpose\nOffers."},
@@ -266,6 +268,7 @@ API: dict[str, Body] = {
         "choices": [{"kind": "user", "name": "olga", "person": "olga"}],
         **WHY,
     },
+    f"POST {API_PROJECT}materiality/": {"exposure": "many", "purpose": "people", **WHY},
     f"POST {API_PROJECT}tier/": {"tier": "light", **WHY},
     f"POST {API_BUNDLE}collections/": {"stage": "qa", "what": "fairness"},
     f"POST {API_BUNDLE}documents/": {"kind": "intended-use", "title": "Use", "text": "# Purpose\nOffers."},
@@ -356,6 +359,10 @@ BEFORE: dict[str, Callable[[Furnished], Any]] = {
     ),
     **dict.fromkeys(CONDITIONS, let_conditions),
     **dict.fromkeys((f"{REQUEST}remind/<requirement>/", "/api/v1/requests/<number>/remind/"), let_ask),
+    **{
+        path: lambda f: policies.publish(by=f.cast.ada, source=MATERIAL)
+        for path in (f"{PROJECT}materiality/", f"{API_PROJECT}materiality/")
+    },
 }
 
 

@@ -36,6 +36,25 @@ POLICY = re.sub(
     demo.POLICY.read_text().replace("automation: full", "automation: manual", 1),
 )
 
+# The same with questions that lead to tiers.
+MATERIAL = POLICY.replace(
+    "tiers:\n",
+    """materiality:
+  exposure:
+    question: How many people does it decide about in a year?
+    answers: {few: "Fewer than 1,000", many: More}
+  purpose:
+    question: What is it used for?
+    answers: {internal: Inside only, people: Decisions about people}
+  tiers:
+    internal: {few: light, many: light}
+    people: {few: light, many: critical}
+  order: [light, critical]
+tiers:
+""",
+    1,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Cast:

@@ -13,6 +13,7 @@ from deployments.lanes import drawn, drawn_design, latest_promotions, standings
 from deployments.models import DeploymentRequest, Promotion
 from deployments.queries import projects_of
 from deployments.words import story
+from governance.standing import standing_of
 from portal import ledger, rights, typed
 from portal.actions import bundles as bundle_actions
 from portal.errors import Refused
@@ -96,6 +97,7 @@ def _page(
             "bundle_form": bundle_form,
             "ask_form": ask_form,
             "owners": list(project.owners.all()),
+            "stands": standing_of(project),
             "held": _held(lanes, held),
             "grantors": grantors() if not askable else "",
             "history": _history(project) if audits else _promotions(project),

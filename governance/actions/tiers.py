@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from governance.policy import parse
 from governance.queries import policy_of
+from governance.standing import standing_of
 from portal import ledger, rights
 from portal.actions import changes
 from portal.errors import Forbidden, Invalid, Refused
@@ -27,6 +28,9 @@ def propose(*, by: Person, project: Project, tier: str, policy: str = "", why: s
         "policy": policy or project.policy,
         "was": {"tier": project.tier, "policy": project.policy},
     }
+    stands = standing_of(project)
+    if stands.leads_to and wish["policy"] == project.policy:
+        wish["leads_to"] = stands.leads_to
     return changes.ask(by=by, kind=Change.Kind.TIER, wish=wish, why=why, project=project)
 
 
@@ -80,7 +84,10 @@ class _Tiers:
         """From what to what."""
         was = wish.get("was") or self.basis(wish)
         before = f"tier {was['tier']} of {was['policy']}"
-        return [f"{wish['project']}: from {before} to tier {wish['tier']} of {wish['policy']}"]
+        said = [f"{wish['project']}: from {before} to tier {wish['tier']} of {wish['policy']}"]
+        if wish.get("leads_to"):
+            said.append(f"what its owners answered about its materiality leads to tier {wish['leads_to']}")
+        return said
 
     def apply(self, *, by: Person, asked_by: Person, wish: Any, change: Change) -> None:
         """Set them; raises Invalid where the policy has no such tier or nothing would change."""

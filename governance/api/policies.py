@@ -117,6 +117,16 @@ class PolicyFlipSerializer(serializers.Serializer[Told]):
     why = serializers.CharField()
 
 
+class PolicyMovedSerializer(serializers.Serializer[Any]):
+    """A project whose answers about materiality would lead to another tier: from `was` to `now`, empty for none."""
+
+    project = serializers.CharField(source="key")
+    tier = serializers.CharField()
+    was = serializers.CharField()
+    now = serializers.CharField()
+    sentence = serializers.CharField()
+
+
 class PolicyPreviewSerializer(serializers.Serializer[Preview]):
     """What a text would change and would have done; `cut` where only the newest judgements were replayed."""
 
@@ -129,6 +139,8 @@ class PolicyPreviewSerializer(serializers.Serializer[Preview]):
     summary = serializers.CharField()
     cut = serializers.BooleanField()
     flips = PolicyFlipSerializer(source="lines", many=True)
+    moved = PolicyMovedSerializer(many=True)
+    moved_in_all = serializers.IntegerField()
 
 
 class PreviewPolicy(APIView):

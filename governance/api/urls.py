@@ -22,6 +22,7 @@ from governance.api.combinations import (
 from governance.api.documents import DocumentContent, DocumentsOfBundle
 from governance.api.evidence import EvidenceOfBundle, OneEvidence
 from governance.api.external_checks import ExternalCheck
+from governance.api.materiality import MaterialityAnswers, MaterialityOfProject
 from governance.api.policies import OnePolicy, Policies, PreviewPolicy
 from governance.api.reports import OneReport, ReportPdf, Reports
 from governance.api.signoffs import FulfilCondition, OneSignOff, SignOffsOfBundle, WithdrawSignOff
@@ -34,6 +35,8 @@ urlpatterns = [
     path("policies/preview/", PreviewPolicy.as_view()),
     path("policies/<str:name>/<int:version>/", OnePolicy.as_view()),
     path("projects/<str:key>/tier/", TierOfProject.as_view()),
+    path("projects/<str:key>/materiality/", MaterialityOfProject.as_view()),
+    path("projects/<str:key>/materiality/answers/", MaterialityAnswers.as_view()),
     path(f"{BUNDLE}/evidence/", EvidenceOfBundle.as_view()),
     path(f"{BUNDLE}/documents/", DocumentsOfBundle.as_view()),
     path(f"{BUNDLE}/signoffs/", SignOffsOfBundle.as_view()),

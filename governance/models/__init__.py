@@ -8,6 +8,7 @@ from governance.models.access_review import (
     ReviewSignature,
 )
 from governance.models.evidence import Collection, Document, Evidence, ExternalDelivery
+from governance.models.materiality import MaterialityAnswer
 from governance.models.opening import Opening
 from governance.models.policy import PolicyVersion
 from governance.models.report import Report
@@ -22,6 +23,7 @@ __all__ = [
     "Evidence",
     "ExternalDelivery",
     "Fulfilment",
+    "MaterialityAnswer",
     "Opening",
     "PolicyVersion",
     "Report",

@@ -39,6 +39,7 @@ AROUND = (
     *ABOUT_BUNDLES, *ABOUT_EVIDENCE, *ABOUT_RIGHTS, K.SIGNOFF_GIVEN, K.SIGNOFF_WITHDRAWN,
     K.CONDITION_STATED, K.CONDITION_MET, K.POLICY_PUBLISHED,
     K.PROJECT_IMPORTED, K.OWNER_ADDED, K.DEPLOYMENT_CHANGED, K.DELEGATION_MADE, K.DELEGATION_ENDED,
+    K.MATERIALITY_ANSWERED,
 )  # fmt: skip
 ACTING = (Right.REQUEST.value, Right.PROMOTE.value, Right.SIGN.value)
 
@@ -148,6 +149,7 @@ def collect(*, project: str, about: str, checkpoint: Checkpoint, asked: str = ""
         cases=[case_from_json(json.loads(held.body)) for held in contents.values() if held.body is not None],
         verdicts=[facts for row, facts in own if row.kind == K.VERDICT_JUDGED],
         acting={one for row, facts in [*own, *ran] for one in _actors(row, facts)},
+        until=max((row.seq for row, _facts in own if row.kind == K.VERDICT_JUDGED), default=0),
     )
     around = wanted.chosen(below(size, project=[project, ""], kinds=AROUND))
     chain = {row.seq: row for row, _facts in [*own, *ran, *around]}
@@ -250,6 +252,7 @@ class _Wanted:
     cases: list[Case]
     verdicts: list[dict[str, Any]]
     acting: set[str]
+    until: int
 
     def judged(self) -> set[str]:
         """Subjects of the evidence and documents that a judgement rested on, whichever bundle they were made for."""
@@ -294,6 +297,16 @@ class _Wanted:
             facts["team"] for row, facts in rows if row.kind == K.TEAM_JOINED and facts["person"] in acting
         }
 
+        # What counted when it was judged last.
+        answered = max(
+            (
+                row.seq
+                for row, _facts in rows
+                if row.kind == K.MATERIALITY_ANSWERED and (not self.until or row.seq < self.until)
+            ),
+            default=None,
+        )
+
         def belongs(row: Event, facts: dict[str, Any]) -> bool:
             if row.kind in ABOUT_BUNDLES:
                 return facts["bundle"] in self.bundles
@@ -310,6 +323,8 @@ class _Wanted:
                 return facts["person"] in acting
             if row.kind in (K.DELEGATION_MADE, K.DELEGATION_ENDED):
                 return facts["person"] in acting and facts["delegate"] in acting
+            if row.kind == K.MATERIALITY_ANSWERED:
+                return row.seq == answered
             if row.kind == K.DEPLOYMENT_CHANGED:
                 return self.bundle in (facts["bundle"], facts["previous"])
             return True

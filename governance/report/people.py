@@ -124,6 +124,7 @@ class People(Chain):
                 _("bundle %(bundle)s to %(stage)s") % {"bundle": self.bundle, "stage": facts["stage_name"]},
             ),
         ]
+        lines += [self._material(entry) for entry in self.all.of(K.MATERIALITY_ANSWERED)]
         for entry in self.all.of(
             K.REQUEST_PROMOTED,
             K.REQUEST_HELD,
@@ -160,6 +161,28 @@ class People(Chain):
                 )
             )
         return tuple(lines)
+
+    def _material(self, entry: Entry) -> Fact:
+        """What owners answered, and the tier it leads to beside the one that judged."""
+        facts = entry.facts
+        said = _("%(exposure)s; %(purpose)s. That leads to tier %(tier)s") % {
+            "exposure": facts["exposure"],
+            "purpose": facts["purpose"],
+            "tier": facts["leads_to"],
+        }
+        judged = self.case.tier if self.case else ""
+        if judged and judged != facts["leads_to"]:
+            said += _(", and it was judged in tier %(judged)s") % {"judged": judged}
+        return Fact(
+            _("Materiality"),
+            _("%(said)s (answered by %(name)s on %(when)s: %(why)s)")
+            % {
+                "said": said,
+                "name": facts["person_name"] or self.name(entry.actor_id),
+                "when": words.instant(entry.at),
+                "why": facts["why"] or ledger.ERASED,
+            },
+        )
 
     def bundle_facts(self) -> tuple[Fact, ...]:
         if self.registered is None:

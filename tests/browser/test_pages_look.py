@@ -47,6 +47,7 @@ PAGES: dict[str, tuple[Player | None, str]] = {
     "members of a team": (ADA, "/teams/churn-team/members/"),
     "leaving a team": (ADA, "/teams/churn-team/members/dev/end/"),
     "rules": (ADA, f"{BOX}/tier/"),
+    "materiality": (ADA, f"{BOX}/materiality/"),
     "policies": (NORA, "/policies/"),
     "policy": (DEV, "/policies/demo-policy/1/"),
     "versions of a policy": (ADA, "/policies/demo-policy/"),

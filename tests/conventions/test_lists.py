@@ -18,6 +18,7 @@ ONE_THING = {
     "people/<str:login>/duties/": "all that one hand-over is about",
     "rights/": "one matrix, whose rows have pages of their own",
     "projects/<str:key>/rights/": "one matrix",
+    "projects/<str:key>/materiality/": "one standing",
     "portfolios/<str:slug>/rights/": "one matrix",
     "teams/<str:slug>/rights/": "one matrix",
     "rights/file/": "one file",

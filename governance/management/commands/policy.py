@@ -14,6 +14,7 @@ from governance.policy_words import differences
 from governance.queries import newest_version, parsed
 from governance.replay import replay
 from governance.replay_words import summary, told
+from governance.standing import moved_by
 from portal import ledger
 from portal.errors import Refused
 from portal.management.files import DIFFERENCES, ERRORS, files_at, service
@@ -106,6 +107,11 @@ class Command(BaseCommand):
                 self.stdout.write(f"{one.document.name}:")
                 for line in changes:
                     self.stdout.write(f"  {line}")
+                moved, in_all = moved_by(one.document)
+                for project in moved:
+                    self.stdout.write(f"  {project.sentence}")
+                if in_all > len(moved):
+                    self.stdout.write(f"  And {in_all - len(moved)} more projects.")
         if not differing:
             self.stdout.write("Nothing would change.")
         return differing
