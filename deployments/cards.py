@@ -40,7 +40,12 @@ _COLLECTABLE = {
     Code.EVIDENCE_EXPIRED,
     Code.EVIDENCE_UNREADABLE,
     Code.FAIRNESS_NOT_COUNTED,
+    Code.GOVERN_NOT_APPROVED,
+    Code.GOVERN_UNCLEAR,
+    Code.GOVERN_UNKNOWN,
 }
+# Kinds of requirement whose evidence the portal collects when somebody asks.
+_COLLECTED = ("evidence", "govern", "project_standards")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +93,9 @@ def gate_rows(
             acts.append({"label": _("Give the ticket"), "url": "#ticket"})
         elif finding["kind"] == "document" and not met and may_add:
             acts.append({"label": _("Add it"), "url": f"{evidence}#documents"})
-        elif finding["kind"] == "evidence" and finding["code"] in _COLLECTABLE and may_add:
+        elif finding["kind"] in _COLLECTED and finding["code"] in _COLLECTABLE and may_add:
             acts.append({"label": _("Collect it"), "url": f"{evidence}#evidence"})
-        elif finding["kind"] in ("evidence", "tests", "document"):
+        elif finding["kind"] in (*_COLLECTED, "external_check", "tests", "document"):
             anchor = "documents" if finding["kind"] == "document" else "evidence"
             links.append(
                 {

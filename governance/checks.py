@@ -13,7 +13,7 @@ from functools import cached_property
 from itertools import chain, combinations
 from typing import Any, Protocol
 
-from governance import explainability, external_checks, fairness, ticket, window
+from governance import explainability, external_checks, fairness, standards, ticket, window
 from governance.facts import (
     APPROVE,
     APPROVE_WITH_CONDITIONS,
@@ -77,6 +77,10 @@ class Code(StrEnum):
     FAIRNESS_NOT_COUNTED = "fairness_not_counted"
     FAIRNESS_UNCLEAR = "fairness_unclear"
     FAIRNESS_VIOLATED = "fairness_violated"
+    GOVERN_APPROVED = "govern_approved"
+    GOVERN_NOT_APPROVED = "govern_not_approved"
+    GOVERN_UNCLEAR = "govern_unclear"
+    GOVERN_UNKNOWN = "govern_unknown"
     KIND_UNKNOWN = "kind_unknown"
     NOT_RECORDED = "not_recorded"
     SIGN_OFF_ASKED_AGAIN = "sign_off_asked_again"
@@ -89,6 +93,10 @@ class Code(StrEnum):
     SOAK_CUT_SHORT = "soak_cut_short"
     SOAK_NEVER = "soak_never"
     SOAK_RUNNING = "soak_running"
+    STANDARDS_BROKEN = "standards_broken"
+    STANDARDS_KEPT = "standards_kept"
+    STANDARDS_NONE = "standards_none"
+    STANDARDS_NOT_RUN = "standards_not_run"
     TESTS_FAILED = "tests_failed"
     TESTS_NONE = "tests_none"
     TESTS_NOT_RUN = "tests_not_run"
@@ -1136,12 +1144,28 @@ def in_window(case: Case, clause: Clause) -> Finding:
 
 def external_check(case: Case, clause: Clause) -> Finding:
     """What another system said last of these parts is that they passed; nobody here can say it instead."""
+    name = str(clause.params["name"])
+    return _from_evidence(case, clause, "external_check", None, _coded(external_checks.assess), (), name)
 
+
+def project_standards(case: Case, clause: Clause) -> Finding:
+    """DSS's own checks of the bundle found nothing graver than allowed."""
+    able = _with_right(case, CAN_REQUEST)
+    return _from_evidence(case, clause, "project_standards", None, _coded(standards.standards), able)
+
+
+def govern(case: Case, clause: Clause) -> Finding:
+    """The bundle's sign-off in Dataiku Govern is approved."""
+    able = _with_right(case, CAN_REQUEST)
+    return _from_evidence(case, clause, "govern", None, _coded(standards.govern), able)
+
+
+def _coded(assess_: Callable[..., tuple[State, str, dict[str, Any]]]) -> _Assess:
     def assessed(result: Mapping[str, Any], asked: Mapping[str, Any]) -> _Assessment:
-        state, code, params = external_checks.assess(result, asked)
+        state, code, params = assess_(result, asked)
         return state, Code(code), params
 
-    return _from_evidence(case, clause, "external_check", None, assessed, (), str(clause.params["name"]))
+    return assessed
 
 
 # --- shared ---
@@ -1186,6 +1210,8 @@ CHECKS: dict[str, Callable[[Case, Clause], Finding]] = {
     "document": document,
     "evidence": evidence,
     "external_check": external_check,
+    "govern": govern,
+    "project_standards": project_standards,
     "sign_off": sign_off,
     "soak": soak,
     "tests": tests,

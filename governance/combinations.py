@@ -58,7 +58,7 @@ def ask_of(stage: str, requirements: Iterable[Clause], *, by_itself: bool = Fals
         stage=stage,
         sign_offs=tuple(one for one in clauses if one.kind == "sign_off"),
         runs_at=frozenset(str(one.params["at"]) for one in clauses if one.kind in ("tests", "soak")),
-        runs_somewhere=any(one.kind == "evidence" for one in clauses),
+        runs_somewhere=any(one.kind in ("evidence", "project_standards") for one in clauses),
         by_itself=by_itself,
     )
 

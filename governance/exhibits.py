@@ -19,6 +19,7 @@ from governance.models import Document, Evidence
 from governance.newest import newest
 from governance.queries import documents_holding, evidence_holding
 from governance.sentences import stage_name
+from governance.standards_words import standards_table
 from portal.charts import Bar, Interval
 from portal.models import Bundle
 
@@ -69,6 +70,10 @@ def _tables(row: Evidence, clauses: Sequence[Clause]) -> Sequence[Mapping[str, A
         return fairness_tables(result, [metric for clause in asked for metric in clause.params["metrics"]])
     if row.kind == Evidence.Kind.EXPLAINABILITY:
         return [explainability_table(result)]
+    if row.kind == Evidence.Kind.PROJECT_STANDARDS:
+        return [standards_table(result)]
+    if row.kind == Evidence.Kind.GOVERN:
+        return [{"title": _("Sign-off in Dataiku Govern"), **result}]
     if row.kind == Evidence.Kind.EXTERNAL_CHECK:
         return [{"title": _capital(_plain(row.name)), **result}]
     return [tests_table(result)]

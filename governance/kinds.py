@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from governance import ticket, window
+from governance import standards, ticket, window
 from governance.durations import seconds
 
 
@@ -51,8 +51,20 @@ def _max_age(said: dict[str, Any]) -> dict[str, int]:
     return {"max_age": seconds(said["max_age"])} if "max_age" in said else {}
 
 
+def _project_standards(said: dict[str, Any]) -> Read:
+    return Read({"max_severity": said.get("max_severity", "none"), **_max_age(said)})
+
+
+def _govern(said: dict[str, Any]) -> Read:
+    step = {"step": said["step"]} if "step" in said else {}
+    blueprint = said.get("blueprint", standards.BLUEPRINT)
+    return Read({"blueprint": blueprint, **step, **_max_age(said)}, said.get("step", ""))
+
+
 KINDS: dict[str, Callable[[dict[str, Any]], Read]] = {
     "change_ticket": _change_ticket,
     "external_check": _external_check,
+    "govern": _govern,
+    "project_standards": _project_standards,
     "window": _window,
 }

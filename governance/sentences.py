@@ -90,6 +90,16 @@ def title(clause: Clause, stages: Names = stage_name) -> str:
             "stage": stages(params["at"]),
             "time": duration(int(params["for"])),
         }
+    if clause.kind == "project_standards":
+        if params["max_severity"] == "none":
+            return _("Project standards of DSS kept")
+        return _("Project standards of DSS kept, nothing above %(severity)s") % {
+            "severity": severity_word(params["max_severity"])
+        }
+    if clause.kind == "govern":
+        if params.get("step"):
+            return _("Approved in Dataiku Govern, step %(step)s") % {"step": params["step"]}
+        return _("Approved in Dataiku Govern")
     if clause.kind == "external_check":
         return _("%(check)s passed") % {"check": _label(params["name"])}
     if clause.kind == "change_ticket":
@@ -870,6 +880,90 @@ def _quoted(text: str) -> str:
     return _("It says: “%(text)s”.") % {"text": text.rstrip(".")} if text else ""
 
 
+# --- project standards and Govern ---
+
+
+def severity_word(name: str) -> str:
+    """How grave a finding of DSS's project standards is."""
+    return {
+        "none": _("none"),
+        "lowest": _("lowest"),
+        "low": _("low"),
+        "medium": _("medium"),
+        "high": _("high"),
+        "critical": _("critical"),
+    }[name]
+
+
+def _standards_kept(params: Params, say: _Say) -> str:
+    return ngettext(
+        "%(n)s check of DSS, read on %(when)s, found nothing graver than %(allowed)s.",
+        "%(n)s checks of DSS, read on %(when)s, found nothing graver than %(allowed)s.",
+        params["checks"],
+    ) % {"n": params["checks"], "when": when(params["at"]), "allowed": severity_word(params["allowed"])}
+
+
+def _standards_broken(params: Params, say: _Say) -> str:
+    found = _and(
+        _("%(check)s found something %(severity)s")
+        % {"check": one["name"], "severity": severity_word(one["severity"])}
+        for one in params["found"]
+    )
+    return _("%(found)s. Repair it in DSS and register a new bundle.") % {"found": found}
+
+
+def _standards_none(params: Params, say: _Say) -> str:
+    return _(
+        "No check of DSS applies to this bundle. Ask an administrator of DSS for project standards of the project, and "
+        "register a new bundle."
+    )
+
+
+def _standards_not_run(params: Params, say: _Say) -> str:
+    return _("%(checks)s could not be run by DSS. Repair that in DSS and register a new bundle.") % {
+        "checks": _and(params["not_run"])
+    }
+
+
+def _govern_approved(params: Params, say: _Say) -> str:
+    return _("Govern said on %(when)s that it is approved.") % {"when": when(params["at"])}
+
+
+def _govern_not_approved(params: Params, say: _Say) -> str:
+    return _(
+        "Govern said on %(when)s: %(states)s. Ask for the approval in Govern, then collect it again."
+    ) % {
+        "when": when(params["at"]),
+        "states": _govern_states(params),
+    }
+
+
+def _govern_unclear(params: Params, say: _Say) -> str:
+    if not params["signoffs"]:
+        return _(
+            "Govern holds no such sign-off of this bundle. Ask for one in Govern, then collect it again."
+        )
+    return _("Govern said on %(when)s: %(states)s, which is not understood here. Read it in Govern.") % {
+        "when": when(params["at"]),
+        "states": _govern_states(params),
+    }
+
+
+def _govern_unknown(params: Params, say: _Say) -> str:
+    return _("Govern could not be asked on %(when)s: %(why)s. Collect it again.") % {
+        "when": when(params["at"]),
+        "why": params["why"].rstrip("."),
+    }
+
+
+def _govern_states(params: Params) -> str:
+    return _and(
+        _("step %(step)s is %(status)s")
+        % {"step": one["step"], "status": str(one["status"]).replace("_", " ").lower() or _("unknown")}
+        for one in params["signoffs"]
+    )
+
+
 # --- change ticket and window ---
 
 
@@ -974,6 +1068,10 @@ _SENTENCES: dict[Code, Callable[[Params, _Say], str]] = {
     Code.FAIRNESS_NOT_COUNTED: _fairness,
     Code.FAIRNESS_UNCLEAR: _fairness,
     Code.FAIRNESS_VIOLATED: _fairness,
+    Code.GOVERN_APPROVED: _govern_approved,
+    Code.GOVERN_NOT_APPROVED: _govern_not_approved,
+    Code.GOVERN_UNCLEAR: _govern_unclear,
+    Code.GOVERN_UNKNOWN: _govern_unknown,
     Code.KIND_UNKNOWN: _kind_unknown,
     Code.NOT_RECORDED: _not_recorded,
     Code.SIGN_OFF_ASKED_AGAIN: _asked_again,
@@ -986,6 +1084,10 @@ _SENTENCES: dict[Code, Callable[[Params, _Say], str]] = {
     Code.SOAK_CUT_SHORT: _soak_cut_short,
     Code.SOAK_NEVER: _soak_never,
     Code.SOAK_RUNNING: _soak_running,
+    Code.STANDARDS_BROKEN: _standards_broken,
+    Code.STANDARDS_KEPT: _standards_kept,
+    Code.STANDARDS_NONE: _standards_none,
+    Code.STANDARDS_NOT_RUN: _standards_not_run,
     Code.TESTS_FAILED: _tests_failed,
     Code.TESTS_NONE: _tests_none,
     Code.TESTS_NOT_RUN: _tests_not_run,

@@ -187,13 +187,26 @@ def _compared(slug: str, bundle: Bundle, stands: list[Standing]) -> Against | No
 
 def _to_collect(askable: list[Lane], running_in: list[Lane], clauses: list[Clause]) -> list[dict[str, Any]]:
     """What can be collected, and where: in each lane that runs the bundle and where the reader may ask."""
-    wanted = {str(clause.params.get("kind")) for clause in clauses if clause.kind in ("evidence", "document")}
-    ids = {lane.pk for lane in askable}
-    return [
-        {"lane": lane, "what": [what for what in Collection.What if what.value in wanted]}
-        for lane in running_in
-        if lane.pk in ids and wanted & set(Collection.What.values)
+    wanted = {
+        str(clause.params.get("kind", clause.kind))
+        for clause in clauses
+        if clause.kind in ("evidence", "document", "govern", "project_standards")
+    }
+    running = {lane.pk for lane in running_in}
+    found = [
+        # Govern knows a bundle wherever it runs, or nowhere yet: it is asked once.
+        {
+            "lane": lane,
+            "what": [
+                what
+                for what in Collection.What
+                if what.value in wanted
+                and (lane.pk in running if what != Collection.What.GOVERN else lane == askable[0])
+            ],
+        }
+        for lane in askable
     ]
+    return [one for one in found if one["what"]]
 
 
 def kinds(clauses: list[Clause]) -> list[tuple[str, str]]:

@@ -18,9 +18,11 @@ from django.utils.translation import gettext as _
 
 from governance import explainability
 from governance.docx import DocumentError, headings
+from governance.facts import PARTS
 from governance.fairness import GroupCounter
 from governance.models import Collection, Document, Evidence
 from governance.queries import rules_of_tier
+from governance.standards import BLUEPRINT
 from portal import content, lease, ledger, rights
 from portal.canonical import digest
 from portal.dss.client import Dss
@@ -29,7 +31,7 @@ from portal.dss.errors import DssError
 from portal.dss.polling import next_delay
 from portal.errors import Invalid, Refused
 from portal.event_kinds import EventKind
-from portal.models import Bundle, Lane, Person, Right
+from portal.models import Bundle, Lane, Node, Person, Right
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +59,9 @@ ABOUT: dict[str, tuple[str, ...]] = {
     "fairness": ("data", "flow", "models", "other"),
     "explainability": ("models", "other"),
     "model-documentation": ("data", "flow", "models", "other"),
-    "tests": ("automation", "data", "flow", "models", "other", "presentation", "settings"),
+    "tests": PARTS,
+    "project_standards": PARTS,
+    "govern": PARTS,
 }
 
 
@@ -158,8 +162,15 @@ def _look(by: Person, collection: Collection, held: lease.Lease) -> float | None
         raise Refused(
             _("%(stage)s has no place to run.") % {"stage": collection.lane.stage.name}, code="place_missing"
         )
+    if collection.what == Collection.What.GOVERN:
+        _govern(by, collection, held)
+        return None
     with connect(place.automation, still=held.check) as dss:
         _runs_there(dss, collection)
+        if collection.what == Collection.What.PROJECT_STANDARDS:
+            with connect(place.deployer, still=held.check) as deployer:
+                _project_standards(by, collection, deployer)
+            return None
         found: float | None = _COLLECTORS[collection.what](by, collection, dss)
     return found
 
@@ -463,6 +474,88 @@ def _model_documentation(by: Person, collection: Collection, dss: Dss) -> float 
         )
         record_document(by=by, document=document)
     return None
+
+
+def _project_standards(by: Person, collection: Collection, deployer: Dss) -> None:
+    """Of the Deployer's copy of this very bundle: what DSS would say of the project now may be of another state."""
+    key, bundle = collection.lane.project.key, collection.bundle.bundle_id
+    report = deployer.standards_report(key, bundle)
+    if report is None:
+        raise Refused(
+            _(
+                "DSS has no project standards report of bundle %(bundle)s. Standards are checked when a bundle is"
+                " exported, where the licence has them: register a new bundle."
+            )
+            % {"bundle": bundle},
+            code="standards_missing",
+        )
+    result = {
+        "v": 1,
+        "scope": report.scope,
+        "checks": [
+            {
+                "id": one.id,
+                "name": one.name,
+                "status": one.status,
+                "severity": one.severity,
+                "message": one.message,
+            }
+            for one in report.checks
+        ],
+    }
+    _record(
+        by, collection, Evidence.Kind.PROJECT_STANDARDS, result, {"node": deployer.node, "bundle": bundle}
+    )
+
+
+def _govern(by: Person, collection: Collection, held: lease.Lease) -> None:
+    """The sign-offs of the bundle's artifact. That Govern cannot be asked is a result as well: nobody can tell."""
+    node = _govern_node()
+    blueprint = next(
+        (
+            str(clause.params["blueprint"])
+            for rules in rules_of_tier(collection.lane.project).values()
+            for clause in rules.requirements
+            if clause.kind == "govern"
+        ),
+        BLUEPRINT,
+    )
+    key, bundle = collection.lane.project.key, collection.bundle.bundle_id
+    result: dict[str, Any] = {"v": 1, "artifact": "", "name": "", "signoffs": [], "trouble": ""}
+    try:
+        with connect(node, still=held.check) as dss:
+            found = dss.govern_bundle(key, bundle, blueprint)
+    except DssError as error:
+        if is_passing(error) and collection.attempts + 1 < ATTEMPTS:
+            raise
+        result["trouble"] = error.sentence
+    else:
+        if found is None:
+            result["trouble"] = _("it holds no artifact of bundle %(bundle)s of %(project)s") % {
+                "bundle": bundle,
+                "project": key,
+            }
+        else:
+            result |= {
+                "artifact": found.id,
+                "name": found.name,
+                "signoffs": [{"step": one.step, "status": one.status} for one in found.signoffs],
+            }
+    _record(by, collection, Evidence.Kind.GOVERN, result, {"node": node.slug, "blueprint": blueprint})
+
+
+def _govern_node() -> Node:
+    nodes = list(Node.objects.filter(kind=Node.Kind.GOVERN)[:2])
+    if len(nodes) != 1:
+        raise Refused(
+            _("The estate has no Govern node. An administrator can add one.")
+            if not nodes
+            else _(
+                "The estate has several Govern nodes, and which of them counts cannot be told. Keep one of them."
+            ),
+            code="govern_node",
+        )
+    return nodes[0]
 
 
 _COLLECTORS: dict[str, Any] = {

@@ -15,6 +15,8 @@ class Collection(models.Model):
         FAIRNESS = "fairness", _("fairness")
         EXPLAINABILITY = "explainability", _("explainability")
         MODEL_DOCUMENTATION = "model-documentation", _("model documentation")
+        PROJECT_STANDARDS = "project_standards", _("project standards")
+        GOVERN = "govern", _("Govern sign-off")
 
     class Status(models.TextChoices):
         ASKED = "asked", _("being collected")
@@ -61,6 +63,8 @@ class Evidence(models.Model):
         EXPLAINABILITY = "explainability", _("explainability")
         TESTS = "tests", _("tests")
         EXTERNAL_CHECK = "external_check", _("external check")
+        PROJECT_STANDARDS = "project_standards", _("project standards")
+        GOVERN = "govern", _("Govern sign-off")
 
     kind = models.CharField(max_length=20, choices=Kind)
     name = models.SlugField(blank=True, help_text=_("tells it from others of its kind"))

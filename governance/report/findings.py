@@ -11,6 +11,7 @@ from governance.report import words
 from governance.report.chain import Chain
 from governance.report.values import Drawing, Fact, Paper, Piece, Requirement, Table
 from governance.sentences import state_word, with_interval
+from governance.standards_words import standards_table
 from portal import ledger
 from portal.charts import Bar, Chart, GroupRate, Interval, importance_chart, interval_chart, rate_chart
 from portal.ledger import Entry
@@ -56,6 +57,8 @@ class Findings(Chain):
             "explainability": self._explainability,
             "tests": self._tests,
             "external_check": self._external,
+            "project_standards": self._standards,
+            "govern": self._govern,
         }
         about = drawn.get(entry.facts["evidence"], self._plain_piece)
         return about(entry, result)
@@ -328,6 +331,46 @@ class Findings(Chain):
             facts=self._piece_facts(entry),
             drawings=(),
             tables=(scenarios(_("Test scenarios"), runs),),
+            seq=entry.seq,
+        )
+
+    def _standards(self, entry: Entry, result: Mapping[str, Any]) -> Piece:
+        table = standards_table(result)
+        return Piece(
+            heading=self._heading(table["title"], entry),
+            lead=_("What the checks of DSS found when the bundle was exported."),
+            facts=self._piece_facts(entry),
+            drawings=(),
+            tables=(
+                Table(
+                    caption=_("Checks"),
+                    heads=(_("Check"), _("Found"), _("It says")),
+                    rows=tuple(
+                        (row["name"], row["found"], row["said"] or words.NOT_SAID) for row in table["rows"]
+                    ),
+                    widths=(35, 20, 45),
+                    numbers=frozenset(),
+                ),
+            ),
+            seq=entry.seq,
+        )
+
+    def _govern(self, entry: Entry, result: Mapping[str, Any]) -> Piece:
+        lead = (
+            _("Govern could not be asked: %(why)s.") % {"why": str(result["trouble"]).rstrip(".")}
+            if result["trouble"]
+            else _("What Govern said of the artifact %(name)s.")
+            % {"name": result["name"] or result["artifact"]}
+        )
+        return Piece(
+            heading=self._heading(_("Sign-off in Dataiku Govern"), entry),
+            lead=lead,
+            facts=(
+                *(Fact(one["step"], words.topic(str(one["status"])).lower()) for one in result["signoffs"]),
+                *self._piece_facts(entry),
+            ),
+            drawings=(),
+            tables=(),
             seq=entry.seq,
         )
 

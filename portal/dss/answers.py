@@ -540,3 +540,49 @@ def code_env(info: Mapping[str, Any]) -> v.CodeEnv:
         mode=text(info, "deploymentMode"),
         owner=text(info, "owner"),
     )
+
+
+def standards(answer: Any) -> v.StandardsReport | None:
+    """Return a bundle's project standards report, None where DSS has none. UNCONFIRMED beyond dataikuapi's reading."""
+    if not answer:
+        return None
+    found = obj(answer)
+    checks = []
+    for id, info in sorted(part(found, "bundleChecksRunInfo").items()):
+        run = info if isinstance(info, dict) else {}
+        check, result = part(run, "check"), part(run, "result")
+        severity = result.get("severity")
+        checks.append(
+            v.StandardsCheck(
+                id=keepable(str(id)),
+                name=text(check, "name", "id") or keepable(str(id)),
+                status=text(result, "status"),
+                severity=severity if isinstance(severity, int) and not isinstance(severity, bool) else None,
+                message=text(result, "message"),
+            )
+        )
+    return v.StandardsReport(text(found, "scope"), tuple(checks))
+
+
+def govern_hits(answer: Any) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return the artifacts of one page of a search in Govern, each with its id."""
+    found = [part(hit, "artifact") for hit in some(obj(answer), "uiArtifacts")]
+    return [(need(one, "id"), one) for one in found]
+
+
+def is_govern_bundle(artifact: Mapping[str, Any], project: str, bundle: str) -> bool:
+    """Whether an artifact of Govern stands for this bundle.
+
+    UNCONFIRMED: which fields tell. Of several names that were seen the first that is there counts; without any of the
+    bundle's own the artifact's name does. Without the project's key nothing is believed.
+    """
+    fields = part(artifact, "fields")
+    key = text(fields, "project_key", "dataiku_project_key", "projectKey")
+    id = text(fields, "bundle_id", "dataiku_bundle_id", "bundleId") or text(artifact, "name")
+    return key == project and id == bundle
+
+
+def govern_signoff(listed: Mapping[str, Any], definition: Any) -> v.GovernSignOff:
+    """Return one sign-off, from the list and from its own definition."""
+    step = need(part(listed, "signoffId"), "stepId")
+    return v.GovernSignOff(step, text(obj(definition), "status") or text(listed, "status"))

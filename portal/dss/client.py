@@ -50,6 +50,8 @@ MB = 1024 * 1024
 # A stream that brings less than this in that many seconds is as good as none: it would hold its worker for nothing.
 SLOWEST_BYTES = 64 * 1024
 SLOWEST_SECONDS = 60.0
+# Artifacts of one page of a search in Govern, and how many pages of them are read.
+GOVERN_PAGE, GOVERN_PAGES = 200, 100
 # Code recipes hold their code as payload; the payload of the visual ones is DSS's own JSON.
 _CODE_RECIPE = re.compile(r"(?i)(python|^r$|sql|spark|shell|hive|impala|julia|scala)")
 # Some models answer with an error instead of an empty object where nothing was computed.
@@ -522,6 +524,14 @@ class Dss:
             lambda: handle.get_bundle_stream(bundle_id),
         ) as stream:
             yield stream
+
+    def standards_report(self, project: str, bundle_id: str) -> v.StandardsReport | None:
+        """Return what DSS's project standards found in the Deployer's copy of a bundle, None where it has no report."""
+        path = f"/project-deployer/projects/{self._id(project)}/bundles/{self._id(bundle_id)}"
+        return self._look(
+            f"reading the project standards of bundle {bundle_id} of {project}",
+            lambda: read.standards(self._get(f"{path}/project-standards-report")),
+        )
 
     def upload_bundle(self, project: str, fileobj: Readable) -> None:
         """Push a bundle archive to the Deployer, in constant memory; creates the published project if needed.
@@ -1045,3 +1055,45 @@ class Dss:
             return payload if is_code and isinstance(payload, str) else None
 
         return self._look(f"reading the code of recipe {recipe} of {project}", call)
+
+    # --- Govern ------------------------------------------------------------------------------------------------
+
+    def govern_bundle(self, project: str, bundle_id: str, blueprint: str) -> v.GovernArtifact | None:
+        """Return the artifact of this blueprint that stands for a bundle, with its sign-offs; None without one.
+
+        Where several do, the sign-offs of all of them: a second one that is approved hides nothing. Of a Govern node,
+        which has the addresses of DSS: what `dataikuapi.GovernClient` asks, asked with our limits.
+        """
+        self._id(bundle_id)
+        body: dict[str, Any] = {
+            "artifactSearchSource": {"type": "all"},
+            "artifactFilters": [{"type": "blueprints", "blueprintIds": [self._id(blueprint)]}],
+        }
+        found: list[Mapping[str, Any]] = []
+        last: str | None = None
+        for _page in range(GOVERN_PAGES):
+            body["artifactSearchPagination"] = {"pageSize": GOVERN_PAGE, "lastArtifactId": last}
+            hits = self._look(
+                f"looking for bundle {bundle_id} of {project}",
+                lambda: read.govern_hits(self._client._perform_json("POST", "/artifacts/search", body=body)),
+            )
+            found += [one for _found, one in hits if read.is_govern_bundle(one, project, bundle_id)]
+            if len(hits) < GOVERN_PAGE or hits[-1][0] == last:
+                break
+            last = hits[-1][0]
+        if not found:
+            return None
+        ids = [self._id(read.need(one, "id")) for one in found]
+        signoffs = [one for id in ids for one in self._govern_signoffs(id)]
+        return v.GovernArtifact(ids[0], read.text(found[0], "name"), tuple(signoffs))
+
+    def _govern_signoffs(self, artifact: str) -> list[v.GovernSignOff]:
+        def call() -> list[v.GovernSignOff]:
+            found = []
+            for one in read.items(self._get(f"/artifact/{artifact}/signoffs")):
+                step = self._id(read.need(read.part(one, "signoffId"), "stepId"))
+                whole = self._get(f"/artifact/{artifact}/workflow/step/{step}/signoff")
+                found.append(read.govern_signoff(one, whole))
+            return found
+
+        return self._look(f"reading the sign-offs of {artifact}", call)

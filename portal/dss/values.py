@@ -336,6 +336,38 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True)
+class StandardsCheck:
+    """What one check of the project standards found. severity: 0 nothing to 5 critical, None where DSS tells none."""
+
+    id: str
+    name: str
+    status: str
+    severity: int | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class StandardsReport:
+    scope: str
+    checks: tuple[StandardsCheck, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GovernSignOff:
+    """status: Govern's own word, such as APPROVED; "" where it says none."""
+
+    step: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class GovernArtifact:
+    id: str
+    name: str
+    signoffs: tuple[GovernSignOff, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CodeEnv:
     """lang: PYTHON or R. mode: DSS's deployment mode."""
 

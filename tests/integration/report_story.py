@@ -9,7 +9,6 @@ from deployments import runner
 from deployments.actions import promotions, requests, signing
 from deployments.models import DeploymentRequest, Promotion
 from governance.actions import documents, evidence, policies
-from governance.models import Collection
 from portal.actions import bundles, estate, grants, people, projects
 from portal.demo import cast
 from portal.dss.sandbox.launch import Sandbox
@@ -17,6 +16,7 @@ from portal.errors import Refused
 from portal.models import Bundle, Lane, Person, Project, Right
 from portal.reauthentication import Password
 from tests.cast import POLICY
+from tests.factories import TO_READ
 
 SOAK_SECONDS = 1.2  # the policy of this story asks for one
 
@@ -147,7 +147,7 @@ def bring(story: Story, bundle_id: str) -> None:
     qa, prod = story.lanes["qa"], story.lanes["prod"]
     promote(story, requests.submit(by=dev, bundle=bundle, lane=qa, why=f"Try {bundle_id} in QA"))
     in_qa = time.monotonic()
-    for what in Collection.What.values:
+    for what in TO_READ:
         collection = evidence.ask_collection(by=dev, bundle=bundle, lane=qa, what=what)
         while evidence.collect(by=system, collection_pk=collection.pk) is not None:
             pass

@@ -9,14 +9,17 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from governance import queries
 from governance.actions import evidence
+from governance.gate import judge
 from governance.models import Collection, Document, Evidence
 from portal import content, lease, ledger
 from portal.demo import cast
 from portal.dss.client import Dss
 from portal.dss.values import Build, ScenarioRun
 from portal.event_kinds import EventKind
-from portal.models import Person
+from portal.models import Node, Person
+from tests.pages import signed_in, words
 from tests.world import World
 
 WHAT = ("fairness", "explainability", "model-documentation")
@@ -283,3 +286,96 @@ def test_a_dss_that_does_not_tell_the_build_is_trusted(there: World) -> None:
     done = collect(ask(there, "fairness"))
     assert done.status == "done", done.problem
     assert Evidence.objects.get(kind="fairness").source["built_at"] is None
+
+
+# --- project standards, and the sign-off in Govern --------------------------------------------------------------------
+
+
+@pytest.fixture
+def asks_dss(there: World) -> World:
+    """v2 runs in QA; production asks for DSS's project standards and for Govern's word."""
+    source = cast.POLICY.read_text().replace(
+        "          - soak: {at: qa, for: 2s}",
+        "          - soak: {at: qa, for: 2s}\n          - project_standards: {max_severity: low}\n"
+        "          - govern: {max_age: 30d}",
+    )
+    assert "govern" in source
+    there.publish(source)
+    return there
+
+
+def result_of(what: str) -> Any:
+    return json.loads(content.get(Evidence.objects.filter(kind=what).latest("pk").result_id))
+
+
+def found_by_gate(world: World, key: str) -> str:
+    case = queries.case_for(
+        bundle=world.project.bundles.get(), lane=world.lane("prod"), requested_by=None, running=()
+    )
+    (finding,) = [one for one in judge(case).findings if one.key == key]
+    return finding.code
+
+
+def test_project_standards_are_read_of_the_very_bundle(asks_dss: World) -> None:
+    done = collect(ask(asks_dss, "project_standards"))
+    assert done.status == "done", done.problem
+    assert {one["id"] for one in result_of("project_standards")["checks"]} >= {"TESTED", "DOCUMENTED"}
+    assert found_by_gate(asks_dss, "project_standards") == "standards_kept"
+    asks_dss.control.set_standards("CHURN", "TESTED", 5)
+    collect(ask(asks_dss, "project_standards"))
+    assert found_by_gate(asks_dss, "project_standards") == "standards_broken"
+    asks_dss.control.set_standards("CHURN", none=True)
+    failed = collect(ask(asks_dss, "project_standards"))
+    assert failed.status == "failed"
+    assert "no project standards report" in failed.problem
+
+
+def test_govern_says_whether_it_is_approved(asks_dss: World) -> None:
+    bundle = asks_dss.project.bundles.get().bundle_id
+    said = []
+    for number in range(3):  # others, so that the right one is found among them
+        asks_dss.control.set_governance("CHURN", f"other-{number}", True)
+        asks_dss.control.set_governance("FRAUD", bundle, True)
+    for approved in ("none", None, False, True):
+        if approved != "none":
+            asks_dss.control.set_governance("CHURN", bundle, approved)  # type: ignore[arg-type]
+        assert collect(ask(asks_dss, "govern")).status == "done"
+        said.append(found_by_gate(asks_dss, "govern"))
+    assert said == ["govern_unknown", "govern_not_approved", "govern_not_approved", "govern_approved"]
+    rows = ledger.events(kinds=[EventKind.EVIDENCE_RECORDED])
+    row = [one for one in rows if one.facts["evidence"] == "govern"][-1]
+    assert row.facts["source"] == {"node": "govern", "blueprint": "bp.system.govern_bundle"}
+
+
+def test_the_estate_has_one_govern_node_or_it_is_said(asks_dss: World) -> None:
+    (node,) = Node.objects.filter(kind="govern")
+    Node.objects.create(slug="second", name="Second", kind="govern", url=node.url, key_name=node.key_name)
+    assert "several Govern nodes" in collect(ask(asks_dss, "govern")).problem
+    Node.objects.filter(kind="govern").delete()
+    assert "no Govern node" in collect(ask(asks_dss, "govern")).problem
+
+
+def test_a_govern_that_does_not_answer_cannot_be_told(asks_dss: World) -> None:
+    asks_dss.control.set_governance("CHURN", asks_dss.project.bundles.get().bundle_id, True)
+    asks_dss.control.fault("status", node="govern", status=503, times=1000)
+    done = collect(ask(asks_dss, "govern"))
+    assert done.status == "done"
+    assert found_by_gate(asks_dss, "govern") == "govern_unknown"
+    asks_dss.control.clear_faults()
+    collect(ask(asks_dss, "govern"))
+    assert found_by_gate(asks_dss, "govern") == "govern_approved"
+
+
+def test_pages_offer_it_and_show_it(asks_dss: World) -> None:
+    bundle = asks_dss.project.bundles.get().bundle_id
+    asks_dss.control.set_governance("CHURN", bundle, True)
+    client, path = signed_in(asks_dss.dev), f"/projects/CHURN/bundles/{bundle}/"
+    page = client.get(path).content.decode()
+    assert 'value="govern"' in page
+    assert 'value="project_standards"' in page
+    for what in ("project_standards", "govern"):
+        collect(ask(asks_dss, what))
+    page = words(client.get(path))
+    assert "Project standards of DSS" in page
+    assert "Sign-off in Dataiku Govern" in page
+    assert "review approved" in page

@@ -20,7 +20,7 @@ from pytest_django.plugin import DjangoDbBlocker
 from governance import reviews
 from governance.actions import access_reviews
 from governance.actions.access_reviews import Answer
-from governance.models import Collection, Report, SignOff
+from governance.models import Report, SignOff
 from portal.actions import grants, people
 from portal.demo.cast import PASSWORD
 from portal.models import Grant, Right
@@ -30,6 +30,7 @@ from tests.addresses import PLACE, Things, names_read, routes, written
 from tests.cast import Cast, make_cast
 from tests.databases import quicker_database
 from tests.factories import (
+    TO_READ,
     all_signed,
     bundle_registered,
     collected,
@@ -105,7 +106,7 @@ def furnished(cast: Cast) -> Stage:
     bundle = bundle_registered(cast)
     wish = request_at(cast, "promoting", bundle)
     open_wish = request_at(cast, "open", bundle, cast.prod)
-    for what in Collection.What.values:
+    for what in TO_READ:
         collected(cast, bundle, what)
     intended_use(cast, bundle)
     all_signed(cast, open_wish)

@@ -741,6 +741,8 @@ def test_every_metric_of_the_schema_is_compared() -> None:
 OTHERS = (
     'change_ticket: {pattern: "CHG[0-9]+"}',
     "external_check: {name: security-scan, max_age: 7d}",
+    "project_standards: {max_severity: low}",
+    "govern: {}",
     'window: {days: mon-thu, hours: "09:00-16:00", zone: Europe/Paris}',
 )
 

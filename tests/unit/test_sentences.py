@@ -115,18 +115,27 @@ def cases() -> Iterator[Case]:
         )
         yield replace(case, requirements=(scan,), evidence=(piece,))
         yield replace(case, requirements=(scan,), evidence=(replace(piece, result={}),))
+    for kind, params, results in (
+        ("project_standards", {"max_severity": "low"}, standards_results()),
+        ("govern", {"blueprint": "b"}, govern_results()),
+    ):
+        one = policy.clause(kind, params)
+        for result in results:
+            piece = replace(case.evidence[0], kind=kind, parts=case.parts, result=result)
+            yield replace(case, requirements=(one,), evidence=(piece,))
     asked = policy.clause("change_ticket", {"pattern": "CHG[0-9]+"})
     for ticket in ("", "CHG7", "INC7"):
         yield replace(case, requirements=(asked,), ticket=ticket)
     yield replace(case, requirements=(policy.clause("change_ticket", {"pattern": "("}),), ticket="CHG7")
-    for days, hours, zone in (
+    windows: tuple[tuple[list[str], str, str], ...] = (
         (["sat"], "09:00-16:00", "Europe/Paris"),
         (["mon"], "09:00-16:00", "Europe/Paris"),
         (["sat"], "09:00-16:00", "Mars/Olympus"),
         (["mon", "tue", "wed", "thu", "fri", "sat", "sun"], "00:00-24:00", "UTC"),
-    ):
-        params = {"days": days, "hours": hours, "zone": zone}
-        yield replace(case, requirements=(policy.clause("window", params),))
+    )
+    for days, hours, zone in windows:
+        when: dict[str, Any] = {"days": days, "hours": hours, "zone": zone}
+        yield replace(case, requirements=(policy.clause("window", when),))
     twice = checks.word(case, "model-risk", person="fay", id="f2")
     yield replace(
         case,
@@ -138,6 +147,21 @@ def cases() -> Iterator[Case]:
         signoffs=(checks.word(case, "fairness"),),
         holders=(Holder("fairness", "fay"), Holder("model-risk", "fay"), Holder("fairness", "gil")),
     )
+
+
+def standards_results() -> list[dict[str, Any]]:
+    def ran(status: str, severity: int | None) -> dict[str, Any]:
+        return {"checks": [{"name": "Wiki", "status": status, "severity": severity}]}
+
+    return [ran("RUN_SUCCESS", 0), ran("RUN_SUCCESS", 4), ran("RUN_ERROR", None), ran("NOT_APPLICABLE", None)]
+
+
+def govern_results() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = [
+        {"signoffs": [{"step": "review", "status": status}]}
+        for status in ("APPROVED", "WAITING_FOR_APPROVAL", "ON_THE_MOON")
+    ]
+    return [*found, {"signoffs": []}, {"signoffs": [], "trouble": "It did not answer."}]
 
 
 def test_every_code_has_an_entry_and_is_given_by_some_case() -> None:

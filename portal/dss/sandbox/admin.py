@@ -5,12 +5,12 @@ from werkzeug.wrappers import Response
 from portal.dss.sandbox.auth import need_admin
 from portal.dss.sandbox.errors import not_found
 from portal.dss.sandbox.state import Json
-from portal.dss.sandbox.wire import DSS_VERSION, Call, empty_answer, json_answer, route
+from portal.dss.sandbox.wire import DSS_VERSION, NODE_KINDS, Call, empty_answer, json_answer, route
 
-_NODE_TYPES = {"design": "DESIGN", "automation": "AUTOMATION", "deployer": "DEPLOYER"}
+_NODE_TYPES = {"design": "DESIGN", "automation": "AUTOMATION", "deployer": "DEPLOYER", "govern": "GOVERN"}
 
 
-@route("GET", "/auth/info")
+@route("GET", "/auth/info", on=(*NODE_KINDS, "govern"))
 def auth_info(call: Call) -> Response:
     """Who the key acts as."""
     return json_answer(
@@ -23,7 +23,7 @@ def auth_info(call: Call) -> Response:
     )
 
 
-@route("GET", "/instance-info")
+@route("GET", "/instance-info", on=(*NODE_KINDS, "govern"))
 def instance_info(call: Call) -> Response:
     """Which node this is."""
     return json_answer(

@@ -30,6 +30,7 @@ from portal.dss.sandbox import (
     estate,
     faults,
     futures,
+    govern,
     models,
     projects,
     scenarios,
@@ -59,6 +60,7 @@ ROUTE_MODULES: tuple[ModuleType, ...] = (
     datasets,
     deployer,
     deployments,
+    govern,
     models,
     projects,
     scenarios,
@@ -314,8 +316,9 @@ def _corrupted(answer: Response) -> Response:
 
 
 def found_if_new(store: Store, urls: EstateUrls, pace: float) -> None:
-    """Found the estate in a new data directory, in one transaction."""
+    """Found the estate in a new data directory, in one transaction; in an older one, what was not there then."""
     with store.transaction() as tx:
         if tx.get("", "settings", "founded") is None:
             estate.found(tx, urls.nodes)
+        estate.complete(tx, urls.nodes)
         futures.set_pace(tx, pace)

@@ -79,6 +79,13 @@ class Control:
         """Govern's word on a bundle: approved, rejected, or none yet."""
         self.call("PUT", "governance", project=project, bundle=bundle, approved=approved)
 
+    def set_standards(
+        self, project: str, check: str = "", severity: int | None = 0, *, none: bool = False
+    ) -> None:
+        """What a check of the project standards finds in a project's bundles: 0 to 5, None where it cannot be run;
+        `none`: there are no standards at all."""
+        self.call("PUT", "standards", project=project, check=check, severity=severity, none=none)
+
     def set_connection(
         self, node: str, name: str, tables: list[str] | None, type: str = "PostgreSQL"
     ) -> None:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.wrappers import Request, Response
 
-from portal.dss.sandbox import archives, automation, demo_projects, estate, faults, futures
+from portal.dss.sandbox import archives, automation, demo_projects, estate, faults, futures, govern
 from portal.dss.sandbox.deployer import DEPLOYER
 from portal.dss.sandbox.errors import FORBIDDEN, NOT_FOUND, UNAUTHORIZED, DssError, bad_request, not_found
+from portal.dss.sandbox.standards import SEVERITIES
 from portal.dss.sandbox.state import Json, Tx
 from portal.dss.sandbox.wire import json_answer
 
@@ -85,13 +86,13 @@ def _do(app: "Application", tx: Tx, method: str, verb: str, body: Json) -> Any:
             tx.put("", "settings", "bundles", {"ballast_bytes": size})
             return {}
         case "PUT", "governance":
-            tx.put(
-                DEPLOYER,
-                "govern",
-                f"{_text(body, 'project')}/{_text(body, 'bundle')}",
-                {"approved": body.get("approved")},
-            )
+            approved = body.get("approved")
+            if not (approved is None or isinstance(approved, bool)):
+                raise bad_request("approved must be true, false or null")
+            govern.say(tx, _text(body, "project"), _text(body, "bundle"), approved)
             return {}
+        case "PUT", "standards":
+            return _set_standards(tx, body)
         case "PUT", "connection":
             return _set_connection(tx, body)
         case "PUT", "code-env":
@@ -138,6 +139,20 @@ def _set_rows(tx: Tx, body: Json) -> Json:
     settings = tx.get("", "settings", "rows") or {}
     which = f"{body['project']}.{body['dataset']}" if body.get("dataset") else "*"
     tx.put("", "settings", "rows", {**settings, which: count})
+    return {}
+
+
+def _set_standards(tx: Tx, body: Json) -> Json:
+    key = _text(body, "project")
+    if body.get("none"):
+        tx.put(DEPLOYER, "standards", key, {"none": True})
+        return {}
+    check, severity = _text(body, "check"), body.get("severity")
+    if severity is not None and severity not in SEVERITIES:
+        raise bad_request("severity must be 0 to 5, or null for a check that could not be run")
+    ran = {"status": "RUN_ERROR" if severity is None else "RUN_SUCCESS", "severity": severity, "message": ""}
+    checks = (tx.get(DEPLOYER, "standards", key) or {}).get("checks", {})
+    tx.put(DEPLOYER, "standards", key, {"checks": {**checks, check: ran}})
     return {}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from werkzeug.wrappers import Response
 
-from portal.dss.sandbox import archives, auth
+from portal.dss.sandbox import archives, auth, standards
 from portal.dss.sandbox.errors import bad_request, conflict, not_found, refused
 from portal.dss.sandbox.state import Json, Tx
 from portal.dss.sandbox.wire import Call, Identity, Node, empty_answer, file_answer, json_answer, route
@@ -356,7 +356,6 @@ def delete_bundle(call: Call, key: str, bundle: str) -> Response:
 
 @route("GET", "/project-deployer/projects/<key>/bundles/<bundle>/project-standards-report", on=ON)
 def standards_report(call: Call, key: str, bundle: str) -> Response:
-    """No project standards were run in the sandbox: null."""
+    """What the project standards found when the bundle was exported; null where there are none."""
     readable_project(call, key)
-    package(call.tx, key, bundle)
-    return json_answer(None)
+    return json_answer(standards.report(call.tx, key, package(call.tx, key, bundle)))

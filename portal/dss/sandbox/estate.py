@@ -13,8 +13,14 @@ from portal.dss.sandbox.projects import add_design_project
 from portal.dss.sandbox.state import Json, Tx
 from portal.dss.sandbox.wire import Node
 
-DESIGN, QA, PROD = "design", "qa", "prod"
-NODE_KINDS_BY_NAME = {DESIGN: "design", DEPLOYER: "deployer", QA: "automation", PROD: "automation"}
+DESIGN, QA, PROD, GOVERN = "design", "qa", "prod", "govern"
+NODE_KINDS_BY_NAME = {
+    DESIGN: "design",
+    DEPLOYER: "deployer",
+    QA: "automation",
+    PROD: "automation",
+    GOVERN: "govern",
+}
 TECHNICAL_ACCOUNT = "countersign"
 READ_ONLY_ACCOUNT = "viewer"
 
@@ -84,6 +90,14 @@ def found(tx: Tx, nodes: dict[str, Node]) -> None:
             tx, id, stage, nodes[node_name], account_key(tx, node_name)["key"], _infra_permissions(node_name)
         )
     tx.put("", "settings", "founded", {"at": tx.now_ms})
+
+
+def complete(tx: Tx, nodes: dict[str, Node]) -> None:
+    """People and keys of a node that the estate did not have when it was founded."""
+    for node in nodes.values():
+        if not tx.docs(node.name, "key"):
+            _people(tx, node.name)
+            _keys(tx, node.name)
 
 
 def _people(tx: Tx, node: str) -> None:

@@ -22,7 +22,7 @@ NODE_KINDS = ("design", "deployer", "automation")
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One DSS instance of the estate. `kind` is design, deployer or automation."""
+    """One DSS instance of the estate. `kind` is design, deployer, automation or govern."""
 
     name: str
     kind: str
