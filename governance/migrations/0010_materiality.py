@@ -23,8 +23,8 @@ def remove(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('governance', '0007_external_checks'),
-        ('portal', '0001_squashed_0011_review'),
+        ('governance', '0009_external_checks'),
+        ('portal', '0012_notification'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

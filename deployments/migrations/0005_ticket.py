@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('deployments', '0001_squashed_0003_standing_in'),
+        ('deployments', '0004_asking_and_conversation'),
     ]
 
     operations = [

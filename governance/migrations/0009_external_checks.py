@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('governance', '0001_squashed_0006_review'),
+        ('governance', '0008_opening'),
     ]
 
     operations = [
