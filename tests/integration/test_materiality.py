@@ -7,7 +7,7 @@ import pytest
 from django.core.management import call_command
 from django.db import DatabaseError, transaction
 
-from deployments.actions import promotions
+from deployments.actions import promotions, requests
 from governance.actions import materiality, policies, tiers
 from governance.models import MaterialityAnswer
 from governance.policy import parse
@@ -215,6 +215,7 @@ def test_the_report_says_what_was_answered(asked: Cast) -> None:
     all_but_signed(asked, bundle)
     wish = request_at(asked, bundle=bundle, lane=asked.prod)
     all_signed(asked, wish)
+    requests.set_ticket(by=asked.dev, request=wish, ticket="CHG0042")
     promotions.promote(by=asked.mona, request=wish, why="")
     answered(asked, "few", why="Less, since.")
     report = compose(collect(project="CHURN", about=wish.subject, checkpoint=checkpoints.cut()))
@@ -223,3 +224,5 @@ def test_the_report_says_what_was_answered(asked: Cast) -> None:
         "More; Decisions about people. That leads to tier critical (answered by Olga"
     )
     assert WHY in fact.value
+    (ticket,) = [one for one in report.asked if one.label == "Change ticket"]
+    assert ticket.value.endswith("by Dev Rao: CHG0042")
