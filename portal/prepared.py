@@ -10,11 +10,13 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import update_wrapper
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.models import Expression, QuerySet
 from django.db.models.sql.compiler import SQLCompiler
 
@@ -82,6 +84,30 @@ def prepared(make: Callable[..., QuerySet[Any, Row]]) -> Prepared[Row]:
     return Prepared(make)
 
 
+class _Preparing:
+    """A connection whose cursors let PostgreSQL keep the plan of a query, beside its values.
+
+    Planning the wide queries of a judgement takes the server longer than answering them. Only what is asked here is
+    kept so: other texts, into which Django's cursor writes the values, would be new ones each time.
+    """
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def cursor(self) -> Any:
+        """As Django makes one, of the class that sends values apart from the text."""
+        self._connection.ensure_connection()
+        wire = self._connection.connection
+        usual, wire.cursor_factory = wire.cursor_factory, ServerBindingCursor
+        try:
+            return self._connection.cursor()
+        finally:
+            wire.cursor_factory = usual
+
+
 @dataclass(frozen=True, slots=True)
 class _Slot:
     """Where in the SQL's parameters a given value stands."""
@@ -123,7 +149,10 @@ class _Kept:
         # The compiler knows by now what it selects, and how rows become objects; a copy, for each thread has its own
         # connection.
         compiler = copy.copy(self.compiler)
-        compiler.connection = connection
+        if connection.vendor == "postgresql":
+            compiler.connection = cast(BaseDatabaseWrapper, _Preparing(connection))
+        else:
+            compiler.connection = connection
         compiler.as_sql = lambda *_given, **_named: (self.sql, params)  # type: ignore[method-assign]
         query = copy.copy(self.rows.query)
         query.get_compiler = lambda *_given, **_named: compiler  # type: ignore[method-assign]

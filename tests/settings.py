@@ -49,7 +49,7 @@ POSTGRES_DATABASE = {
     "HOST": str(RUN / "postgres"),
     "USER": "countersign",
     "NAME": "postgres",
-    "OPTIONS": {},
+    "OPTIONS": {"prepare_threshold": 2},
 }
 TEST_DATABASE = os.environ.setdefault("COUNTERSIGN_TEST_DATABASE", "postgres")
 DATABASES = {"default": dict({"postgres": POSTGRES_DATABASE, "sqlite": SQLITE_DATABASE}[TEST_DATABASE])}
