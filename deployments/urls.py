@@ -20,6 +20,7 @@ urlpatterns = [
     path(bundle, bundles.page, name="bundle"),
     path(bundle + "documents/", bundles.write_document, name="document-write"),
     path(bundle + "collect/", bundles.collect, name="bundle-collect"),
+    path(bundle + "evidence/", bundles.import_evidence, name="evidence-import"),
     path(request, requests.page, name="request"),
     path(request + "gate/", requests.live, name="request-live"),
     path(request + "promote/", requests.promote, name="request-promote"),

@@ -13,7 +13,7 @@ from functools import cached_property
 from itertools import chain, combinations
 from typing import Any, Protocol
 
-from governance import explainability, external_checks, fairness, standards, ticket, window
+from governance import explainability, external_checks, standards, ticket, window
 from governance.facts import (
     APPROVE,
     APPROVE_WITH_CONDITIONS,
@@ -37,23 +37,14 @@ from governance.facts import (
     parse_instant,
 )
 from governance.matching import Seating, seat
+from governance.parity import MAX_NAMED, NOT_COUNTED, assess
 from portal.canonical import digest
 
-MAX_NAMED = 20
 # Bars of who could have done it as somebody else.
 _BEHIND = ("token_maker", "let_in", "let_back_in")
 # Of words that compete with another of the same people, or of people who could be the same: how many are weighed each
 # way; of later ones of the second kind none counts.
 MOST_WEIGHED = 6
-RATIO_METRICS = frozenset({"demographic_parity_ratio"})
-# Which rates a metric compares between groups; a metric of two rates is as bad as the worse of them.
-COMPARED = {
-    "demographic_parity_ratio": ("selection",),
-    "demographic_parity_difference": ("selection",),
-    "equal_opportunity_difference": ("tpr",),
-    "equalized_odds_difference": ("tpr", "fpr"),
-    "predictive_parity_difference": ("precision",),
-}
 
 
 class Code(StrEnum):
@@ -924,116 +915,11 @@ def fairness_of(result: Mapping[str, Any], asked: Mapping[str, Any]) -> _Assessm
     states = [row["state"] for row in rows]
     if NOT_MET in states:
         return NOT_MET, Code.FAIRNESS_VIOLATED, params
-    if any(row["reason"] == "not_counted" for row in rows):
+    if any(row["reason"] in NOT_COUNTED for row in rows):
         return CANNOT_TELL, Code.FAIRNESS_NOT_COUNTED, params
     if CANNOT_TELL in states:
         return CANNOT_TELL, Code.FAIRNESS_UNCLEAR, params
     return MET, Code.FAIRNESS_HOLDS, params
-
-
-def assess(result: Mapping[str, Any], metrics: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Each metric by each attribute of a fairness result: state, reason, and the numbers that decided.
-
-    A row: metric, by, state, reason ("" | "beyond" | "crosses" | "small_group" | "undefined" | "not_counted"),
-    threshold {min|max}, min_group, reference, and `group`, `n`, `value`, `interval` of the group that decided (the
-    failing one furthest off, else the one in doubt, else the one nearest to the threshold), `small` groups with their
-    sizes, and `groups` judged, each {group, n, value, interval, state, rate}. A state rests on the whole 95 %
-    interval: beyond the threshold it fails, on the safe side it passes, across it nobody can tell.
-    """
-    counted = {held["attribute"]: held["groups"] for held in result["attributes"]}
-    return [_assess_one(metric, by, counted.get(by)) for metric in metrics for by in metric["by"]]
-
-
-def _assess_one(
-    metric: Mapping[str, Any], by: str, groups: Sequence[Mapping[str, Any]] | None
-) -> dict[str, Any]:
-    name, least = metric["name"], int(metric.get("min_group", 1))
-    as_ratio = name in RATIO_METRICS
-    threshold = float(metric["min"] if as_ratio else metric["max"])
-    row: dict[str, Any] = {
-        "metric": name,
-        "by": by,
-        "state": CANNOT_TELL,
-        "reason": "not_counted",
-        "threshold": {"min" if as_ratio else "max": threshold},
-        "min_group": least,
-        "reference": None,
-        "group": None,
-        "n": None,
-        "value": None,
-        "interval": None,
-        "small": [],
-        "groups": [],
-    }
-    if not groups or (COMPARED[name] != ("selection",) and "positives" not in groups[0]):
-        return row
-    people = {str(group["group"]): int(group["n"]) for group in groups}
-    small = [{"group": group, "n": n} for group, n in sorted(people.items()) if n < least]
-    judged: list[dict[str, Any]] = []
-    undefined = False
-    for kind in COMPARED[name]:
-        found = fairness.rates(groups, kind)
-        base = fairness.reference(found, people, least)
-        # A group that has nobody to compute the rate from, or a reference that selects nobody, leaves it open.
-        has_rate = {rate.group for rate in found}
-        undefined = (
-            undefined or base is None or any(n >= least and g not in has_rate for g, n in people.items())
-        )
-        if base is None:
-            continue
-        row["reference"] = row["reference"] or base.group
-        for rate in found:
-            if rate.group != base.group and people[rate.group] >= least:
-                judged.append(_compared(rate, base, threshold, as_ratio, kind, people[rate.group]))
-                undefined = undefined or judged[-1]["value"] is None
-    row["small"], row["groups"] = small[:MAX_NAMED], judged[:MAX_NAMED]
-    for state, reason in ((NOT_MET, "beyond"), (CANNOT_TELL, "crosses"), (MET, "")):
-        those = [held for held in judged if held["state"] == state]
-        if those:
-            worst = min(those, key=lambda held: (_margin(held, as_ratio), held["group"]))
-            row |= {key: worst[key] for key in ("group", "n", "value", "interval")}
-            row |= {"state": state, "reason": reason, "reference": worst["reference"]}
-            break
-    if row["state"] != NOT_MET:
-        if undefined:
-            row |= {"state": CANNOT_TELL, "reason": "undefined"}
-        elif small:
-            row |= {
-                "state": CANNOT_TELL,
-                "reason": row["reason"] if row["reason"] == "crosses" else "small_group",
-            }
-        elif not judged:  # one group alone: nothing is unequal
-            row |= {"state": MET, "reason": ""}
-    return row
-
-
-def _compared(
-    rate: fairness.Rate, base: fairness.Rate, threshold: float, as_ratio: bool, kind: str, people: int
-) -> dict[str, Any]:
-    found = fairness.against(rate, base, by="ratio" if as_ratio else "difference")
-    low, high = found.interval
-    if as_ratio:
-        safe, beyond = low >= threshold, high is not None and high < threshold
-    else:
-        safe, beyond = high is not None and high <= threshold, low > threshold
-    return {
-        "group": rate.group,
-        "n": people,
-        "rate": rate.value,
-        "of": kind,
-        "reference": base.group,
-        "value": found.value,
-        "interval": [low, high],
-        "state": MET if safe else NOT_MET if beyond else CANNOT_TELL,
-    }
-
-
-def _margin(held: Mapping[str, Any], as_ratio: bool) -> float:
-    """Smaller is worse."""
-    value = held["value"]
-    if value is None:
-        return float("-inf")
-    return float(value) if as_ratio else -float(value)
 
 
 def explainability_of(result: Mapping[str, Any], asked: Mapping[str, Any]) -> _Assessment:

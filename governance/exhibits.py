@@ -4,7 +4,7 @@ The states in a table are those the gate's own checks give; without a policy to 
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,18 +12,37 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from governance import junit
-from governance.checks import assess
+from governance import fairness, junit
+from governance.fairness_charts import MOST_GROUPS, RATES, compared_chart, kinds_of
+from governance.fairness_import import FORMATS
 from governance.gate import Clause
+from governance.intervals import wilson
 from governance.models import Document, Evidence
 from governance.newest import newest
+from governance.parity import NOT_COUNTED, assess
 from governance.queries import documents_holding, evidence_holding
-from governance.sentences import stage_name
+from governance.sentences import (
+    column_name,
+    fairness_row,
+    metric_name,
+    stage_name,
+    threshold_words,
+    with_interval,
+)
 from governance.standards_words import standards_table
-from portal.charts import Bar, Interval
+from governance.suppression import hidden, least_of
+from portal.charts import Bar
 from portal.models import Bundle
 
 SHOWN_FEATURES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What runs now where the bundle is to go: another bundle, and the stage as it is printed."""
+
+    bundle: Bundle
+    stage: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +55,17 @@ class Exhibit:
     stage: str
     tables: Sequence[Mapping[str, Any]]
 
+    @property
+    def brought(self) -> str:
+        """Whose figures they are where somebody brought them, such as Fairlearn; else an empty text."""
+        return FORMATS.get(str(self.evidence.source.get("format")), "")
 
-def exhibits(bundle: Bundle, clauses: Iterable[Clause]) -> list[Exhibit]:
-    """The newest evidence of each kind and stage that holds for this bundle's parts, in one query."""
+
+def exhibits(bundle: Bundle, clauses: Iterable[Clause], live: Live | None = None) -> list[Exhibit]:
+    """The newest evidence of each kind and stage that holds for this bundle's parts, in one query.
+
+    With `live`, fairness figures stand beside those of what runs there now: one query more.
+    """
     asked = list(clauses)
     order = [kind.value for kind in Evidence.Kind]
     about = evidence_holding(bundle).select_related("result").exclude(parts={})
@@ -48,8 +75,18 @@ def exhibits(bundle: Bundle, clauses: Iterable[Clause]) -> list[Exhibit]:
     # Only tests are of a stage: what is counted holds wherever these parts run.
     latest = {(row.kind, row.name, row.stage if row.kind == Evidence.Kind.TESTS else ""): row for row in rows}
     found = sorted(latest.values(), key=lambda row: (order.index(row.kind), row.name, row.stage))
+    fairness_there = None
+    if live is not None and any(row.kind == Evidence.Kind.FAIRNESS for row in found):
+        of_live = evidence_holding(live.bundle).filter(kind=Evidence.Kind.FAIRNESS).exclude(parts={})
+        fairness_there = of_live.select_related("result").order_by("recorded_at", "pk").last()
     return [
-        Exhibit(row, row.kind, tuple(sorted(row.parts)), stage_name(row.stage), _tables(row, asked))
+        Exhibit(
+            row,
+            row.kind,
+            tuple(sorted(row.parts)),
+            stage_name(row.stage),
+            _tables(row, asked, live if fairness_there != row else None, fairness_there),
+        )
         for row in found
     ]
 
@@ -59,7 +96,9 @@ def documents(bundle: Bundle) -> list[Document]:
     return sorted(newest(documents_holding(bundle), "recorded_at", "kind"), key=lambda row: row.kind)
 
 
-def _tables(row: Evidence, clauses: Sequence[Clause]) -> Sequence[Mapping[str, Any]]:
+def _tables(
+    row: Evidence, clauses: Sequence[Clause], live: Live | None, there: Evidence | None
+) -> Sequence[Mapping[str, Any]]:
     result = json.loads(bytes(row.result.body))
     if row.kind == Evidence.Kind.FAIRNESS:
         asked = [
@@ -67,7 +106,14 @@ def _tables(row: Evidence, clauses: Sequence[Clause]) -> Sequence[Mapping[str, A
             for clause in clauses
             if clause.kind == "evidence" and clause.params.get("kind") == "fairness"
         ]
-        return fairness_tables(result, [metric for clause in asked for metric in clause.params["metrics"]])
+        metrics = [metric for clause in asked for metric in clause.params["metrics"]]
+        tables = fairness_tables(result, metrics)
+        if live is not None and there is not None:
+            beside = fairness_tables(json.loads(bytes(there.result.body)), metrics)
+            known = {(str(one["by"]), one["name"]): one for one in beside}
+            for table in tables:
+                table["live"] = _live(live, known.get((str(table["by"]), table["name"])))
+        return tables
     if row.kind == Evidence.Kind.EXPLAINABILITY:
         return [explainability_table(result)]
     if row.kind == Evidence.Kind.PROJECT_STANDARDS:
@@ -80,62 +126,148 @@ def _tables(row: Evidence, clauses: Sequence[Clause]) -> Sequence[Mapping[str, A
 
 
 def fairness_tables(result: Mapping[str, Any], metrics: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """One table per metric and attribute asked for: each group's people, rate, figure with interval, and state."""
+    """One table per metric and column, or cross of columns, asked for: each group's counts, rate, state, and a chart.
+
+    Groups too small to publish, and those that would give one away, come without their counts.
+    """
+    found = fairness.tables(result)
     metrics = metrics or [
-        {
-            "name": "demographic_parity_ratio",
-            "by": [held["attribute"] for held in result["attributes"]],
-            "min": 0.8,
-        }
+        {"name": "demographic_parity_ratio", "by": [one.by for one in found], "min": DEFAULT_RATIO}
     ]
-    counts = {held["attribute"]: held["groups"] for held in result["attributes"]}
-    found = []
-    for judged in assess(result, metrics):
-        by_group = {group["group"]: group for group in judged["groups"]}
-        found.append(
-            {
-                "title": _("Fairness by %(attribute)s") % {"attribute": _plain(judged["by"])},
-                "metric": _METRICS.get(judged["metric"], _plain(judged["metric"])),
-                "state": judged["state"],
-                "rows": [
-                    _group_row(held, by_group.get(held["group"]), judged["reference"])
-                    for held in counts.get(judged["by"], [])
-                ],
-                "min_group": judged["min_group"],
-                "people": result["rows"],
-                "unscored": result.get("unscored", 0),
-                "favourable": f"{result['outcome']} = {result['favourable']}",
-                "threshold": next(iter(judged["threshold"].values())),
-            }
-        )
-    return found
+    away = hidden(result)
+    least = least_of(result)
+    return [
+        _fairness_table(result, judged, fairness.table_of(found, judged["by"]), away, least)
+        for judged in assess(result, metrics, MOST_GROUPS)
+    ]
+
+
+def _fairness_table(
+    result: Mapping[str, Any],
+    judged: Mapping[str, Any],
+    table: fairness.Table | None,
+    away: Mapping[tuple[str, ...], frozenset[tuple[str, ...]]],
+    least: int,
+) -> dict[str, Any]:
+    name = str(judged["metric"])
+    title = _("Fairness by %(attribute)s: %(metric)s") % {
+        "attribute": column_name(judged["by"]),
+        "metric": metric_name(name),
+    }
+    kinds = kinds_of(name) or (CALIBRATED,)
+    groups = (table.groups or ()) if table is not None and judged["reason"] not in NOT_COUNTED else ()
+    secret = away.get(table.by, frozenset()) if table is not None else frozenset()
+    rows = [_group_row(group, judged, kind, secret, least) for kind in kinds for group in groups]
+    if len(kinds) > 1:
+        for row in rows:
+            row["of"] = RATES[row["kind"]]
+    return {
+        "title": title,
+        "name": name,
+        "by": judged["by"],
+        "state": judged["state"],
+        "said": fairness_row(judged),
+        "heads": _HEADS[kinds[0]] if len(kinds) == 1 else _HEADS[""],
+        "rows": rows[:SHOWN_ROWS],
+        "more": max(0, len(rows) - SHOWN_ROWS),
+        "chart": compared_chart(judged, title),
+        "min_group": judged["min_group"],
+        "people": result["rows"],
+        "unscored": result.get("unscored", 0),
+        "favourable": f"{result['outcome']} = {result['favourable']}",
+        "asked": threshold_words(judged),
+        "figure": with_interval(judged["value"], judged["interval"]) if judged["interval"] else "",
+        "live": None,
+    }
 
 
 def _group_row(
-    held: Mapping[str, Any], judged: Mapping[str, Any] | None, reference: str | None
+    held: Mapping[str, Any],
+    judged: Mapping[str, Any],
+    kind: str,
+    secret: Set[tuple[str, ...]],
+    least: int,
 ) -> dict[str, Any]:
-    """One group: its counts, its figure with interval and state; the reference and a group too small have none."""
-    name = str(held["group"])
-    row = {
+    """One group by one rate: its counts, its figure with interval and state; the reference has none."""
+    key = fairness.key_of(held)
+    name = fairness.name_of(key)
+    mine = [one for one in judged["groups"] if one["of"] == kind]
+    row: dict[str, Any] = {
         "group": name,
-        **{key: held[key] for key in ("n", "selected", "rate")},
-        "reference": name == reference,
+        "kind": kind,
+        "secret": key in secret,
+        "least": max(least, judged["min_group"]) if held["n"] < judged["min_group"] else least,
+        "small": held["n"] < max(least, judged["min_group"]),
+        "reference": bool(mine) and name == mine[0]["reference"],
     }
-    if judged is not None:
-        low, high = judged["interval"] or (None, None)
-        mark = Interval(name, judged["value"], low, high, judged["state"])
-        row |= {"state": judged["state"], "interval": mark}
+    if not row["secret"]:
+        row |= _counts(held, kind)
+    one = next((one for one in mine if one["group"] == name), None)
+    if one is not None:
+        row |= {"state": one["state"], "figure": _figure(one["value"], one["interval"])}
     return row
 
 
-_METRICS = {
-    "demographic_parity_ratio": gettext_lazy("Share selected, against the group selected most"),
-    "demographic_parity_difference": gettext_lazy("Share selected, less than the group selected most by"),
-    "equal_opportunity_difference": gettext_lazy(
-        "Found among those who qualify, less than the best group by"
-    ),
-    "equalized_odds_difference": gettext_lazy("Error rates apart from the best group by"),
-    "predictive_parity_difference": gettext_lazy("Right among those selected, less than the best group by"),
+def _figure(value: float | None, interval: Sequence[float | None]) -> str:
+    """A figure with its interval, where it is said that these are 95 % intervals."""
+    if value is None:
+        return ""
+    low, high = interval
+    if low is None or high is None:
+        return f"{value:z.2f}"
+    return _("%(value)s (%(low)s to %(high)s)") % {
+        "value": f"{value:z.2f}",
+        "low": f"{low:z.2f}",
+        "high": f"{high:z.2f}",
+    }
+
+
+def _counts(held: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    if kind == CALIBRATED:
+        told = held["calibration"]
+        if not told:
+            return {"n": 0, "hits": 0, "rate": None}
+        return {
+            "n": told["n"],
+            "hits": told["positives"],
+            "rate": told["observed"],
+            "predicted": told["mean_score"],
+            "between": _between(told["positives"], told["n"]),
+        }
+    hits, n = fairness.base_of(held, kind)
+    return {"n": n, "hits": hits, "rate": hits / n if n else None, "between": _between(hits, n)}
+
+
+def _between(hits: int, n: int) -> str:
+    """The 95 % interval of a rate, in per cent."""
+    if not n:
+        return ""
+    low, high = wilson(hits, n)
+    return _("%(low)s to %(high)s") % {"low": f"{100 * low:.1f}", "high": f"{100 * high:.1f}"}
+
+
+def _live(live: Live, beside: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The same metric of what runs now; None where nobody counted it there."""
+    if beside is None or not beside["figure"]:
+        return None
+    return {
+        "stage": live.stage,
+        "bundle": live.bundle.bundle_id,
+        "figure": beside["figure"],
+        "state": beside["state"],
+    }
+
+
+CALIBRATED = "calibration"
+SHOWN_ROWS = 80
+DEFAULT_RATIO = 0.8
+_HEADS = {
+    "": (gettext_lazy("Cases"), gettext_lazy("Selected")),
+    "selection": (gettext_lazy("People"), gettext_lazy("Selected")),
+    "tpr": (gettext_lazy("Who qualify"), gettext_lazy("Selected")),
+    "fpr": (gettext_lazy("Who do not"), gettext_lazy("Selected")),
+    "precision": (gettext_lazy("Selected"), gettext_lazy("Who qualify")),
+    CALIBRATED: (gettext_lazy("Scored"), gettext_lazy("Who qualify")),
 }
 
 

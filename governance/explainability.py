@@ -83,7 +83,7 @@ def _modality(raw: Mapping[str, Any]) -> dict[str, Any]:
     metrics = _mapping(raw.get("performanceMetrics"))
     overall = _mapping(_mapping(raw.get("perf")).get("globalMetrics"))
     return {
-        "modality": _modality_name(raw),
+        "modality": modality_name(raw),
         "n": _number(overall.get("testWeight")),
         "auc": _number(metrics.get("auc")),
         "positive_rate": _number(_first(overall.get("predictionAvg"))),
@@ -92,7 +92,8 @@ def _modality(raw: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _modality_name(raw: Mapping[str, Any]) -> str:
+def modality_name(raw: Mapping[str, Any]) -> str:
+    """A group of a sub-population analysis as people read it: its value, or the bounds it lies between."""
     if raw.get("missing_values"):
         return MISSING
     if raw.get("value") is not None:

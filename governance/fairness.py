@@ -1,13 +1,13 @@
 """Counts, from a stream of scored rows, how each group fares; and the arithmetic on those counts.
 
 Keeps counts only, never a row, so memory does not grow with the data. Not in charge of reading DSS, nor of thresholds:
-`governance.checks` judges. What is counted where a value is missing: an empty sensitive value makes the group
+`governance.parity` judges. What is counted where a value is missing: an empty sensitive value makes the group
 "(missing)"; an empty outcome counts as not selected (`unscored` says how many); an empty label leaves the row out of
-the label-based rates.
+the label-based rates; an empty score, or a score without a label, leaves it out of calibration.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
@@ -20,7 +20,10 @@ MAX_GROUPS = 1000
 MAX_INTERSECTIONS = 1000
 MAX_OUTCOMES = 100
 MAX_TEXT = 200
-SHAPE = 1
+SHAPE = 2
+
+# Sums of scores are whole numbers of this unit: the same rows in another order give the same result, to the last digit.
+_UNIT = 10**12
 
 _BUFFERED = 20_000
 _WHOLE = re.compile(r"([+-]?\d{1,15})\.0+")
@@ -32,7 +35,10 @@ class FairnessError(Invalid):
 
 @dataclass(slots=True)
 class Tally:
-    """Counts of one group: people, selected, and by label where there is one."""
+    """Counts of one group: people, selected, by label where there is one, and of those labelled by score.
+
+    `score_sum` is in units of 10**-12.
+    """
 
     n: int = 0
     selected: int = 0
@@ -40,6 +46,23 @@ class Tally:
     true_positives: int = 0
     negatives: int = 0
     false_positives: int = 0
+    scored: int = 0
+    scored_positives: int = 0
+    score_sum: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The groups of one sensitive column, or of several crossed; `groups` None where they were too many to count."""
+
+    by: tuple[str, ...]
+    groups: Sequence[Mapping[str, Any]] | None
+    reference: tuple[str, ...] | None = None
+
+    @property
+    def is_crossed(self) -> bool:
+        """Whether it is of several columns."""
+        return len(self.by) > 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +91,10 @@ class Comparison:
 class GroupCounter:
     """Feed it rows, ask it for the result.
 
-    `attributes` are the sensitive columns, `outcome` the column of the decision, `favourable` its value that counts as
-    selected, `label` the column of what really happened, if there is one. Rows are dicts, or sequences when `columns`
-    names their fields in order.
+    `attributes` are the sensitive columns, `crosses` which of them to cross, `outcome` the column of the decision,
+    `favourable` its value that counts as selected, `label` the column of what really happened, `score` that of the
+    predicted probability (0 to 1) of it, if there are. Rows are dicts, or sequences when `columns` names their fields
+    in order.
     """
 
     def __init__(
@@ -80,9 +104,11 @@ class GroupCounter:
         favourable: object,
         label: str | None = None,
         *,
+        score: str | None = None,
+        crosses: Sequence[Sequence[str]] = (),
         columns: Sequence[str] | None = None,
     ) -> None:
-        if not attributes:
+        if not attributes and not crosses:
             raise FairnessError(
                 "No sensitive column is named. Name at least one in the policy.", code="fairness_no_attribute"
             )
@@ -92,12 +118,25 @@ class GroupCounter:
                 "source.",
                 code="fairness_no_favourable",
             )
-        self.attributes = tuple(dict.fromkeys(attributes))
+        if score is not None and label is None:
+            raise FairnessError(
+                f"The column {score} holds scores, and no label column says what really happened. Name one in the "
+                "project's evidence source, or leave the score out.",
+                code="fairness_score_alone",
+                column=score,
+            )
+        alone = tuple(dict.fromkeys([*attributes, *(column for cross in crosses for column in cross)]))
+        self.attributes = alone
+        self.crosses = tuple(
+            sorted({tuple(column for column in alone if column in cross) for cross in crosses})
+        )
         self.outcome = outcome
         self.favourable = _text(favourable)
         self.label = label
+        self.score = score
         self.rows = 0
-        self._wanted = (*self.attributes, outcome, *([label] if label is not None else []))
+        named = [one for one in (label, score) if one is not None]
+        self._wanted = (*self.attributes, outcome, *named)
         self._places: tuple[int, ...] | None = None
         self._seen: set[str] = set()
         if columns is not None:
@@ -105,8 +144,10 @@ class GroupCounter:
             self._refuse_absent(columns)
             self._places = tuple(columns.index(column) for column in self._wanted)
         self._buffer: dict[tuple[str, ...], int] = {}
-        self._tallies: tuple[dict[str, Tally], ...] = tuple({} for _ in self.attributes)
-        self._crossed: dict[tuple[str, ...], list[int]] | None = {} if len(self.attributes) > 1 else None
+        self._scores: dict[tuple[str, ...], list[int]] = {}
+        self._tallies: dict[tuple[str, ...], dict[tuple[str, ...], Tally] | None] = {
+            by: {} for by in (*((one,) for one in alone), *self.crosses)
+        }
         self._outcomes: dict[str, int] = {}
 
     def feed(self, row: Mapping[str, object] | Sequence[object]) -> None:
@@ -132,6 +173,13 @@ class GroupCounter:
                     row=self.rows + 1,
                 ) from None
         self.rows += 1
+        if self.score is not None:
+            key, said = key[:-1], key[-1]
+            probability = self._probability(said)
+            if probability is not None:
+                held = self._scores.setdefault(key, [0, 0])
+                held[0] += 1
+                held[1] += probability
         self._buffer[key] = self._buffer.get(key, 0) + 1
         if len(self._buffer) > _BUFFERED:
             self._settle()
@@ -144,9 +192,9 @@ class GroupCounter:
     def result(self, min_group: int = 30) -> dict[str, Any]:
         """The counts and rates as JSON values; raises FairnessError for no rows or a column no row had.
 
-        Per attribute, groups in order of their name with rate and Wilson interval, and ratio and difference to the
-        reference (the highest rate among groups of at least `min_group` people) with their intervals. Where a limit is
-        infinite or a ratio undefined it is null. `intersections` is null with one attribute or beyond the cap.
+        Per attribute, and per cross of attributes, groups in order of their name with rates and Wilson intervals, and
+        ratio and difference to the reference (the highest rate among groups of at least `min_group` people) with their
+        intervals. Where a limit is infinite or a figure undefined it is null; `groups` of a cross beyond the cap, too.
         """
         self._settle()
         if not self.rows:
@@ -154,55 +202,49 @@ class GroupCounter:
                 "The scored data set holds no rows. Build it in DSS, then count again.", code="fairness_empty"
             )
         self._refuse_absent(self._seen)
-        return {
-            "v": SHAPE,
-            "rows": self.rows,
-            "outcome": self.outcome,
-            "favourable": self.favourable,
-            "label": self.label,
-            "unscored": self._outcomes.get(MISSING, 0),
-            "outcomes": [{"value": value, "n": self._outcomes[value]} for value in sorted(self._outcomes)],
-            "min_group": min_group,
-            "attributes": [
-                _attribute(name, tallies, min_group, self.label is not None)
-                for name, tallies in zip(self.attributes, self._tallies, strict=True)
-            ],
-            "intersections": self._intersections(),
-        }
+        return compose(
+            self._tallies,
+            outcome=self.outcome,
+            favourable=self.favourable,
+            label=self.label,
+            score=self.score,
+            rows=self.rows,
+            unscored=self._outcomes.get(MISSING, 0),
+            outcomes=self._outcomes,
+            min_group=min_group,
+        )
 
     def _settle(self) -> None:
+        columns = len(self.attributes)
         for key, times in self._buffer.items():
             values = [_text(value) for value in key]
-            groups = values[: len(self.attributes)]
-            outcome = values[len(self.attributes)]
+            group_of = dict(zip(self.attributes, values[:columns], strict=True))
+            outcome = values[columns]
             chosen = times if outcome == self.favourable else 0
             actual = values[-1] if self.label is not None else MISSING
+            scored, sum_ = self._scores.get(key, (0, 0)) if actual != MISSING else (0, 0)
             self._outcomes[outcome] = self._outcomes.get(outcome, 0) + times
-            for attribute, group, tallies in zip(self.attributes, groups, self._tallies, strict=True):
+            for by, tallies in self._tallies.items():
+                if tallies is None:
+                    continue
+                group = tuple([group_of[column] for column in by])
                 tally = tallies.get(group)
                 if tally is None:
-                    if len(tallies) >= MAX_GROUPS:
-                        raise FairnessError(
-                            f"The column {attribute} has more than {MAX_GROUPS} different values, so it does not name "
-                            "groups. Name a column with bands or categories in the policy.",
-                            code="fairness_too_many_groups",
-                            column=attribute,
-                        )
+                    if len(tallies) >= (MAX_GROUPS if len(by) == 1 else MAX_INTERSECTIONS):
+                        self._too_many(by)
+                        continue
                     tally = tallies[group] = Tally()
                 tally.n += times
                 tally.selected += chosen
                 if actual == self.favourable:
                     tally.positives += times
                     tally.true_positives += chosen
+                    tally.scored_positives += scored
                 elif actual != MISSING:
                     tally.negatives += times
                     tally.false_positives += chosen
-            if self._crossed is not None:
-                counts = self._crossed.setdefault(tuple(groups), [0, 0])
-                counts[0] += times
-                counts[1] += chosen
-                if len(self._crossed) > MAX_INTERSECTIONS:
-                    self._crossed = None
+                tally.scored += scored
+                tally.score_sum += sum_
         if len(self._outcomes) > MAX_OUTCOMES:
             raise FairnessError(
                 f"The column {self.outcome} has more than {MAX_OUTCOMES} different values, so it holds no decision. "
@@ -211,23 +253,38 @@ class GroupCounter:
                 column=self.outcome,
             )
         self._buffer.clear()
+        self._scores.clear()
 
-    def _intersections(self) -> dict[str, Any] | None:
-        if self._crossed is None:
+    def _too_many(self, by: tuple[str, ...]) -> None:
+        """A column with so many values names no groups; a cross with so many is left out, and the columns stay."""
+        if len(by) == 1:
+            raise FairnessError(
+                f"The column {by[0]} has more than {MAX_GROUPS} different values, so it does not name "
+                "groups. Name a column with bands or categories in the policy.",
+                code="fairness_too_many_groups",
+                column=by[0],
+            )
+        self._tallies[by] = None
+
+    def _probability(self, said: str) -> int | None:
+        """In units of 10**-12; None where there is none. The refusal does not tell the value: it may be a name."""
+        if said == MISSING or not said.strip():
             return None
-        return {
-            "attributes": list(self.attributes),
-            "groups": [
-                {
-                    "group": list(group),
-                    "n": n,
-                    "selected": hits,
-                    "rate": hits / n,
-                    "interval": list(wilson(hits, n)),
-                }
-                for group, (n, hits) in sorted(self._crossed.items())
-            ],
-        }
+        try:
+            found = float(said)
+        except ValueError:
+            found = -1.0
+        if found != found:
+            return None
+        if not 0.0 <= found <= 1.0:
+            raise FairnessError(
+                f"The column {self.score} holds something in row {self.rows} that is no probability between 0 and 1. "
+                "Name the column with the predicted probability of the favourable outcome, or none, in the project's "
+                "evidence source.",
+                code="fairness_no_probability",
+                column=self.score,
+            )
+        return round(found * _UNIT)
 
     def _refuse_absent(self, columns: Iterable[str]) -> None:
         known = set(columns)
@@ -241,10 +298,87 @@ class GroupCounter:
                 )
 
 
-def reference(rates: Sequence[Rate], enough: Mapping[str, int], min_group: int) -> Rate | None:
+def compose(
+    tallies: Mapping[tuple[str, ...], Mapping[tuple[str, ...], Tally] | None],
+    *,
+    outcome: str,
+    favourable: str,
+    label: str | None,
+    score: str | None,
+    rows: int,
+    unscored: int,
+    outcomes: Mapping[str, int],
+    min_group: int,
+) -> dict[str, Any]:
+    """The result of counts by columns and group, as it is kept. `tallies` of one column come before those crossed."""
+    tables = [
+        _table(by, held, min_group, label is not None, score is not None) for by, held in tallies.items()
+    ]
+    return {
+        "v": SHAPE,
+        "rows": rows,
+        "outcome": outcome,
+        "favourable": favourable,
+        "label": label,
+        "score": score,
+        "unscored": unscored,
+        "outcomes": [{"value": value, "n": outcomes[value]} for value in sorted(outcomes)],
+        "min_group": min_group,
+        "attributes": [{"attribute": one["by"][0], **one} for one in tables if len(one["by"]) == 1],
+        "intersections": [{"attributes": one["by"], **one} for one in tables if len(one["by"]) > 1],
+    }
+
+
+def tables(result: Mapping[str, Any]) -> list[Table]:
+    """The tables of a result, of this shape or the first, those of single columns first."""
+    found = [
+        Table((str(held["attribute"]),), held["groups"], _key(held.get("reference")))
+        for held in result["attributes"]
+    ]
+    crossed = result.get("intersections") or []
+    for held in [crossed] if isinstance(crossed, Mapping) else crossed:
+        by = tuple(str(column) for column in held["attributes"])
+        found.append(Table(by, held["groups"], _key(held.get("reference"))))
+    return found
+
+
+def table_of(found: Iterable[Table], by: str | Sequence[str]) -> Table | None:
+    """The table of a column, or of several in whichever order, as a policy's `by` names them."""
+    wanted = {by} if isinstance(by, str) else set(by)
+    return next((table for table in found if set(table.by) == wanted), None)
+
+
+def key_of(group: Mapping[str, Any]) -> tuple[str, ...]:
+    """The values that make a group, one for each column."""
+    return _key(group["group"]) or ()
+
+
+def name_of(key: Sequence[str]) -> str:
+    """A group as people read it: `F`, or `F × 18-30`."""
+    return " × ".join(key)
+
+
+def _key(group: Any) -> tuple[str, ...] | None:
+    if group is None:
+        return None
+    return tuple(str(one) for one in group) if isinstance(group, list | tuple) else (str(group),)
+
+
+def reference(rates: Sequence[Rate], enough: Mapping[Any, int], min_group: int) -> Rate | None:
     """The highest rate among groups with at least `min_group` people (the first by name among equals), or None."""
     able = [rate for rate in rates if enough[rate.group] >= min_group]
     return min(able, key=lambda rate: (-rate.value, rate.group), default=None)
+
+
+def off(n: int, positives: int, mean_score: float) -> tuple[float, Interval]:
+    """How far what happened lies above what was predicted in one group, with its 95 % interval.
+
+    The scores are taken as they are, so what varies is what happened: Wilson's interval of its share, less the mean
+    score. Probabilities that differ within the group make that share vary less than Wilson reckons with (a sum of
+    unequal trials; Hoeffding 1956), so the interval promises no more than 95 %.
+    """
+    low, high = wilson(positives, n)
+    return positives / n - mean_score, (low - mean_score, high - mean_score)
 
 
 def against(rate: Rate, base: Rate, *, by: str) -> Comparison:
@@ -256,20 +390,29 @@ def against(rate: Rate, base: Rate, *, by: str) -> Comparison:
     return Comparison(rate.group, base.value - rate.value, gap)
 
 
+COUNTED = {
+    "selection": ("selected", "n"),
+    "tpr": ("true_positives", "positives"),
+    "fpr": ("false_positives", "negatives"),
+    "precision": ("true_positives", "predicted"),
+}
+"""Each rate as hits of a base; `predicted` are those selected whose label is known."""
+
+
+def base_of(group: Mapping[str, Any], kind: str) -> tuple[int, int]:
+    """Hits and base of a group's "selection", "tpr", "fpr" or "precision"."""
+    hits, base = COUNTED[kind]
+    labelled = group.get("true_positives", 0) + group.get("false_positives", 0)
+    return int(group[hits]), int(labelled if base == "predicted" else group[base])
+
+
 def rates(groups: Iterable[Mapping[str, Any]], kind: str) -> list[Rate]:
     """Each group's "selection", "tpr", "fpr" or "precision" from a result's groups; groups without a base left out."""
-    hits, base = {
-        "selection": ("selected", "n"),
-        "tpr": ("true_positives", "positives"),
-        "fpr": ("false_positives", "negatives"),
-        "precision": ("true_positives", "predicted"),
-    }[kind]
     found = []
     for group in groups:
-        labelled = group.get("true_positives", 0) + group.get("false_positives", 0)
-        n = labelled if base == "predicted" else group[base]
+        hits, n = base_of(group, kind)
         if n > 0:
-            found.append(Rate(str(group["group"]), int(group[hits]), int(n)))
+            found.append(Rate(name_of(key_of(group)), hits, n))
     return found
 
 
@@ -281,63 +424,120 @@ def spread(found: Sequence[Rate]) -> tuple[float | None, float | None]:
     return (low / high if high else None), high - low
 
 
-def _attribute(name: str, tallies: Mapping[str, Tally], min_group: int, labelled: bool) -> dict[str, Any]:
-    found = [Rate(group, tally.selected, tally.n) for group, tally in sorted(tallies.items())]
-    base = reference(found, {group: tally.n for group, tally in tallies.items()}, min_group)
-    groups = []
-    for rate in found:
-        tally = tallies[rate.group]
-        row: dict[str, Any] = {
-            "group": rate.group,
-            "n": rate.n,
-            "selected": rate.hits,
-            "rate": rate.value,
-            "interval": list(wilson(rate.hits, rate.n)),
+def _table(
+    by: Sequence[str],
+    tallies: Mapping[tuple[str, ...], Tally] | None,
+    min_group: int,
+    labelled: bool,
+    scored: bool,
+) -> dict[str, Any]:
+    if tallies is None:
+        return {"by": list(by), "reference": None, "figures": {}, "groups": None}
+    groups = [
+        dict(_row(key if len(by) > 1 else key[0], tally, labelled, scored))
+        for key, tally in sorted(tallies.items())
+    ]
+    found = {kind: rates(groups, kind) for kind in (COUNTED if labelled else ("selection",))}
+    base = reference(found["selection"], {name_of(key): tally.n for key, tally in tallies.items()}, min_group)
+    standing = None
+    by_name = {rate.group: rate for rate in found["selection"]}
+    for row in groups:
+        rate = by_name.get(name_of(key_of(row)))
+        if base is None or rate is None:
+            continue
+        if rate.group == base.group:
+            standing = row["group"]
+        by_ratio, by_gap = against(rate, base, by="ratio"), against(rate, base, by="difference")
+        row |= {
+            "ratio": by_ratio.value,
+            "ratio_interval": list(by_ratio.interval),
+            "difference": by_gap.value,
+            "difference_interval": list(by_gap.interval),
         }
-        if base is not None:
-            by_ratio, by_gap = against(rate, base, by="ratio"), against(rate, base, by="difference")
-            row |= {
-                "ratio": by_ratio.value,
-                "ratio_interval": list(by_ratio.interval),
-                "difference": by_gap.value,
-                "difference_interval": list(by_gap.interval),
-            }
-        if labelled:
-            chosen = tally.true_positives + tally.false_positives
-            row |= {
-                "positives": tally.positives,
-                "true_positives": tally.true_positives,
-                "negatives": tally.negatives,
-                "false_positives": tally.false_positives,
-                "tpr": tally.true_positives / tally.positives if tally.positives else None,
-                "fpr": tally.false_positives / tally.negatives if tally.negatives else None,
-                "precision": tally.true_positives / chosen if chosen else None,
-            }
-        groups.append(row)
-    lowest, gap = spread(found)
-    figures: dict[str, float | None] = {
-        "demographic_parity_ratio": lowest,
-        "demographic_parity_difference": gap,
+    return {"by": list(by), "reference": standing, "figures": _figures(found, groups), "groups": groups}
+
+
+def _figures(
+    found: Mapping[str, Sequence[Rate]], groups: Sequence[Mapping[str, Any]]
+) -> dict[str, float | None]:
+    """Each metric of a policy by its name, over all groups: the worst ratio or difference that there is."""
+    ratios, gaps = {}, {}
+    for kind, those in found.items():
+        ratios[kind], gaps[kind] = spread(those)
+    figures = {
+        "demographic_parity_ratio": ratios["selection"],
+        "demographic_parity_difference": gaps["selection"],
     }
-    if labelled:
-        gaps = {kind: spread(rates(groups, kind))[1] for kind in ("tpr", "fpr", "precision")}
-        both = [gap for gap in (gaps["tpr"], gaps["fpr"]) if gap is not None]
+    if "tpr" in found:
         figures |= {
+            "equal_opportunity_ratio": ratios["tpr"],
             "equal_opportunity_difference": gaps["tpr"],
-            "equalized_odds_difference": max(both) if len(both) == 2 else None,
+            "false_positive_rate_ratio": ratios["fpr"],
+            "false_positive_rate_difference": gaps["fpr"],
+            "equalized_odds_ratio": _worst(min, ratios["tpr"], ratios["fpr"]),
+            "equalized_odds_difference": _worst(max, gaps["tpr"], gaps["fpr"]),
+            "predictive_parity_ratio": ratios["precision"],
             "predictive_parity_difference": gaps["precision"],
         }
+    apart = [abs(held["gap"]) for row in groups if (held := row.get("calibration"))]
+    if apart:
+        figures["calibration_difference"] = max(apart)
+    return figures
+
+
+def _worst(of: Callable[[float, float], float], one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else of(one, other)
+
+
+def _row(
+    group: str | tuple[str, ...], tally: Tally, labelled: bool, scored: bool
+) -> Iterator[tuple[str, Any]]:
+    """What is kept of one group: its counts, then each rate with its 95 % interval; null where it has no base."""
+    yield "group", list(group) if isinstance(group, tuple) else group
+    yield "n", tally.n
+    yield "selected", tally.selected
+    yield from _rate("rate", "interval", tally.selected, tally.n)
+    if labelled:
+        yield "positives", tally.positives
+        yield "true_positives", tally.true_positives
+        yield "negatives", tally.negatives
+        yield "false_positives", tally.false_positives
+        chosen = tally.true_positives + tally.false_positives
+        yield from _rate("tpr", "tpr_interval", tally.true_positives, tally.positives)
+        yield from _rate("fpr", "fpr_interval", tally.false_positives, tally.negatives)
+        yield from _rate("precision", "precision_interval", tally.true_positives, chosen)
+    if scored:
+        yield "calibration", _calibration(tally)
+
+
+def _rate(name: str, interval: str, hits: int, n: int) -> Iterator[tuple[str, Any]]:
+    yield name, hits / n if n else None
+    yield interval, list(wilson(hits, n)) if n else None
+
+
+def _calibration(tally: Tally) -> dict[str, Any] | None:
+    if not tally.scored:
+        return None
+    mean = tally.score_sum / (tally.scored * _UNIT)
+    gap, interval = off(tally.scored, tally.scored_positives, mean)
     return {
-        "attribute": name,
-        "reference": base.group if base is not None else None,
-        "figures": figures,
-        "groups": groups,
+        "n": tally.scored,
+        "positives": tally.scored_positives,
+        "mean_score": mean,
+        "observed": tally.scored_positives / tally.scored,
+        "gap": gap,
+        "interval": list(interval),
     }
 
 
 def _finite(interval: Interval) -> tuple[float, float | None]:
     low, high = interval
     return low, high if isfinite(high) else None
+
+
+def spelling(value: object) -> str:
+    """The one spelling of a value: two that are spelt alike are one group."""
+    return _text(value)
 
 
 def _raw(value: object) -> str:

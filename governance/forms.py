@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from governance import fairness_import
 from governance.actions.documents import LIMIT
 from governance.actions.materiality import WHY_LIMIT
 from governance.actions.signoffs import CONDITION_LIMIT, Wish, end_of
@@ -40,6 +41,42 @@ class DocumentForm(Form):
         field = self.fields["kind"]
         assert isinstance(field, forms.ChoiceField)
         field.choices = kinds
+
+
+class EvidenceForm(Form):
+    """Figures that were counted elsewhere, as a file or pasted, and the stage they are of."""
+
+    stage = forms.ChoiceField(label=_("Of which stage"), choices=())
+    upload = forms.FileField(label=_("File"), required=False, help_text=_("JSON, at most 1 MiB."))
+    text = forms.CharField(
+        label=_("Or its text"),
+        required=False,
+        strip=False,
+        max_length=fairness_import.LIMIT,
+        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false", "class": "mono"}),
+    )
+
+    def __init__(self, *args: Any, stages: list[tuple[str, str]], **kwargs: Any) -> None:
+        # It stands on a page with other forms that have a stage and a text.
+        super().__init__(*args, **{"auto_id": "bring_%s", **kwargs})
+        field = self.fields["stage"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = stages
+
+    def clean(self) -> dict[str, Any]:
+        """One of the two, not both."""
+        found = super().clean()
+        if bool(found.get("upload")) == bool((found.get("text") or "").strip()):
+            raise forms.ValidationError(_("Choose a file or paste its text, one of them."))
+        return found
+
+    @property
+    def body(self) -> bytes:
+        """What was sent, and a byte more than is taken where there is more."""
+        sent = self.cleaned_data["upload"]
+        return (
+            bytes(sent.read(fairness_import.LIMIT + 1)) if sent else str(self.cleaned_data["text"]).encode()
+        )
 
 
 class PolicyForm(FileForm):

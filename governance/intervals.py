@@ -1,7 +1,8 @@
 """95 % intervals of a rate, of a ratio and of a difference of two rates, from counts alone.
 
-All three are score intervals: exact enough at hundreds of people, and sound where a count is 0 or everybody, where the
-textbook (Wald, Katz) forms break. Not in charge of thresholds. See docs/policy.md for why these three.
+All three are score intervals: exact enough from 20 people on, and sound where a count is 0 or everybody, where the
+textbook (Wald, Katz) forms break. tests/unit/test_intervals.py measures how often they hold what is true. Not in charge
+of thresholds. See docs/policy.md for why these three.
 """
 
 from functools import lru_cache
@@ -13,7 +14,10 @@ Interval = tuple[float, float]
 
 
 def wilson(hits: int, n: int, z: float = Z95) -> Interval:
-    """Wilson's score interval of the rate hits/n, within [0, 1]; raises ValueError for n < 1 or hits outside 0..n."""
+    """Wilson's score interval of the rate hits/n, within [0, 1]; raises ValueError for n < 1 or hits outside 0..n.
+
+    E. B. Wilson, J. Am. Stat. Assoc. 22 (1927) 209.
+    """
     _counts(hits, n)
     rate, square = hits / n, z * z
     middle = (rate + square / (2 * n)) / (1 + square / n)
@@ -22,7 +26,10 @@ def wilson(hits: int, n: int, z: float = Z95) -> Interval:
 
 
 def difference(hits: int, n: int, base_hits: int, base_n: int, z: float = Z95) -> Interval:
-    """Newcombe's hybrid score interval of hits/n - base_hits/base_n, within [-1, 1]."""
+    """Newcombe's hybrid score interval of hits/n - base_hits/base_n, within [-1, 1].
+
+    Method 10 of R. G. Newcombe, Stat. Med. 17 (1998) 873.
+    """
     low, high = wilson(hits, n, z)
     base_low, base_high = wilson(base_hits, base_n, z)
     rate, base = hits / n, base_hits / base_n
@@ -35,7 +42,7 @@ def difference(hits: int, n: int, base_hits: int, base_n: int, z: float = Z95) -
 # The same counts are judged again and again, and a bisection takes as long as everything else of a judgement.
 @lru_cache(maxsize=4096)
 def ratio(hits: int, n: int, base_hits: int, base_n: int, z: float = Z95) -> Interval:
-    """Koopman's score interval of (hits/n) / (base_hits/base_n).
+    """Koopman's score interval of (hits/n) / (base_hits/base_n): P. A. R. Koopman, Biometrics 40 (1984) 513.
 
     The upper limit is infinite where the base has no hit; with no hit on either side nothing is known: (0, inf).
     """

@@ -11,9 +11,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
-from governance.checks import RATIO_METRICS, Code, Why
+from governance.checks import Code, Why
 from governance.facts import (
     APPROVE,
     APPROVE_WITH_CONDITIONS,
@@ -26,6 +26,7 @@ from governance.facts import (
     Clause,
     parse_instant,
 )
+from governance.parity import NOT_COUNTED
 from governance.window import DAYS, day_names
 
 Names = Callable[[str], str]
@@ -74,8 +75,8 @@ def title(clause: Clause, stages: Names = stage_name) -> str:
             }
         return _("%(document)s written") % {"document": _label(params["kind"])}
     if clause.kind == "evidence" and params["kind"] == "fairness":
-        columns = dict.fromkeys(column for metric in params["metrics"] for column in metric["by"])
-        return _("Groups treated alike by %(columns)s") % {"columns": _and(map(column_name, columns))}
+        columns = dict.fromkeys(column_name(by) for metric in params["metrics"] for by in metric["by"])
+        return _("Groups treated alike by %(columns)s") % {"columns": _and(columns)}
     if clause.kind == "evidence" and params["kind"] == "explainability":
         top = int(params["top"])
         return ngettext(
@@ -215,7 +216,7 @@ def duration(seconds: int) -> str:
 
 def number(value: float) -> str:
     """Two decimals."""
-    return f"{value:.2f}"
+    return f"{value:z.2f}"
 
 
 def percent(share: float) -> str:
@@ -679,11 +680,24 @@ def _fairness(params: Params, say: _Say) -> str:
     shown = [row for row in rows if row["state"] == NOT_MET] or [
         row for row in rows if row["state"] == CANNOT_TELL
     ]
-    facts = [_metric(row) for row in shown or rows]
+    facts = [fairness_row(row) for row in shown or rows]
     if any(row["state"] == NOT_MET for row in rows):
         step = _("Change the model or its data so that the groups fare alike, and register a new bundle.")
-    elif shown and all(row["reason"] == "not_counted" for row in shown):
-        step = _("Add the column to the scored data set and collect the evidence again.")
+    elif shown and all(row["reason"] in NOT_COUNTED for row in shown):
+        steps = {
+            "no_label": _(
+                "Add a label column to the project's evidence source and collect the evidence again."
+            ),
+            "no_score": _(
+                "Add a score column to the project's evidence source and collect the evidence again."
+            ),
+            "too_many_groups": _("Change the policy to columns with fewer values, such as bands."),
+        }
+        reason = next(row["reason"] for row in shown)
+        step = steps.get(
+            reason,
+            _("Add the column to the scored data set and collect the evidence again."),
+        )
     elif shown:
         step = _("Add rows to the scored data set and collect the evidence again, or ask for a waiver.")
     else:
@@ -691,21 +705,39 @@ def _fairness(params: Params, say: _Say) -> str:
     return _join(*facts, step)
 
 
-def _metric(row: Params) -> str:
+_NOT_THERE = {
+    "no_label": gettext_lazy("By %(by)s: %(metric)s was not counted, because no label column is named."),
+    "no_score": gettext_lazy("By %(by)s: %(metric)s was not counted, because no score column is named."),
+    "too_many_groups": gettext_lazy(
+        "By %(by)s: %(metric)s was not counted, because there are too many groups."
+    ),
+}
+
+
+def fairness_row(row: Params) -> str:
+    """What one metric came to by one column, as a sentence."""
     by = column_name(row["by"])
     if row["reason"] == "not_counted":
         return _("By %(by)s: %(metric)s was not counted.") % {"by": by, "metric": metric_name(row["metric"])}
+    if row["reason"] in _NOT_THERE:
+        return _NOT_THERE[row["reason"]] % {"by": by, "metric": metric_name(row["metric"])}
     if row["reason"] == "small_group":
-        small = _and(
-            ngettext("%(group)s has %(n)s person", "%(group)s has %(n)s people", held["n"])
-            % {"group": held["group"], "n": f"{held['n']:,}"}
-            for held in row["small"][:NAMED]
+        # How many they are is not said: that few people could be told apart.
+        few = [held["group"] for held in row["small"]]
+        named = few[:NAMED] + (
+            [ngettext("%(n)s other group", "%(n)s other groups", len(few) - NAMED) % {"n": len(few) - NAMED}]
+            if len(few) > NAMED
+            else []
         )
-        return _("By %(by)s: %(small)s; %(least)s are needed to conclude.") % {
-            "by": by,
-            "small": small,
-            "least": f"{row['min_group']:,}",
-        }
+        return ngettext(
+            "By %(by)s: %(small)s has too few people; %(least)s are needed to conclude.",
+            "By %(by)s: %(small)s have too few people each; %(least)s are needed to conclude.",
+            len(few),
+        ) % {"by": by, "small": _and(named), "least": f"{row['min_group']:,}"}
+    if row["reason"] == "one_class":
+        return _(
+            "By %(by)s: %(metric)s cannot be told, because everybody has the same outcome or the same label."
+        ) % {"by": by, "metric": metric_name(row["metric"])}
     if row["reason"] == "undefined":
         return _("By %(by)s: %(metric)s is undefined, because a group has nobody to compute it from.") % {
             "by": by,
@@ -719,8 +751,17 @@ def _metric(row: Params) -> str:
         "group": row["group"],
         "reference": row["reference"],
         "value": with_interval(row["value"], row["interval"]),
-        "asked": _threshold(row),
+        "asked": threshold_words(row),
     }
+    if row["reference"] is None:  # a group is held against what was predicted of it
+        of_group = (
+            _(
+                "By %(by)s: %(metric)s of %(group)s is %(value)s; the interval crosses the threshold: %(asked)s."
+            )
+            if row["reason"] == "crosses"
+            else _("By %(by)s: %(metric)s of %(group)s is %(value)s; %(asked)s.")
+        )
+        return of_group % (values | {"metric": metric_name(row["metric"])})
     if row["reason"] == "crosses":
         return _(
             "By %(by)s: %(metric)s of %(group)s against %(reference)s is %(value)s; the interval crosses the "
@@ -731,9 +772,10 @@ def _metric(row: Params) -> str:
     )
 
 
-def _threshold(row: Params) -> str:
+def threshold_words(row: Params) -> str:
+    """What the policy asks of a metric: `at least 0.80 is asked`."""
     threshold = row["threshold"]
-    if row["metric"] in RATIO_METRICS:
+    if "min" in threshold:
         return _("at least %(value)s is asked") % {"value": number(threshold["min"])}
     return _("at most %(value)s is allowed") % {"value": number(threshold["max"])}
 
@@ -743,9 +785,15 @@ def metric_name(metric: str) -> str:
     return {
         "demographic_parity_ratio": _("the ratio of selection rates"),
         "demographic_parity_difference": _("the difference of selection rates"),
+        "equal_opportunity_ratio": _("the ratio of true positive rates"),
         "equal_opportunity_difference": _("the difference of true positive rates"),
+        "false_positive_rate_ratio": _("the ratio of false positive rates"),
+        "false_positive_rate_difference": _("the difference of false positive rates"),
+        "equalized_odds_ratio": _("the smaller ratio of true and false positive rates"),
         "equalized_odds_difference": _("the larger difference of true and false positive rates"),
+        "predictive_parity_ratio": _("the ratio of precision"),
         "predictive_parity_difference": _("the difference of precision"),
+        "calibration_difference": _("the distance between what was predicted and what happened"),
     }.get(metric, metric)
 
 
@@ -1140,9 +1188,9 @@ def _topic(role: str) -> str:
     return role.replace("-", " ").replace("_", " ")
 
 
-def column_name(name: str) -> str:
-    """A column as prose: `age_band` is age band."""
-    return name.replace("_", " ")
+def column_name(name: str | Sequence[str]) -> str:
+    """A column as prose: `age_band` is age band; several that are crossed are gender × age band."""
+    return " × ".join([name] if isinstance(name, str) else name).replace("_", " ")
 
 
 def _label(role: str) -> str:

@@ -425,11 +425,11 @@ def _figure(value: float | None, low: float | None, high: float | None, decimals
     if value is None:
         return _("cannot tell")
     if low is None or high is None:
-        return f"{value:.{decimals}f}"
+        return f"{value:z.{decimals}f}"
     return _("%(value)s (%(low)s to %(high)s)") % {
-        "value": f"{value:.{decimals}f}",
-        "low": f"{low:.{decimals}f}",
-        "high": f"{high:.{decimals}f}",
+        "value": f"{value:z.{decimals}f}",
+        "low": f"{low:z.{decimals}f}",
+        "high": f"{high:z.{decimals}f}",
     }
 
 

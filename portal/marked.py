@@ -332,6 +332,8 @@ def _explain(error: ValidationError, root: Node, language: Language) -> Iterator
             f"There are several kinds: {listed(found)}.",
             language.several,
         )
+    elif rule == "minItems" and expected > 1:
+        yield at(here, path, f"This has fewer than {expected}.", f"Give at least {expected}.")
     elif rule in ("minItems", "minLength"):
         yield at(here, path, "This is empty.", "Give at least one, or delete the key.")
     elif rule in ("maxItems", "maxLength", "maxProperties"):

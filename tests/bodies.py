@@ -4,6 +4,7 @@ A value, or a function of the portal and of who asks. Addresses that take nothin
 shown, are not here: they are sent an empty body.
 """
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -27,6 +28,20 @@ from tests.furnished import Furnished, Who, later
 Body = Any | Callable[[Furnished, Who], Any]
 WHY = {"why": "For a test."}
 NEW = "another-long-password"
+FIGURES = {
+    "format": "counts",
+    "outcome": "offer",
+    "favourable": "yes",
+    "tables": [
+        {
+            "by": ["gender"],
+            "groups": [
+                {"group": ["F"], "n": 400, "selected": 100},
+                {"group": ["M"], "n": 400, "selected": 200},
+            ],
+        }
+    ],
+}
 
 
 def soon(zone: str = "", days: int = 1) -> str:
@@ -171,6 +186,7 @@ PAGES: dict[str, Body] = {
     f"POST {PROJECT}materiality/": {"exposure": "many", "purpose": "people", **WHY},
     f"POST {PROJECT}tier/": {"rules": "demo-policy/light", **WHY},
     f"POST {BUNDLE}collect/": {"stage": "qa", "what": "fairness"},
+    f"POST {BUNDLE}evidence/": {"stage": "qa", "text": json.dumps(FIGURES)},
     f"POST {BUNDLE}documents/": {"kind": "intended-use", "title": "Use", "text": "# Purpose\nOffers."},
     f"POST {REQUEST}promote/": {"promote-why": "It is ready."},
     f"POST {REQUEST}ticket/": {"ticket": "CHG0042"},
@@ -271,6 +287,7 @@ API: dict[str, Body] = {
     f"POST {API_PROJECT}materiality/": {"exposure": "many", "purpose": "people", **WHY},
     f"POST {API_PROJECT}tier/": {"tier": "light", **WHY},
     f"POST {API_BUNDLE}collections/": {"stage": "qa", "what": "fairness"},
+    f"POST {API_BUNDLE}evidence/": {"kind": "fairness", "stage": "qa", "content": FIGURES},
     f"POST {API_BUNDLE}documents/": {"kind": "intended-use", "title": "Use", "text": "# Purpose\nOffers."},
     "POST /api/v1/promotions/<number>/release/": WHY,
     "POST /api/v1/promotions/<number>/stop/": WHY,

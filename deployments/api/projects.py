@@ -92,6 +92,7 @@ class ProjectSerializer(serializers.Serializer[ProjectRow]):
     outcome_column = serializers.CharField(source="project.outcome_column")
     favourable_value = serializers.CharField(source="project.favourable_value")
     label_column = serializers.CharField(source="project.label_column")
+    score_column = serializers.CharField(source="project.score_column")
     model_id = serializers.CharField(source="project.model_id")
     imported_at = At(source="project.imported_at")
     lanes = LaneSerializer(many=True)
@@ -116,6 +117,7 @@ class NewProject(Input):
     outcome_column = serializers.CharField(required=False, default="", allow_blank=True, max_length=100)
     favourable_value = serializers.CharField(required=False, default="", allow_blank=True, max_length=100)
     label_column = serializers.CharField(required=False, default="", allow_blank=True, max_length=100)
+    score_column = serializers.CharField(required=False, default="", allow_blank=True, max_length=100)
     model_id = serializers.CharField(required=False, default="", allow_blank=True, max_length=100)
 
 

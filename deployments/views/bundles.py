@@ -15,8 +15,10 @@ from deployments.lanes import Standing, standings
 from deployments.models import DeploymentRequest
 from governance.actions import documents as document_actions
 from governance.actions import evidence as evidence_actions
-from governance.exhibits import documents, exhibits
-from governance.forms import DocumentForm
+from governance.actions import imports
+from governance.exhibits import Live, documents, exhibits
+from governance.fairness_import import loads
+from governance.forms import DocumentForm, EvidenceForm
 from governance.gate import Clause
 from governance.models import Collection, SignOff
 from governance.queries import rules_of_tier
@@ -76,6 +78,11 @@ def against(bundle: Bundle, standing: Standing) -> Against | None:
     )
 
 
+def live_of(found: Against | None) -> Live | None:
+    """What runs there now, where it is another bundle: evidence is shown beside its figures."""
+    return Live(found.bundle, found.stage) if found is not None and not found.same else None
+
+
 def _manifest(bundle: Bundle) -> Manifest:
     return manifest_from_json(json.loads(content.get(str(bundle.manifest_id))))
 
@@ -125,7 +132,12 @@ def _collections(bundle: Bundle) -> list[Collection]:
 
 
 def _page(
-    request: HttpRequest, bundle: Bundle, *, document_form: DocumentForm | None = None, status: int = 200
+    request: HttpRequest,
+    bundle: Bundle,
+    *,
+    document_form: DocumentForm | None = None,
+    evidence_form: EvidenceForm | None = None,
+    status: int = 200,
 ) -> HttpResponse:
     person = person_of(request)
     lanes = lanes_of(bundle.project)
@@ -134,15 +146,16 @@ def _page(
     stands = standings([bundle.project])[bundle.project_id]
     compared = _compared(request.GET.get("against", ""), bundle, stands)
     clauses = clauses_of(bundle)
-    shown = exhibits(bundle, clauses) if bundle.is_registered else []
+    shown = exhibits(bundle, clauses, live_of(compared)) if bundle.is_registered else []
     collections = _collections(bundle)
     document_form = document_form or DocumentForm(kinds=kinds(clauses))
+    evidence_form = evidence_form or EvidenceForm(stages=_named(askable))
     ask_form = None
     if askable and bundle.is_registered:
         ask_form = AskForm(
             bundles=Bundle.objects.filter(pk=bundle.pk), lanes=askable, initial={"bundle": bundle.bundle_id}
         )
-    typed.give_back(request, document_form, ask_form)
+    typed.give_back(request, document_form, evidence_form, ask_form)
     running_in = [one.lane for one in stands if one.runs is not None and one.runs.bundle_id == bundle.pk]
     return render(
         request,
@@ -160,6 +173,7 @@ def _page(
             "exhibits": shown,
             "documents": documents(bundle) if bundle.is_registered else [],
             "document_form": document_form,
+            "evidence_form": evidence_form if _asks_fairness(clauses) else None,
             "may_ask": bool(askable) and bundle.is_registered,
             "ask_form": ask_form,
             "collect": _to_collect(askable, running_in, clauses),
@@ -231,6 +245,32 @@ def write_document(request: HttpRequest, key: str, bundle_id: str) -> HttpRespon
             )
             return redirect("bundle", key, bundle_id)
     return _page(request, bundle, document_form=form, status=400)
+
+
+@posted_on("bundle", bundle_for)
+def import_evidence(request: HttpRequest, key: str, bundle_id: str) -> HttpResponse:
+    """Bring fairness figures that were counted elsewhere."""
+    person = person_of(request)
+    bundle = bundle_for(person, key, bundle_id)
+    lanes = lanes_of(bundle.project)
+    form = EvidenceForm(request.POST, request.FILES, stages=_named(lanes))
+    if form.is_valid():
+        with told_by(form):
+            lane = next(one for one in lanes if one.stage.slug == form.cleaned_data["stage"])
+            imports.take_in(by=person, bundle=bundle, lane=lane, kind="fairness", content=loads(form.body))
+            messages.success(
+                request, _("The figures are recorded as yours, so you cannot sign for them yourself.")
+            )
+            return redirect("bundle", key, bundle_id)
+    return _page(request, bundle, evidence_form=form, status=400)
+
+
+def _named(lanes: list[Lane]) -> list[tuple[str, str]]:
+    return [(one.stage.slug, one.stage.name) for one in lanes]
+
+
+def _asks_fairness(clauses: list[Clause]) -> bool:
+    return any(clause.kind == "evidence" and clause.params.get("kind") == "fairness" for clause in clauses)
 
 
 @posted_on("bundle", bundle_for)

@@ -17,7 +17,7 @@ from deployments.judging import Judged, judge_now
 from deployments.lanes import Standing, drawn, drawn_design, standings
 from deployments.models import REQUEST_MOVES, DeploymentRequest, Promotion
 from deployments.queries import comments_of, may_set_ticket, promotion_verbs, requests_for
-from deployments.views.bundles import against
+from deployments.views.bundles import against, live_of
 from deployments.words import story
 from governance.actions import reports
 from governance.exhibits import exhibits
@@ -73,6 +73,7 @@ def _page(
     if running is None and wish.status == DeploymentRequest.Status.PROMOTING:
         wish.refresh_from_db(fields=["status", "held"])  # it ended since the request was read
     stands, here = _stands(wish)
+    beside = against(wish.bundle, here)
     verbs = open_to(wish.status, REQUEST_MOVES, held)
     clauses = list(judged.case.requirements) if judged else []
     promote_form = promote_form or ReasonForm(prefix="promote")
@@ -102,8 +103,8 @@ def _page(
             else steps_ahead(wish.lane_id),
             "undone": _undone(promotions[0]) if promotions else None,
             "history": [(one, story(one), promotion_verbs(one, held)) for one in promotions],
-            "against": against(wish.bundle, here),
-            "exhibits": exhibits(wish.bundle, clauses) if clauses else [],
+            "against": beside,
+            "exhibits": exhibits(wish.bundle, clauses, live_of(beside)) if clauses else [],
             **talk(wish),
             "signoffs": SignOff.objects.filter(lane=wish.lane, bundle=wish.bundle)
             .select_related("person", "on_behalf_of", "withdrawal")

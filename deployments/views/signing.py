@@ -14,7 +14,7 @@ from deployments.actions import signing
 from deployments.judging import findings_in_words, judge_now
 from deployments.lanes import standings
 from deployments.models import DeploymentRequest
-from deployments.views.bundles import against
+from deployments.views.bundles import against, live_of
 from deployments.views.requests import found, talk
 from governance import openings
 from governance.actions.signoffs import Draft, why_barred
@@ -102,10 +102,10 @@ def _page(
         )
         for decision, _word in DECISIONS
     }
-    shown, texts, compared = (
-        exhibits(wish.bundle, draft.case.requirements),
+    compared = against(wish.bundle, here)
+    shown, texts = (
+        exhibits(wish.bundle, draft.case.requirements, live_of(compared)),
         documents(wish.bundle),
-        against(wish.bundle, here),
     )
     openings.opened(
         person_of(request),

@@ -7,6 +7,7 @@ found again by the ids in `progress`, and nothing is kept until everything is kn
 import json
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,11 +17,12 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from governance import explainability
+from governance import explainability, fairness_import
 from governance.docx import DocumentError, headings
 from governance.facts import PARTS
 from governance.fairness import GroupCounter
 from governance.models import Collection, Document, Evidence
+from governance.policy import DEFAULT_MIN_GROUP
 from governance.queries import rules_of_tier
 from governance.standards import BLUEPRINT
 from portal import content, lease, ledger, rights
@@ -31,7 +33,7 @@ from portal.dss.errors import DssError
 from portal.dss.polling import next_delay
 from portal.errors import Invalid, Refused
 from portal.event_kinds import EventKind
-from portal.models import Bundle, Lane, Node, Person, Right
+from portal.models import Bundle, Lane, Node, Person, Project, Right
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +54,7 @@ RESULT_TYPE = "application/vnd.countersign.evidence+json"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
 # Facts of a source that are recorded beside the evidence and say nothing about what was counted.
-RECORDED_ONLY = frozenset({"built_at", "promotion", "delivery", "sent_at"})
+RECORDED_ONLY = frozenset({"built_at", "promotion", "delivery", "sent_at", "upload"})
 
 # Which parts a kind of evidence or document is about: what else changes leaves it standing.
 ABOUT: dict[str, tuple[str, ...]] = {
@@ -197,21 +199,24 @@ def _runs_there(dss: Dss, collection: Collection) -> None:
         )
 
 
-def _fairness(by: Person, collection: Collection, dss: Dss) -> None:
+def _fairness(by: Person, collection: Collection, dss: Dss) -> float | None:
     project = collection.lane.project
+    if project.model_id and not project.scored_dataset:
+        return _fairness_of_model(by, collection, dss)
     if not (project.scored_dataset and project.outcome_column and project.favourable_value):
         raise Invalid(
             _(
-                "This project names no scored dataset with its outcome column and favourable value. "
+                "This project names no scored dataset with its outcome column and favourable value, and no model. "
                 "An administrator can add them."
             ),
             code="fairness_source_missing",
             field="scored_dataset",
         )
-    attributes, min_group = _sensitive(collection)
+    asked = sensitive(project)
     names = [column.name for column in dss.dataset_columns(project.key, project.scored_dataset)]
     label = project.label_column or None
-    wanted = list(dict.fromkeys([*attributes, project.outcome_column, *([label] if label else [])]))
+    score = (project.score_column or None) if label else None
+    wanted = list(dict.fromkeys([*asked.columns, project.outcome_column, *filter(None, (label, score))]))
     for column in wanted:
         if column not in names:
             raise Invalid(
@@ -225,11 +230,17 @@ def _fairness(by: Person, collection: Collection, dss: Dss) -> None:
             )
     built_ms = _built_since(collection, dss)
     counter = GroupCounter(
-        attributes, project.outcome_column, project.favourable_value, label, columns=wanted
+        asked.columns,
+        project.outcome_column,
+        project.favourable_value,
+        label,
+        score=score,
+        crosses=asked.crosses,
+        columns=wanted,
     )
     for row in dss.iter_rows(project.key, project.scored_dataset, wanted):
         counter.feed(row)
-    result = counter.result(min_group)
+    result = counter.result(asked.least) | {"suppress_below": asked.most}
     _runs_there(dss, collection)
     source = {
         "node": collection.lane.stage.places.first().automation.slug,  # type: ignore[union-attr]
@@ -239,6 +250,37 @@ def _fairness(by: Person, collection: Collection, dss: Dss) -> None:
         "built_at": None if built_ms is None else ledger.instant(_moment(built_ms)),
     }
     _record(by, collection, Evidence.Kind.FAIRNESS, result, source)
+    return None
+
+
+def _fairness_of_model(by: Person, collection: Collection, dss: Dss) -> float | None:
+    """What DSS computed of the model by each sensitive column, on the sample it took; crosses it does not know."""
+    project = collection.lane.project
+    asked = sensitive(project)
+    version = _active_version(dss, collection)
+    raw = dss.subpopulations(project.key, project.model_id, version)
+    if raw is None:
+        again = _compute(
+            dss,
+            collection,
+            "subpopulations",
+            lambda: dss.start_subpopulations(project.key, project.model_id, version, asked.columns),
+        )
+        if again > 0:
+            return again
+        raise Refused(
+            _(
+                "DSS has no sub-population analysis of model %(model)s. Compute it in DSS, or name a scored dataset, "
+                "then collect again."
+            )
+            % {"model": project.model_id},
+            code="fairness_no_analysis",
+        )
+    result = fairness_import.read({"format": "dss", "analyses": raw}, min_group=asked.least)
+    _runs_there(dss, collection)
+    source = {"model": project.model_id, "version": version}
+    _record(by, collection, Evidence.Kind.FAIRNESS, result | {"suppress_below": asked.most}, source)
+    return None
 
 
 def _built_since(collection: Collection, dss: Dss) -> int | None:
@@ -307,19 +349,39 @@ def _moment(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
-def _sensitive(collection: Collection) -> tuple[list[str], int]:
-    """The sensitive columns any stage of the project's tier asks about, and the smallest group that counts."""
+@dataclass(frozen=True, slots=True)
+class Sensitive:
+    """What the policy asks of a project's fairness at any stage.
+
+    The sensitive columns, which of them are crossed, the smallest number of people that makes a group for any metric,
+    and the largest: below that no group is published.
+    """
+
+    columns: list[str]
+    crosses: list[tuple[str, ...]]
+    least: int
+    most: int
+
+
+def sensitive(project: Project) -> Sensitive:
+    """What any stage of the project's tier asks; raises Refused where none asks for fairness."""
     metrics = [
         metric
-        for rules in rules_of_tier(collection.lane.project).values()
+        for rules in rules_of_tier(project).values()
         for clause in rules.requirements
         if clause.kind == "evidence" and clause.params.get("kind") == "fairness"
         for metric in clause.params["metrics"]
     ]
     if not metrics:
         raise Refused(_("The policy asks no fairness evidence of this project."), code="fairness_not_asked")
-    columns = list(dict.fromkeys(column for metric in metrics for column in metric["by"]))
-    return columns, min(int(metric.get("min_group", 30)) for metric in metrics)
+    asked = [(by,) if isinstance(by, str) else tuple(by) for metric in metrics for by in metric["by"]]
+    people = [int(metric.get("min_group", DEFAULT_MIN_GROUP)) for metric in metrics]
+    return Sensitive(
+        list(dict.fromkeys(column for by in asked for column in by)),
+        list(dict.fromkeys(by for by in asked if len(by) > 1)),
+        min(people),
+        max(people),
+    )
 
 
 def _explainability(by: Person, collection: Collection, dss: Dss) -> float | None:
@@ -363,7 +425,7 @@ def _explainability(by: Person, collection: Collection, dss: Dss) -> float | Non
 def _split_by(collection: Collection) -> list[str]:
     """The sensitive columns to split by; none where the policy asks no fairness of this project."""
     try:
-        return _sensitive(collection)[0]
+        return sensitive(collection.lane.project).columns
     except Refused as refusal:
         if refusal.code != "fairness_not_asked":
             raise
@@ -577,14 +639,14 @@ def record_tests(
     """Keep the results of test scenarios that the portal ran in a lane. Recording the same results twice is one row."""
     result = {"v": 1, "listed": list(listed), "runs": list(runs)}
     with ledger.business():
-        return _keep(
-            by or Person.objects.system(),
-            bundle,
-            lane,
-            Evidence.Kind.TESTS,
-            about("tests", bundle),
-            result,
-            source,
+        return keep(
+            by=by or Person.objects.system(),
+            bundle=bundle,
+            stage=lane.stage.slug,
+            kind=Evidence.Kind.TESTS,
+            parts=about("tests", bundle),
+            result=result,
+            source=source,
         )
 
 
@@ -593,23 +655,15 @@ def _record(
 ) -> None:
     with ledger.business():
         if _done(collection):
-            _keep(
-                by, collection.bundle, collection.lane, kind, about(kind, collection.bundle), result, source
+            keep(
+                by=by,
+                bundle=collection.bundle,
+                stage=collection.lane.stage.slug,
+                kind=kind,
+                parts=about(kind, collection.bundle),
+                result=result,
+                source=source,
             )
-
-
-def _keep(
-    by: Person,
-    bundle: Bundle,
-    lane: Lane,
-    kind: str,
-    parts: dict[str, str],
-    result: dict[str, Any],
-    source: dict[str, Any],
-) -> Evidence:
-    return keep(
-        by=by, bundle=bundle, stage=lane.stage.slug, kind=kind, parts=parts, result=result, source=source
-    )
 
 
 def keep(

@@ -10,14 +10,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from governance.actions import imports
 from governance.models import Evidence
 from governance.queries import evidence_holding
+from governance.suppression import published
 from portal import content, rights
 from portal.api.auth import acting
 from portal.api.fields import At, Digests, Facts
+from portal.api.inputs import Input, checked
 from portal.api.listing import Listing
 from portal.api.people import PersonSerializer
 from portal.lookups import bundle_for
+from portal.queries import lane_for
 
 
 class EvidenceSerializer(serializers.Serializer[Evidence]):
@@ -37,9 +41,20 @@ class EvidenceSerializer(serializers.Serializer[Evidence]):
 
 
 class EvidenceResultSerializer(EvidenceSerializer):
-    """A piece of evidence with what it says: counts and rates, features, or test runs."""
+    """A piece of evidence with what it says: counts and rates, features, or test runs.
+
+    Of groups too small to publish nothing is told but that they are `suppressed`.
+    """
 
     result = Facts()
+
+
+class NewEvidence(Input):
+    """Figures that were counted elsewhere, about the bundle at a stage; docs/policy.md has the formats of `content`."""
+
+    kind = serializers.ChoiceField(choices=sorted(imports.READERS))
+    stage = serializers.SlugField()
+    content = serializers.JSONField()
 
 
 class EvidenceOfBundle(Listing):
@@ -49,6 +64,15 @@ class EvidenceOfBundle(Listing):
 
     def get_queryset(self) -> QuerySet[Any]:
         return evidence_holding(bundle_for(self.person, self.kwargs["key"], self.kwargs["bundle_id"]))
+
+    @extend_schema(request=NewEvidence, responses={201: EvidenceSerializer})
+    def post(self, request: Request, key: str, bundle_id: str) -> Response:
+        """Bring evidence that was counted elsewhere; whoever brings it is its author, and does not sign for it."""
+        bundle = bundle_for(self.person, key, bundle_id)
+        wish = checked(NewEvidence, request)
+        lane = lane_for(bundle.project, wish.pop("stage"))
+        evidence = imports.take_in(by=self.person, bundle=bundle, lane=lane, **wish)
+        return Response(EvidenceSerializer(evidence).data, status=201)
 
 
 class OneEvidence(APIView):
@@ -65,6 +89,7 @@ class OneEvidence(APIView):
         )
         if found is None:
             raise rights.absent()
-        return Response(
-            {**EvidenceSerializer(found).data, "result": json.loads(content.get(found.result_id))}
-        )
+        result = json.loads(content.get(found.result_id))
+        if found.kind == Evidence.Kind.FAIRNESS:
+            result = published(result)
+        return Response({**EvidenceSerializer(found).data, "result": result})

@@ -1,24 +1,26 @@
 """The evidence and the documents: what was counted and computed, with its charts and the numbers behind them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from governance.checks import assess
+from governance.fairness import Table as Table_
+from governance.fairness import key_of, name_of, table_of, tables
+from governance.fairness_charts import MOST_GROUPS, RATES, compared_chart, kinds_of, rates_chart
+from governance.parity import assess
 from governance.report import words
 from governance.report.chain import Chain
 from governance.report.values import Drawing, Fact, Paper, Piece, Requirement, Table
-from governance.sentences import state_word, with_interval
+from governance.sentences import column_name, state_word, with_interval
 from governance.standards_words import standards_table
+from governance.suppression import hidden, least_of
 from portal import ledger
-from portal.charts import Bar, Chart, GroupRate, Interval, importance_chart, interval_chart, rate_chart
+from portal.charts import Bar, importance_chart
 from portal.ledger import Entry
 
 TOP_FEATURES = 12
-MOST_GROUPS = 40
-RATIO_AXIS = 1.2
 MOST_SCENARIO_STEPS = 12
 
 
@@ -47,6 +49,20 @@ def scenarios(caption: str, runs: Iterable[Mapping[str, Any]]) -> Table:
     )
 
 
+def _share(rate: float | None, interval: Sequence[float] | None) -> str:
+    """A rate in per cent with its interval; a dash where there is nobody to take it of."""
+    if rate is None:
+        return words.NOT_SAID
+    if interval is None:  # the first shape of results kept none of rates by label
+        return words.share(rate)
+    return f"{words.share(rate)}  ({words.range_of(interval, lambda n: f'{100 * n:.1f}')})"
+
+
+def _left_out(group: Mapping[str, Any], least: int) -> str:
+    """Why a group's figures are not printed."""
+    return _("below %(least)s") % {"least": least} if group["n"] < least else _("withheld")
+
+
 class Findings(Chain):
     """Draws each piece of evidence; groups too small to publish are suppressed."""
 
@@ -65,11 +81,14 @@ class Findings(Chain):
 
     def _piece_facts(self, entry: Entry) -> tuple[Fact, ...]:
         facts = entry.facts
+        when = {"when": words.instant(entry.at), "row": f"{entry.seq:,}"}
+        recorded = (
+            _("%(when)s, row %(row)s") % when
+            if entry.actor_kind == "system"
+            else _("%(when)s, brought by %(who)s, row %(row)s") % (when | {"who": self.name(entry.actor_id)})
+        )
         return (
-            Fact(
-                _("Recorded"),
-                _("%(when)s, row %(row)s") % {"when": words.instant(entry.at), "row": f"{entry.seq:,}"},
-            ),
+            Fact(_("Recorded"), recorded),
             Fact(_("Source"), words.source(facts["source"])),
             Fact(_("About the parts"), ", ".join(sorted(facts["parts"]))),
             Fact(_("Evidence"), words.grouped(facts["digest"]), digest=True),
@@ -102,9 +121,9 @@ class Findings(Chain):
         return {}
 
     def _fairness(self, entry: Entry, result: Mapping[str, Any]) -> Piece:
-        metrics = self._asked_of("fairness").get("metrics", ())
-        judged = assess(result, metrics)
-        least = max([int(result["min_group"]), *(int(row["min_group"]) for row in judged)])
+        judged = assess(result, self._asked_of("fairness").get("metrics", ()), MOST_GROUPS)
+        away = hidden(result)
+        least = least_of(result)
         lead = _(
             "%(rows)s scored rows were counted; selected means that %(outcome)s is %(favourable)s. Intervals are 95 %% "
             "intervals. Rates of groups below %(least)s people are not printed."
@@ -114,48 +133,65 @@ class Findings(Chain):
             "favourable": result["favourable"],
             "least": least,
         }
+        found = tables(result)
+        missing = [row for row in judged if table_of(found, row["by"]) is None]
         return Piece(
             heading=self._heading(_("Fairness"), entry),
             lead=lead,
             facts=self._piece_facts(entry),
-            drawings=tuple(
-                self._attribute(held, [row for row in judged if row["by"] == held["attribute"]], least)
-                for held in result["attributes"]
+            drawings=(
+                *(
+                    self._attribute(
+                        table,
+                        [row for row in judged if table_of([table], row["by"]) is not None],
+                        away.get(table.by, frozenset()),
+                        least,
+                    )
+                    for table in found
+                ),
+                *(
+                    Drawing(
+                        heading=words.capital(column_name(row["by"])),
+                        found=(self._metric(row),),
+                        charts=(),
+                        tables=(),
+                    )
+                    for row in missing
+                ),
             ),
             tables=(),
             seq=entry.seq,
         )
 
-    def _attribute(self, held: Mapping[str, Any], judged: Sequence[Mapping[str, Any]], least: int) -> Drawing:
-        shown = [group for group in held["groups"] if group["n"] >= least][:MOST_GROUPS]
-        label = words.capital(words.topic(held["attribute"]))
-        charts: list[Chart] = []
-        if shown:
-            rates = [
-                GroupRate(
-                    g["group"],
-                    g["selected"],
-                    g["n"],
-                    low=g["interval"][0],
-                    high=g["interval"][1],
-                    reference=g["group"] == held["reference"],
-                )
-                for g in shown
-            ]
-            charts.append(
-                rate_chart(
-                    rates, title=_("Selection rate by %(by)s") % {"by": words.topic(held["attribute"])}
-                )
+    def _attribute(
+        self, table: Table_, judged: Sequence[Mapping[str, Any]], away: Set[tuple[str, ...]], least: int
+    ) -> Drawing:
+        topic = column_name(table.by)
+        reference = name_of(table.reference) if table.reference is not None else None
+        wanted = {kind for row in judged for kind in kinds_of(row["metric"])}
+        charts = [
+            rates_chart(
+                table,
+                kind,
+                away,
+                _("%(rate)s by %(by)s") % {"rate": words.capital(str(RATES[kind])), "by": topic},
+                reference=reference if kind == "selection" else None,
             )
-        for row in judged:
-            chart = self._compared(row)
-            if chart is not None:
-                charts.append(chart)
+            for kind in RATES
+            if kind == "selection" or kind in wanted
+        ]
+        charts += [compared_chart(row, words.capital(words.topic(row["metric"]))) for row in judged]
+        groups = list(table.groups or ())
+        printed = [self._groups(table, groups, reference, away, least)]
+        if groups and "positives" in groups[0]:
+            printed.append(self._labelled(topic, groups, away, least))
+        if groups and "calibration" in groups[0]:
+            printed.append(self._calibrated(topic, groups, away, least))
         return Drawing(
-            heading=label,
+            heading=words.capital(topic),
             found=tuple(self._metric(row) for row in judged),
-            charts=tuple(charts),
-            tables=(self._groups(held, least),),
+            charts=tuple(chart for chart in charts if chart is not None),
+            tables=tuple(printed),
         )
 
     def _metric(self, row: Mapping[str, Any]) -> Requirement:
@@ -168,11 +204,20 @@ class Findings(Chain):
         )
         because = {
             "not_counted": _("it was not counted"),
+            "no_label": _("it was not counted, for no label column is named"),
+            "no_score": _("it was not counted, for no score column is named"),
+            "too_many_groups": _("it was not counted, for there are too many groups"),
+            "one_class": _("everybody has the same outcome or the same label"),
             "undefined": _("a group has nobody to compute it from"),
             "small_group": _("a group has fewer than %(least)s people") % {"least": row["min_group"]},
         }.get(row["reason"], "")
         if not because and row["group"] is None:
             because = _("there is one group only")
+        if not because and row["reference"] is None:
+            because = _("%(group)s: %(value)s") % {
+                "group": row["group"],
+                "value": with_interval(row["value"], row["interval"]),
+            }
         if not because:
             because = _("%(group)s against %(reference)s: %(value)s") % {
                 "group": row["group"],
@@ -186,67 +231,59 @@ class Findings(Chain):
             f"{because}; {asked}.",
         )
 
-    def _compared(self, row: Mapping[str, Any]) -> Chart | None:
-        rows = [
-            Interval(
-                label=_("%(group)s against %(reference)s")
-                % {"group": g["group"], "reference": g["reference"]},
-                value=g["value"],
-                low=g["interval"][0] if g["interval"][1] is not None else None,
-                high=g["interval"][1],
-                state=g["state"],
-            )
-            for g in row["groups"]
-        ]
-        if not rows:
-            return None
-        threshold = row["threshold"].get("min", row["threshold"].get("max"))
-        asked = _("at least") if "min" in row["threshold"] else _("at most")
-        title_ = words.capital(words.topic(row["metric"]))
-        # A ratio is read against 1: the axis reaches beyond it unless an interval needs more room.
-        around_one = "min" in row["threshold"] and all((one.high or 0.0) <= RATIO_AXIS for one in rows)
-        return interval_chart(
-            rows,
-            title=title_,
-            threshold=threshold,
-            threshold_label=asked,
-            domain=(0.0, RATIO_AXIS) if around_one else None,
-        )
-
-    def _groups(self, held: Mapping[str, Any], least: int) -> Table:
+    def _groups(
+        self,
+        table: Table_,
+        groups: Sequence[Mapping[str, Any]],
+        reference: str | None,
+        away: Set[tuple[str, ...]],
+        least: int,
+    ) -> Table:
+        lost = table.reference in away
         rows = []
-        hidden = 0
-        for group in held["groups"][:MOST_GROUPS]:
-            if group["n"] < least:
-                hidden += 1
-                rows.append((group["group"], _("below %(least)s") % {"least": least}, *[words.NOT_SAID] * 4))
+        for group in groups[:MOST_GROUPS]:
+            name = name_of(key_of(group))
+            if key_of(group) in away:
+                rows.append((name, _left_out(group, least), *[words.NOT_SAID] * 4))
                 continue
-            reference = group["group"] == held["reference"]
+            stands = name == reference
             rows.append(
                 (
-                    group["group"],
+                    name,
                     f"{group['n']:,}",
                     f"{group['selected']:,}",
-                    f"{words.share(group['rate'])}  ({words.range_of(group['interval'], lambda n: f'{100 * n:.1f}')})",
-                    _("reference") if reference else words.ratio(group.get("ratio")),
-                    words.NOT_SAID if reference else words.range_of(group.get("ratio_interval"), words.ratio),
+                    _share(group["rate"], group["interval"]),
+                    _("reference") if stands else words.NOT_SAID if lost else words.ratio(group.get("ratio")),
+                    words.NOT_SAID
+                    if stands or lost
+                    else words.range_of(group.get("ratio_interval"), words.ratio),
                 )
             )
-        more = len(held["groups"]) - MOST_GROUPS
+        more = len(groups) - MOST_GROUPS
+        small = sum(group["n"] < least for group in groups[:MOST_GROUPS])
+        others = sum(key_of(group) in away for group in groups[:MOST_GROUPS]) - small
         note = " ".join(
             filter(
                 None,
                 [
-                    ngettext("%(n)s small group is suppressed.", "%(n)s small groups are suppressed.", hidden)
-                    % {"n": words.capital(words.spelled(hidden))}
-                    if hidden
+                    ngettext("%(n)s small group is suppressed.", "%(n)s small groups are suppressed.", small)
+                    % {"n": words.capital(words.spelled(small))}
+                    if small
+                    else "",
+                    ngettext(
+                        "%(n)s more is, so that nobody can reckon a small one.",
+                        "%(n)s more are, so that nobody can reckon a small one.",
+                        others,
+                    )
+                    % {"n": words.capital(words.spelled(others))}
+                    if others
                     else "",
                     _("%(n)s more groups stand in the attached pack.") % {"n": more} if more > 0 else "",
                 ],
             )
         )
         return Table(
-            caption=_("Groups by %(by)s") % {"by": words.topic(held["attribute"])},
+            caption=_("Groups by %(by)s") % {"by": column_name(table.by)},
             heads=(
                 _("Group"),
                 _("People"),
@@ -259,6 +296,77 @@ class Findings(Chain):
             widths=(20, 11, 12, 26, 12, 19),
             numbers=frozenset({1, 2, 3, 4, 5}),
             note=note,
+        )
+
+    def _labelled(
+        self, topic: str, groups: Sequence[Mapping[str, Any]], away: Set[tuple[str, ...]], least: int
+    ) -> Table:
+        """Each group by what really happened: whom the model finds, wrongly selects, and how often it is right."""
+        rows = []
+        for group in groups[:MOST_GROUPS]:
+            name = name_of(key_of(group))
+            if key_of(group) in away:
+                rows.append((name, _left_out(group, least), *[words.NOT_SAID] * 4))
+                continue
+            rows.append(
+                (
+                    name,
+                    f"{group['positives']:,}",
+                    f"{group['negatives']:,}",
+                    *(
+                        _share(group[kind], group.get(f"{kind}_interval"))
+                        for kind in ("tpr", "fpr", "precision")
+                    ),
+                )
+            )
+        return Table(
+            caption=_("Groups by %(by)s, by what really happened") % {"by": topic},
+            heads=(
+                _("Group"),
+                _("Qualify"),
+                _("Do not"),
+                _("True positive rate"),
+                _("False positive rate"),
+                _("Precision"),
+            ),
+            rows=tuple(rows),
+            widths=(18, 11, 11, 20, 20, 20),
+            numbers=frozenset({1, 2, 3, 4, 5}),
+        )
+
+    def _calibrated(
+        self, topic: str, groups: Sequence[Mapping[str, Any]], away: Set[tuple[str, ...]], least: int
+    ) -> Table:
+        """Each group's predicted share against the share that happened."""
+        rows = []
+        for group in groups[:MOST_GROUPS]:
+            name, held = name_of(key_of(group)), group["calibration"]
+            if key_of(group) in away or not held:
+                said = _left_out(group, least) if key_of(group) in away else _("nobody")
+                rows.append((name, said, *[words.NOT_SAID] * 3))
+                continue
+            low, high = held["interval"]
+            rows.append(
+                (
+                    name,
+                    f"{held['n']:,}",
+                    words.share(held["mean_score"]),
+                    words.share(held["observed"]),
+                    f"{100 * held['gap']:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})",
+                )
+            )
+        return Table(
+            caption=_("Predicted and what happened, by %(by)s") % {"by": topic},
+            heads=(
+                _("Group"),
+                _("Scored"),
+                _("Predicted"),
+                _("Happened"),
+                _("Difference in points (interval)"),
+            ),
+            rows=tuple(rows),
+            widths=(26, 14, 16, 16, 28),
+            numbers=frozenset({1, 2, 3, 4}),
         )
 
     def _explainability(self, entry: Entry, result: Mapping[str, Any]) -> Piece:

@@ -111,6 +111,11 @@ class Drawing:
     charts: tuple[Chart, ...]
     tables: tuple[Table, ...]
 
+    @property
+    def chart_rows(self) -> list[tuple[Chart, ...]]:
+        """Its charts, two beside each other: more would be too narrow to read."""
+        return [self.charts[at : at + 2] for at in range(0, len(self.charts), 2)]
+
 
 @dataclass(frozen=True, slots=True)
 class Piece:

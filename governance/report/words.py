@@ -194,8 +194,16 @@ def _reported(facts: Mapping[str, Any]) -> str:
     }
 
 
+def _brought(facts: Mapping[str, Any]) -> str:
+    return _("Figures counted elsewhere, brought in the format %(format)s (SHA-256 of them %(upload)s).") % {
+        "format": facts["format"],
+        "upload": grouped(str(facts["upload"])),
+    }
+
+
 _SOURCES = (
     (frozenset({"check", "delivery", "sent_at"}), _reported),
+    (frozenset({"format", "upload"}), _brought),
     (frozenset({"dataset", "node", "outcome", "favourable"}), _dataset),
     (frozenset({"model", "version"}), _model),
     (frozenset({"promotion", "node"}), _promoted),

@@ -31,6 +31,7 @@ def import_project(
     outcome_column: str = "",
     favourable_value: str = "",
     label_column: str = "",
+    score_column: str = "",
     model_id: str = "",
 ) -> Project:
     """Mirror a DSS project: its name and owner as the design node tells them, one lane per stage.
@@ -77,6 +78,7 @@ def import_project(
         outcome_column=outcome_column,
         favourable_value=favourable_value,
         label_column=label_column,
+        score_column=score_column,
         model_id=model_id,
     )
     try:

@@ -77,6 +77,7 @@ PROJECTS = (
         "outcome_column": "prediction",
         "favourable_value": "1",
         "label_column": "churned",
+        "score_column": "probability",
         "model_id": "churn-rf",
     },
     {

@@ -36,6 +36,9 @@ class Project(models.Model):
     outcome_column = models.CharField(max_length=100, blank=True)
     favourable_value = models.CharField(max_length=100, blank=True)
     label_column = models.CharField(max_length=100, blank=True)
+    score_column = models.CharField(
+        max_length=100, blank=True, help_text=_("the predicted probability of the favourable outcome")
+    )
     model_id = models.CharField(max_length=100, blank=True)
     imported_at = models.DateTimeField(auto_now_add=True)
 

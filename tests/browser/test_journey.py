@@ -36,7 +36,7 @@ def test_the_whole_story(story: Story, desk: Desk, tmp_path: Path) -> None:
 
     # Production refuses v1, and shows the numbers.
     collect(dev, "v1")
-    expect(exhibit(dev, "Fairness by gender")).to_contain_text("Not met")
+    expect(exhibit(dev, "Fairness by gender: the ratio of selection rates")).to_contain_text("Not met")
     request = ask(dev, "v1", "Production", "Retention campaign starts Monday.")
     refused_for_unfairness(mona, request)
     assert polls_of(dev) == polled, "the page of a promotion that is over looked again"
@@ -188,7 +188,7 @@ def collect(dev: Page, bundle: str) -> None:
 
 def refused_for_unfairness(mona: Page, request: str) -> None:
     mona.goto(request)
-    line = gate_line(mona, "Groups treated alike by gender and age band")
+    line = gate_line(mona, "Groups treated alike by gender, age band and gender × age band")
     expect(line).to_contain_text("Not met")
     expect(line).to_contain_text(re.compile(r"female against male is 0\.71 \(95 % interval 0\.68 to 0\.75\)"))
     expect(line).to_contain_text("at least 0.80 is asked")

@@ -2,7 +2,9 @@
 
 import math
 import random
+import tracemalloc
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
 import numpy
@@ -19,7 +21,8 @@ from fairlearn.metrics import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from governance.fairness import MAX_GROUPS, MISSING, FairnessError, GroupCounter
+from governance.fairness import MAX_GROUPS, MISSING, FairnessError, GroupCounter, tables
+from governance.intervals import wilson
 
 QUICK = settings(database=None, deadline=None, max_examples=100)
 GROUPS = st.sampled_from(["F", "M", "", None, float("nan"), 1, 1.0, "1", "1.0", True, "True", " F "])
@@ -52,7 +55,7 @@ def count(rows: list[dict[str, Any]], *by: str, **named: Any) -> dict[str, Any]:
 @QUICK
 @given(ROWS)
 def test_counts_equal_brute_force(rows: list[dict[str, Any]]) -> None:
-    result = count(rows, "gender", "age", label="real")
+    result = count(rows, "gender", "age", label="real", crosses=[("age", "gender")])
     assert result["rows"] == len(rows)
     assert result["unscored"] == sum(_spelt(row["out"]) == MISSING for row in rows)
     for held in result["attributes"]:
@@ -70,10 +73,24 @@ def test_counts_equal_brute_force(rows: list[dict[str, Any]]) -> None:
             assert group["false_positives"] == sum(
                 chosen and real not in ("1", MISSING) for chosen, real in pairs
             )
-    crossed: dict[tuple[str, str], int] = defaultdict(int)
+    crossed: dict[tuple[str, ...], list[tuple[bool, str]]] = defaultdict(list)
     for row in rows:
-        crossed[_spelt(row["gender"]), row["age"]] += 1
-    assert {tuple(g["group"]): g["n"] for g in result["intersections"]["groups"]} == dict(crossed)
+        crossed[_spelt(row["gender"]), row["age"]].append((_spelt(row["out"]) == "1", _spelt(row["real"])))
+    (cross,) = result["intersections"]
+    assert cross["attributes"] == ["gender", "age"]
+    assert {
+        tuple(g["group"]): (g["n"], g["selected"], g["positives"], g["true_positives"], g["false_positives"])
+        for g in cross["groups"]
+    } == {
+        key: (
+            len(pairs),
+            sum(chosen for chosen, _ in pairs),
+            sum(real == "1" for _, real in pairs),
+            sum(chosen and real == "1" for chosen, real in pairs),
+            sum(chosen and real not in ("1", MISSING) for chosen, real in pairs),
+        )
+        for key, pairs in crossed.items()
+    }
 
 
 @QUICK
@@ -203,8 +220,55 @@ def test_a_short_row_and_rows_without_names_are_refused() -> None:
 
 def test_too_many_intersections_are_left_out() -> None:
     rows = [{"a": i, "b": j, "out": 1} for i in range(40) for j in range(40)]
-    assert count(rows, "a", "b")["intersections"] is None
-    assert count(rows, "a")["intersections"] is None
+    result = count(rows, "a", "b", crosses=[("a", "b")])
+    assert [(held["attributes"], held["groups"]) for held in result["intersections"]] == [(["a", "b"], None)]
+    assert [held["attribute"] for held in result["attributes"]] == ["a", "b"]
+    assert count(rows, "a")["intersections"] == []
+
+
+def test_a_cross_is_counted_once_in_the_order_of_the_columns() -> None:
+    rows = [{"gender": "F", "age": "1", "out": 1}]
+    result = count(rows, "gender", "age", crosses=[("age", "gender"), ("gender", "age")])
+    assert [held["attributes"] for held in result["intersections"]] == [["gender", "age"]]
+
+
+def scored(*rows: tuple[object, object, object]) -> list[dict[str, Any]]:
+    return [{"gender": "F", "out": 1, "real": real, "p": p} for real, p, times in rows for _ in range(times)]  # type: ignore[call-overload]
+
+
+def test_calibration_is_what_happened_less_what_was_predicted() -> None:
+    rows = scored(
+        (1, 0.75, 30), (0, 0.25, 70), (None, 0.5, 9), (1, None, 9), (0, float("nan"), 9), (0, "", 9)
+    )
+    ((group,),) = (held["groups"] for held in count(rows, label="real", score="p")["attributes"])
+    told = group["calibration"]
+    assert (told["n"], told["positives"], told["observed"]) == (100, 30, 0.3)
+    assert told["mean_score"] == pytest.approx(0.4, abs=1e-12)
+    assert told["gap"] == pytest.approx(-0.1, abs=1e-12)
+    low, high = wilson(30, 100)
+    assert told["interval"] == pytest.approx([low - 0.4, high - 0.4], abs=1e-12)
+
+
+@QUICK
+@given(st.lists(st.tuples(st.sampled_from([0, 1]), st.floats(0, 1)), min_size=1, max_size=50), st.randoms())
+def test_scores_add_up_alike_in_any_order(pairs: list[tuple[int, float]], chance: random.Random) -> None:
+    rows = [{"gender": "F", "out": 1, "real": real, "p": p} for real, p in pairs]
+    shuffled = list(rows)
+    chance.shuffle(shuffled)
+    assert count(rows, label="real", score="p") == count(shuffled, label="real", score="p")
+
+
+@pytest.mark.parametrize("value", [1.5, -0.1, "high", True, "inf", "0,5"])
+def test_what_is_no_probability_is_refused_without_telling_it(value: object) -> None:
+    with pytest.raises(FairnessError, match="column p holds something in row 1 that is no probability") as no:
+        count([{"gender": "F", "out": 1, "real": 1, "p": value}], label="real", score="p")
+    assert str(value) not in str(no.value).replace("row 1 ", "").replace("between 0 and 1", "")
+    assert no.value.params == {"column": "p"}
+
+
+def test_scores_without_labels_say_nothing() -> None:
+    with pytest.raises(FairnessError, match="no label column"):
+        GroupCounter(["gender"], "out", 1, score="p")
 
 
 def test_many_rows_hold_only_counts() -> None:
@@ -213,3 +277,38 @@ def test_many_rows_hold_only_counts() -> None:
         counter.feed((("F", "M")[n % 2], str(n % 7), str(n % 3 % 2)))
     assert len(counter._buffer) <= 2 * 7 * 2
     assert sum(group["n"] for group in counter.result()["attributes"][1]["groups"]) == 60_000
+
+
+@pytest.mark.parametrize("rows", [40_000, pytest.param(1_000_000, marks=pytest.mark.long)])
+def test_memory_does_not_grow_with_the_rows(rows: int) -> None:
+    """Every row another score, labels and crosses: 2 MiB above the counter's start, however many rows there are."""
+    columns = ["gender", "age", "region", "out", "real", "p"]
+    counter = GroupCounter(
+        ["gender", "age", "region"],
+        "out",
+        "1",
+        "real",
+        score="p",
+        crosses=[("gender", "age"), ("gender", "age", "region")],
+        columns=columns,
+    )
+
+    def stream() -> Iterator[list[str]]:
+        for n in range(rows):
+            yield [
+                "FMX"[n % 3], str(n % 7), str(n % 11), str(n % 5 % 2), str(n % 13 % 2), f"{n * 0.61803 % 1:.9f}"
+            ]  # fmt: skip
+
+    tracemalloc.start()
+    try:
+        counter.feed_all(stream())
+        result = counter.result()
+        _now, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2 * 2**20
+    assert result["rows"] == rows
+    for table in tables(result):
+        assert table.groups is not None
+        assert sum(group["n"] for group in table.groups) == rows
+        assert sum(group["calibration"]["n"] for group in table.groups) == rows

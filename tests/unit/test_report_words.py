@@ -119,3 +119,8 @@ def test_an_answer_of_another_shape_is_told_field_by_field() -> None:
         words.answer("await_update", {"answer": "", "running_ms": 400})
         == "Ended without a message; DSS worked for 0.40 s."
     )
+
+
+def test_figures_that_were_brought_say_so() -> None:
+    said = words.source({"format": "fairlearn", "upload": "ab12" * 16})
+    assert said.startswith("Figures counted elsewhere, brought in the format fairlearn (SHA-256 of them ab12")

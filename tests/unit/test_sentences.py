@@ -23,6 +23,7 @@ from governance.sentences import (
     with_interval,
 )
 from tests.unit import test_checks as checks
+from tests.unit import test_parity as parity
 from tests.unit.test_gate import ago, bare_case, complete_case, counted
 
 PRINTED = {
@@ -66,6 +67,7 @@ def cases() -> Iterator[Case]:
     yield checks.newer(
         case, "fairness", {"rows": 8031, "attributes": [{"attribute": "gender", "groups": small}]}
     )
+    yield from unclear(case)
     yield checks.newer(case, "explainability", {"features": []})
     yield checks.newer(
         case, "explainability", {"features": [{"feature": "gender", "importance": 1, "share": 1.0}]}
@@ -162,6 +164,84 @@ def govern_results() -> list[dict[str, Any]]:
         for status in ("APPROVED", "WAITING_FOR_APPROVAL", "ON_THE_MOON")
     ]
     return [*found, {"signoffs": []}, {"signoffs": [], "trouble": "It did not answer."}]
+
+
+def unclear(case: Case) -> Iterator[Case]:
+    """Each reason why the fairness of groups cannot be told, and what is out of the ordinary otherwise."""
+    groups = [
+        {
+            **parity.group(name, mean_score=0.7 if name == "F" else 0.5),
+            "interval": [0.4, 0.6],
+        }
+        for name in "FM"
+    ]
+    unlabelled = [{key: group[key] for key in ("group", "n", "selected")} for group in groups]
+    alike = [{**group, "selected": 0} for group in unlabelled]
+    cross = {"attributes": ["gender", "age"], "groups": None}
+    by_name = [
+        ("equalized_odds_ratio", "gender", {"groups": unlabelled}),
+        ("calibration_difference", "gender", {"groups": unlabelled}),
+        ("calibration_difference", "gender", {"groups": groups}),
+        ("calibration_difference", "gender", {"groups": [{**groups[0], "calibration": None}, groups[1]]}),
+        ("demographic_parity_ratio", "gender", {"groups": alike}),
+        ("demographic_parity_ratio", ["gender", "age"], {"groups": groups}),
+        ("demographic_parity_ratio", ["gender", "region"], {"groups": groups}),
+        (
+            "demographic_parity_ratio",
+            "gender",
+            {"groups": [*groups, *(parity.group(n, 9) for n in "STUVWXYZ")]},
+        ),
+    ]
+    for name, by, held in by_name:
+        limit = {"min" if name.endswith("_ratio") else "max": 0.2}
+        clause = policy.clause(
+            "evidence",
+            {"kind": "fairness", "metrics": [{"name": name, "by": [by], "min_group": 50, **limit}]},
+            "fairness",
+        )
+        asked = replace(
+            case, requirements=tuple(clause if one.key == clause.key else one for one in case.requirements)
+        )
+        yield checks.newer(
+            asked,
+            "fairness",
+            {
+                "v": 2,
+                "rows": 8000,
+                "min_group": 50,
+                "attributes": [{"attribute": "gender", **held}],
+                "intersections": [cross],
+            },
+        )
+
+
+def test_every_reason_why_nobody_can_tell_has_its_sentence() -> None:
+    texts = {}
+    for one in unclear(complete_case()):
+        (finding,) = [found for found in judge(one).findings if found.key == "evidence:fairness"]
+        (row,) = finding.params["metrics"]
+        texts[row["reason"]] = said(finding)
+    assert texts == {
+        "no_label": "By gender: the smaller ratio of true and false positive rates was not counted, because no label "
+        "column is named. Add a label column to the project's evidence source and collect the evidence again.",
+        "no_score": "By gender: the distance between what was predicted and what happened was not counted, because no "
+        "score column is named. Add a score column to the project's evidence source and collect the evidence again.",
+        "crosses": "By gender: the distance between what was predicted and what happened of F is 0.20 (95 % interval "
+        "0.18 to 0.22); the interval crosses the threshold: at most 0.20 is allowed. Add rows to the scored data set "
+        "and collect the evidence again, or ask for a waiver.",
+        "undefined": "By gender: the distance between what was predicted and what happened is undefined, because a "
+        "group has nobody to compute it from. Add rows to the scored data set and collect the evidence again, or ask "
+        "for a waiver.",
+        "one_class": "By gender: the ratio of selection rates cannot be told, because everybody has the same outcome "
+        "or the same label. Add rows to the scored data set and collect the evidence again, or ask for a waiver.",
+        "too_many_groups": "By gender × age: the ratio of selection rates was not counted, because there are too "
+        "many groups. Change the policy to columns with fewer values, such as bands.",
+        "not_counted": "By gender × region: the ratio of selection rates was not counted. Add the column to the scored "
+        "data set and collect the evidence again.",
+        "small_group": "By gender: S, T, U, V, W and 3 other groups have too few people each; 50 are needed to "
+        "conclude. "
+        "Add rows to the scored data set and collect the evidence again, or ask for a waiver.",
+    }
 
 
 def test_every_code_has_an_entry_and_is_given_by_some_case() -> None:
