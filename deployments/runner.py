@@ -19,7 +19,7 @@ from django.utils import timezone
 from deployments import attempts, waits
 from deployments.models import Promotion, Step
 from deployments.steps import STEPS
-from deployments.steps.outcome import Answer, StepFailed, Wait, Work
+from deployments.steps.outcome import Answer, NotYet, StepFailed, Wait, Work
 from portal import lease, ledger
 from portal.dss.connect import is_passing
 from portal.dss.errors import DssError
@@ -125,9 +125,16 @@ def _kept(promotion: Promotion, token: str, step: Step, keep: Callable[[], Turn]
         return keep()
     except (OperationalError, InterfaceError):  # our database: it would not take that either
         raise
+    except NotYet as later:
+        step.output, step.ended_at, wait = noted, None, later.wait
+        return _kept(promotion, token, step, lambda: _keep(promotion, token, step, wait))
+    except StepFailed as error:  # what was asked in that very transaction said no, so nothing of it is kept
+        step.output, step.ended_at = noted, None
+        refusal = error
     except Exception as error:
         step.output, step.ended_at = noted, None  # what could not be kept is not what the step came to
         return _broke(promotion, token, step, error)
+    return _kept(promotion, token, step, lambda: _failed(promotion, token, step, refusal))
 
 
 def _broke(promotion: Promotion, token: str, step: Step, error: Exception) -> Turn:

@@ -45,7 +45,7 @@ Row = dict[str, Any]
 _WORD = (
     *("lane_id", "judged", "pk", "person_id", "role", "decision", "signed_at", "covered", "clause"),
     *("on_behalf_of_id", "person__is_active", "bundle_id", "bundle__bundle_id"),
-    *("evidence", "documents", "withdrawn"),
+    *("evidence", "documents", "withdrawn", "statement_id"),
 )
 _ADDED = ("pk", "project_id", "kind", "digest", "parts", "recorded_at", "author_id")
 _PIECE = (*_ADDED, "author__kind", "stage", "name", "result_id")
@@ -78,15 +78,18 @@ def known(asked: Sequence[tuple[Bundle, Lane]]) -> list[Known]:
     texts = _TEXTS.to(asked, bound)
     later = _later(asked, words)
     due = _due(words)
-    bodies = _bodies(digests={row["result_id"] for rows in pieces for row in rows})
-    results = {key: json.loads(bytes(body)) for key, body in bodies}
+    statements = {row["statement_id"] for rows in words for row in rows}
+    values = {
+        key: json.loads(bytes(body))
+        for key, body in _bodies(digests={row["result_id"] for rows in pieces for row in rows} | statements)
+    }
     return [
         Known(
-            tuple(_word(row, lane, later, due) for row in words[number]),
-            tuple(_piece(row, results) for row in pieces[number]),
+            tuple(_word(row, values[row["statement_id"]], later, due) for row in words[number]),
+            tuple(_piece(row, values) for row in pieces[number]),
             tuple(map(_text, texts[number])),
         )
-        for number, (_bundle, lane) in enumerate(asked)
+        for number in range(len(asked))
     ]
 
 
@@ -273,7 +276,11 @@ def _bodies(digests: Any) -> QuerySet[Any, Any]:
 # --- as facts ---
 
 
-def _word(row: Row, lane: Lane, later: Mapping[tuple[int, int], int], due: Mapping[int, str]) -> SignOffFact:
+def _word(
+    row: Row, statement: Mapping[str, Any], later: Mapping[tuple[int, int], int], due: Mapping[int, str]
+) -> SignOffFact:
+    # Where it holds is what was signed, not where the row is filed now: a project or a stage may get another name.
+    signed = statement["predicate"]
     elsewhere = row["bundle_id"] != row["judged"]
     return SignOffFact(
         id=str(row["pk"]),
@@ -281,8 +288,8 @@ def _word(row: Row, lane: Lane, later: Mapping[tuple[int, int], int], due: Mappi
         role=row["role"],
         decision=row["decision"],
         at=instant(row["signed_at"]),
-        project=lane.project.key,
-        stage=lane.stage.slug,
+        project=signed["project"],
+        stage=signed["stage"],
         covered=row["covered"],
         clause=row["clause"],
         evidence=tuple(row["evidence"]),

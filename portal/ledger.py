@@ -147,9 +147,24 @@ def record(kind: EventKind, /, *, by: Person | None, project: str, subject: str,
     transaction.on_commit(wake, robust=True)
 
 
+def be_next() -> None:
+    """Make this business transaction the next to be committed of all that record something.
+
+    What was committed before is seen by what is read from here on, and whatever else is recorded comes after. The lock
+    is the one that `_append` takes last, so no row that others may hold is locked or written after this.
+    """
+    if _pending.get() is None:
+        raise Misrecorded("There is no business transaction that could be the next.")
+    _locked_head()
+
+
 @prepared
 def _head() -> QuerySet[LedgerHead]:
     return LedgerHead.objects.select_for_update().filter(pk=1)
+
+
+def _locked_head() -> LedgerHead:
+    return next(iter(_head()), None) or LedgerHead.objects.select_for_update().get_or_create(pk=1)[0]
 
 
 def _append(said: list[_Pending]) -> None:
@@ -158,7 +173,7 @@ def _append(said: list[_Pending]) -> None:
     lasting = [event for event in said if id(event.wake) in kept]
     if not lasting:
         return
-    head = next(iter(_head()), None) or LedgerHead.objects.select_for_update().get_or_create(pk=1)[0]
+    head = _locked_head()
     events: list[Event] = []
     disclosures: list[Disclosure] = []
     for seq, event in enumerate(lasting, start=head.size):

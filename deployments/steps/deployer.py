@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from deployments.models import Deployment, Promotion
+from deployments.steps.gate import hold_gate_open
 from deployments.steps.outcome import Answer, Done, StepFailed, Wait, Work
 from portal import ledger
 from portal.dss.client import Dss
@@ -128,8 +129,9 @@ def go_live(work: Work) -> Answer:
 
 
 def _begin_live(work: Work, now: datetime) -> None:
-    """The instant of the live change. The watch of an older promotion here ends as completed with it, at once, so that
-    a rollback knows it; the older promotion's own next look only ends it."""
+    """The instant of the live change, for which the gate has to be open still. The watch of an older promotion here
+    ends as completed with it, at once, so that a rollback knows it; the older promotion's own next look only ends it.
+    """
     promotion = work.promotion
     Promotion.objects.filter(pk=promotion.pk).update(live_at=now)
     watched = Deployment.objects.filter(
@@ -141,6 +143,8 @@ def _begin_live(work: Work, now: datetime) -> None:
         promotion__holds_lane=False,
     )
     watched.exclude(promotion=promotion).update(watched_at=now)
+    if promotion.kind == Promotion.Kind.PROMOTE:
+        hold_gate_open(work)
     ledger.record(
         EventKind.PROMOTION_LIVE,
         by=None,

@@ -14,11 +14,12 @@ from deployments.judging import (
     why_not_asked,
 )
 from deployments.models import Deployment, DeploymentRequest
-from deployments.steps.outcome import Answer, Done, StepFailed, Wait, Work
+from deployments.steps.outcome import Answer, Done, NotYet, StepFailed, Wait, Work
 from governance.gate import parse_instant
-from portal import rights
+from portal import ledger, rights
+from portal.errors import Refused
 from portal.let_in import could_be
-from portal.models import Right
+from portal.models import Lane, Right
 
 # While only the window is closed the rest is judged again this often: what lapses meanwhile ends the wait.
 LOOK_AGAIN = timedelta(seconds=60)
@@ -35,8 +36,33 @@ def pass_gate_again(work: Work) -> Answer:
     """Judge the gate once more, right before anything live changes. Whoever started it must still be allowed to: by
     their right, and by having no signature that counts, which they may have given since; what started by itself, by
     the policy."""
-    promotion = work.promotion
-    starter, lane = promotion.started_by, promotion.lane
+    return _before_live(work, work.request)
+
+
+def hold_gate_open(work: Work) -> None:
+    """The same in the transaction that begins the live change: nothing is committed between this look and that change.
+
+    Raises StepFailed, or NotYet where the window closed meanwhile. Nothing is written down where it is open: the look
+    before, a moment ago, was.
+    """
+    ledger.be_next()
+    request = work.request
+    # As it is now: this look at the step was begun before, and a project may have come into another tier since.
+    request.lane = Lane.objects.select_related("project", "stage").get(pk=request.lane_id)
+    request.bundle.project = request.lane.project
+    try:
+        answer = _before_live(work, request)
+    except StepFailed:
+        raise
+    except Refused as error:  # no policy speaks of this any more
+        raise StepFailed(error.sentence, code=error.code) from error
+    if isinstance(answer, Wait):
+        raise NotYet(answer)
+
+
+def _before_live(work: Work, request: DeploymentRequest) -> Answer:
+    promotion, lane = work.promotion, request.lane
+    starter = promotion.started_by
     if not starter.is_system and not rights.can(starter, Right.PROMOTE, lane):
         raise StepFailed(
             _(
@@ -44,7 +70,6 @@ def pass_gate_again(work: Work) -> Answer:
             ),
             code="starter_lost_right",
         )
-    request = work.request
     lost = why_not_asked(request)
     if lost:
         raise StepFailed(lost, code="requester_lost_right")

@@ -50,6 +50,15 @@ class StepFailed(Refused):
         self.also = also
 
 
+class NotYet(Exception):
+    """What an answer wanted to write down may not be yet, as its own transaction found: nothing of it is kept, and this
+    is waited for instead."""
+
+    def __init__(self, wait: Wait) -> None:
+        super().__init__("not yet")
+        self.wait = wait
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """One look at one step: the promotion, the step with what it noted, the outputs of steps before, the clock, and the

@@ -204,7 +204,9 @@ class History:
         self._people = [cast.fay, cast.eli, cast.ravi, cast.dev]
         rules = queries.rules_for(cast.prod)
         self._clauses = [clause for clause in rules.stage.requirements if clause.kind == "sign_off"]
-        self._kept = content.put(b"x", "text/plain")
+        self._kept = content.put_json(
+            {"predicate": {"project": "CHURN", "stage": "prod"}}, "application/json"
+        )
         self._at = timezone.now() - timedelta(days=1)
         # Rows do not come in the order of their times.
         self._seconds = rng.sample(range(60_000), 60)

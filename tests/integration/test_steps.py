@@ -5,6 +5,7 @@ import time
 import zipfile
 from dataclasses import replace
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -12,11 +13,14 @@ from deployments import runner
 from deployments.actions import promotions
 from deployments.models import Deployment, Promotion
 from deployments.steps import STEPS, deployer, names_of, verify
-from governance.models import Evidence
+from governance.actions import signoffs
+from governance.models import Evidence, SignOff
+from portal import ledger
 from portal.dss.client import Dss
 from portal.dss.polling import poll_until
 from portal.event_kinds import EventKind
-from tests.world import World, policy
+from portal.models import Project
+from tests.world import SIGNED, World, policy
 
 PROD = "CHURN-on-prod-automation"
 S = Promotion.Status
@@ -556,3 +560,72 @@ def test_a_watch_that_fails_after_a_newer_went_live_rolls_nothing_back(
     assert world.rollback_of(older) is None
     assert world.told(older).entries[-1].facts["then"] == f"replaced by promotion {newer.pk}"
     assert world.lane_holder() == newer
+
+
+# --- between the last look of the gate and the live change ---
+
+
+def about_to_go_live(world: World) -> tuple[Promotion, SignOff]:
+    """A promotion that passed the gate for the second time, on one signature."""
+    world.publish(policy(requires=SIGNED))
+    request = world.request()
+    world.sign(request)
+    promotion = world.run_to(promotions.promote(by=world.mona, request=request), "go_live")
+    return promotion, SignOff.objects.get(bundle=request.bundle)
+
+
+def test_a_signature_withdrawn_after_the_last_look_stops_it_with_nothing_changed(world: World) -> None:
+    promotion, given = about_to_go_live(world)
+    signoffs.withdraw(by=given.person, signoff=given, why="Read it too fast.")
+    failed = world.run(promotion)
+    assert (failed.status, failed.live_at) == (S.FAILED, None)
+    assert "The gate is not open any more" in failed.reason
+    assert world.rollback_of(failed) is None
+    assert world.lane_holder() is None
+    assert EventKind.PROMOTION_LIVE not in world.told(failed).kinds()
+    assert world.told(failed).steps()[-2:] == ["pass_gate_again done", "go_live failed"]
+    judged = ledger.events(kinds=[EventKind.VERDICT_JUDGED], subject=failed.request.subject)[-1]
+    assert (judged.facts["outcome"], judged.facts["moment"]) == ("not met", "before_live")
+    assert world.effects()["updates"] == 0
+    world.check_ledger()
+
+
+def test_a_policy_that_speaks_of_it_no_more_after_the_last_look_stops_it_too(world: World) -> None:
+    promotion, _given = about_to_go_live(world)
+    world.publish(policy(requires=SIGNED).replace("  plain:", "  other:"))
+    failed = world.run(promotion)
+    assert (failed.status, failed.live_at) == (S.FAILED, None)
+    assert "says nothing about tier" in failed.reason
+    assert world.effects()["updates"] == 0
+
+
+def test_a_project_in_another_tier_is_judged_by_that(world: World) -> None:
+    promotion, _given = about_to_go_live(world)
+    stricter = policy(requires=SIGNED) + policy(requires="[document: intended-use]").partition("tiers:\n")[
+        2
+    ].replace("  plain:", "  strict:")
+    world.publish(stricter)
+    began = deployer._begin_live
+
+    def later(work: Any, now: Any) -> None:
+        # After the step was loaded and before its transaction looks.
+        Project.objects.filter(pk=world.project.pk).update(tier="strict")
+        began(work, now)
+
+    with patch.object(deployer, "_begin_live", later):
+        failed = world.run(promotion)
+    assert (failed.status, failed.live_at) == (S.FAILED, None)
+    assert "Not met: Intended use written" in failed.reason
+
+
+def test_a_rollback_asks_for_no_signature(world: World) -> None:
+    world.began()
+    promotion, given = about_to_go_live(world)
+    world.control.fault("wrong_bundle")
+    promotion = world.run(promotion, until=lambda one: one.live_at is not None)
+    signoffs.withdraw(by=given.person, signoff=given, why="Read it too fast.")
+    failed = world.run(promotion)
+    assert failed.status == S.FAILED
+    rollback = world.rollback_of(failed)
+    assert rollback is not None
+    assert rollback.status == S.SUCCEEDED
