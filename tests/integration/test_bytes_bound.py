@@ -156,7 +156,9 @@ def check(findings: Sequence[tuple[str, str, Mapping[str, Any], str]], expected:
 
 def drawn_case(rng: random.Random, rules: Rules) -> Case:
     """A complete case under these rules; now and then the bundle lacks a part."""
-    parts = {part: digest(rng.random()) for part in PARTS if part == "other" or rng.random() < 0.9}
+    parts = {part: digest(rng.random()) for part in PARTS if rng.random() < 0.9}
+    if not parts.keys() & EXPLAINED:
+        parts["other"] = digest(rng.random())
     document = policy.parse(rules.text)
     held = document.rules("critical", "prod").requirements
     whole = complete_case()
@@ -184,8 +186,11 @@ def drawn_case(rng: random.Random, rules: Rules) -> Case:
     )
 
 
+EXPLAINED = {"models", "other"}  # what explainability is about; about nothing there is no evidence
+
+
 def about(kind: str, parts: Mapping[str, str]) -> dict[str, str]:
-    from_ = {"explainability": {"models", "other"}, "tests": set(PARTS)}
+    from_ = {"explainability": EXPLAINED, "tests": set(PARTS)}
     return {
         part: parts[part] for part in from_.get(kind, {"data", "flow", "models", "other"}) if part in parts
     }
@@ -272,7 +277,7 @@ def changed(case: Case, rules: Rules, rng: random.Random) -> tuple[str, Case, Ex
     )  # fmt: skip
     if what == "part":
         part = rng.choice(PARTS)
-        gone = part in case.parts and rng.random() < 0.2
+        gone = part in case.parts and rng.random() < 0.2 and bool(case.parts.keys() & EXPLAINED - {part})
         other = None if gone else digest(rng.random())
         return f"part {part}", with_part(case, part, other), of_part(rules, part)
     if what == "clause":

@@ -1,6 +1,7 @@
 """Seating people at sign-off places: against brute force, and the cases that made it necessary."""
 
-from collections.abc import Iterator
+import random
+from collections.abc import Iterator, Mapping
 from itertools import product
 
 from hypothesis import example, given, settings
@@ -93,6 +94,87 @@ def test_a_request_others_could_complete_always_shows_somebody(
     most = max(filled for _, filled in _assignments(wanted, signed, could))
     shown = any(seating.helpers.values()) or any(seating.swaps.values())
     assert shown == (most > size)
+
+
+# --- very many, against every way there is ---------------------------------------------------------------------------
+
+
+def every_way(wanted: Mapping[str, int], signed: People, could: People) -> dict[tuple[int, ...], int]:
+    """Every number of people that can sit at the places, and the most of them who have signed there, however it is
+    done: person by person, each at any place that is left or at none."""
+    places = list(wanted)
+    people = sorted(
+        {person for held in (signed, could) for place in places for person in held.get(place, ())}
+    )
+    ways = {(0,) * len(places): 0}
+    for person in people:
+        able = [
+            (index, person in signed.get(place, ()))
+            for index, place in enumerate(places)
+            if person in signed.get(place, ()) or person in could.get(place, ())
+        ]
+        more = dict(ways)
+        for there, used in ways.items():
+            for index, is_signed in able:
+                if there[index] < wanted[places[index]]:
+                    now = (*there[:index], there[index] + 1, *there[index + 1 :])
+                    if used + is_signed > more.get(now, -1):
+                        more[now] = used + is_signed
+        ways = more
+    return ways
+
+
+def most_signed(wanted: Mapping[str, int], signed: People, *more: tuple[str, str]) -> int:
+    """How many places the signatures fill at most; `more`: (place, person) of further ones."""
+    added = {place: {*signed[place], *(who for at, who in more if at == place)} for place in wanted}
+    return max(map(sum, every_way(wanted, added, {})))
+
+
+def drawn(rng: random.Random) -> tuple[dict[str, int], dict[str, set[str]], dict[str, set[str]]]:
+    places, people = PLACES[: rng.randint(1, 3)], PERSONS[: rng.randint(1, 4)]
+    given, able = rng.random(), rng.random() * 0.8
+    return (
+        {place: rng.choice((0, 1, 1, 1, 2)) for place in places},
+        {place: {one for one in people if rng.random() < given} for place in places},
+        {place: {one for one in people if rng.random() < able} for place in places},
+    )
+
+
+def test_it_agrees_with_every_way_there_is_in_20_000_random_cases() -> None:
+    rng = random.Random(20_000)
+    shown = {"complete": 0, "helpers": 0, "swaps": 0, "nobody": 0}
+    for _case in range(20_000):
+        wanted, signed, could = drawn(rng)
+        seating = seat(wanted, signed, could)
+        size = sum(map(len, seating.filled.values()))
+        told = (wanted, signed, could, seating)
+        # As many as there can be, each once and where they signed.
+        assert size == most_signed(wanted, signed), told
+        assert len({one for there in seating.filled.values() for one in there}) == size, told
+        for place, there in seating.filled.items():
+            assert {*there} <= signed[place], told
+            assert len(there) + seating.missing[place] == wanted[place], told
+        # Helpers are all those whose signature fills one more, and a swap fills one more with all its moves.
+        for place, lacking in seating.missing.items():
+            able = could[place] - signed[place] if lacking else set[str]()
+            help_ = {one for one in able if most_signed(wanted, signed, (place, one)) > size}
+            assert set(seating.helpers.get(place, ())) == help_, told
+            for person, moves in seating.swaps.get(place, {}).items():
+                assert person in able, told
+                assert all(move.person in could[move.place] - signed[move.place] for move in moves), told
+                together = [(move.place, move.person) for move in moves]
+                assert most_signed(wanted, signed, (place, person), *together) == size + 1, told
+        # Somebody is shown wherever others could complete more; and as much as can be is left for them.
+        ways = every_way(wanted, signed, could)
+        helpers, swaps = any(seating.helpers.values()), any(seating.swaps.values())
+        assert (helpers or swaps) == (max(map(sum, ways)) > size), told
+        seated = {one for there in seating.filled.values() for one in there}
+        rest = {place: (could[place] | signed[place]) - seated for place in wanted}
+        reachable = max(map(sum, every_way(seating.missing, {}, rest)))
+        assert size + reachable == max(sum(there) for there, used in ways.items() if used == size), told
+        complete = not any(seating.missing.values())
+        shown["complete" if complete else "helpers" if helpers else "swaps" if swaps else "nobody"] += 1
+    assert min(shown.values()) > 50, shown
 
 
 def test_one_person_with_every_role_fills_one_place() -> None:
