@@ -1,0 +1,538 @@
+"""Any interleaving of signing, withdrawing, publishing, revoking, new evidence and promoting, from eight connections.
+
+No promotion passes its live change unless the gate was open at that moment. The moment is the place of its event in
+the ledger, where everything that is committed has one; whether the gate was open there is told by `Books`, which know
+only what stands in the ledger before it. The same books are compared with the gate when all is quiet again.
+"""
+
+import io
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from itertools import count, product
+from typing import Any, Self
+from unittest.mock import patch
+
+import pytest
+from django.db import connection
+from pytest_django import Settings
+
+from deployments import runner
+from deployments.actions import promotions, requests, signing
+from deployments.judging import judge_now
+from deployments.models import DeploymentRequest, Promotion
+from deployments.steps import outcome
+from governance.actions import evidence, policies, signoffs
+from governance.models import Evidence, SignOff
+from governance.policy import PolicyDocument, parse
+from portal import ledger
+from portal.actions import grants
+from portal.demo.cast import PASSWORD
+from portal.dss.manifest import read_manifest
+from portal.dss.values import DeploymentInfo, DeploymentSettings, Infra, Update
+from portal.errors import Refused
+from portal.event_kinds import EventKind
+from portal.ledger import Entry
+from portal.models import Bundle, Grant, Lane, Person, Project, Right
+from portal.reauthentication import Password
+from portal.verification import verify
+from tests.cast import Cast, imported, lane, make_cast
+from tests.conftest import Database
+from tests.factories import MEMBERS, archive, bundle_registered, succeeded
+from tests.integration.test_bytes_bound import copy_of
+
+CONNECTIONS = 8
+HISTORIES, LONG_HISTORIES = 150, 2_000
+EACH = 10  # histories of one project, one after the other
+NEAR = 0.12  # seconds around the last steps before the live change in which most of what disturbs it happens
+ROLES = ("fairness", "model-risk")
+RULES = """
+policy: demo-policy
+tiers:
+  critical:
+    stages:
+      qa: {{requires: []}}
+      prod:
+        requires:
+          - tests: {{at: qa}}
+          - sign_off: {{role: fairness, people: {people}, covers: [models, flow]}}
+          - sign_off: {{role: model-risk, people: 1, covers: all}}
+  light: {{stages: {{qa: {{requires: []}}, prod: {{requires: [tests: {{at: qa, max_age: {light}d}}]}}}}}}
+"""
+
+
+# --- what the ledger says --------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Word:
+    """A signature as its event tells it."""
+
+    person: str
+    at: datetime
+    facts: Mapping[str, Any]
+    withdrawn: bool = False
+
+
+@dataclass
+class Shelf:
+    """What the ledger says of one project so far. Evidence: (when, its digest, whether every test passed, of what)."""
+
+    holds: dict[int, tuple[str, str, str]] = field(default_factory=dict)
+    words: dict[int, Word] = field(default_factory=dict)
+    evidence: list[tuple[datetime, str, bool, dict[str, str]]] = field(default_factory=list)
+
+
+class Books:
+    """The rules once more, slow and obvious, over events in the order of the ledger."""
+
+    def __init__(self) -> None:
+        self.policy: PolicyDocument | None = None
+        self.shelves: dict[str, Shelf] = {}
+
+    def write(self, entry: Entry, times: Mapping[str, datetime], passed: Callable[[str], bool]) -> None:
+        """Take one event in. `times`: when evidence and signatures say they were made, by subject."""
+        facts, shelf = entry.facts, self.shelves.setdefault(entry.project, Shelf())
+        match entry.kind:
+            case EventKind.POLICY_PUBLISHED:
+                self.policy = parse(facts["source"])
+            case EventKind.GRANT_GIVEN:
+                shelf.holds[facts["grant"]] = (facts["holder_id"], facts["right"], facts["role"])
+            case EventKind.GRANT_REVOKED:
+                del shelf.holds[facts["grant"]]
+            case EventKind.SIGNOFF_GIVEN:
+                shelf.words[facts["signoff"]] = Word(entry.actor_id, times[entry.subject], facts)
+            case EventKind.SIGNOFF_WITHDRAWN:
+                shelf.words[facts["signoff"]].withdrawn = True
+            case EventKind.EVIDENCE_RECORDED:
+                one = (times[entry.subject], facts["digest"], passed(facts["result"]), facts["parts"])
+                shelf.evidence.append(one)
+
+    def holders(self, project: str, right: str, role: str = "") -> set[str]:
+        """Who holds a right there, on the project or on the whole estate."""
+        rows = [*self.shelves[project].holds.values(), *self.shelves[""].holds.values()]
+        return {person for person, *what in rows if what == [right, role]}
+
+    def closed(self, project: str, parts: Mapping[str, str]) -> str:
+        """Why the gate is closed for these parts, or an empty text."""
+        assert self.policy is not None
+        shelf = self.shelves[project]
+        passes = {digest: whether for _at, digest, whether, _of in shelf.evidence}
+        about = [(at, whether) for at, _digest, whether, of in shelf.evidence if of == parts]
+        if not about or not max(about)[1]:
+            return "tests"
+        able: list[set[str]] = []
+        for clause in self.policy.rules("critical", "prod").requirements:
+            if clause.kind != "sign_off":
+                continue
+            role = clause.params["role"]
+            scope = {part: parts[part] for part in {*clause.params["covers"], "other"}}
+            newest: dict[str, Word] = {}
+            for word in sorted(shelf.words.values(), key=lambda one: one.at):
+                told = word.facts
+                if told["role"] == role and told["clause"] == clause.digest and told["covered"] == scope:
+                    newest[word.person] = word
+            standing = {
+                person: word
+                for person, word in newest.items()
+                if not word.withdrawn and person in self.holders(project, "sign", role)
+            }
+            if any(word.facts["decision"] != "approve" for word in standing.values()):
+                return f"{role} said no"
+            # Given while the tests said what they say now.
+            counts = {p for p, word in standing.items() if all(passes[one] for one in word.facts["evidence"])}
+            able += [counts] * int(clause.params["people"])
+        if not any(len({*seats}) == len(able) for seats in product(*able)):
+            return "signatures"
+        return ""
+
+
+# --- a project and a promotion that are disturbed --------------------------------------------------------------------
+
+
+class Hollow:
+    """A Deployer and a node that agree to everything, and say when the live change is near."""
+
+    def __init__(self, body: bytes, bundle_id: str, near: threading.Event) -> None:
+        self.body, self.bundle_id, self.near = body, bundle_id, near
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None: ...
+
+    def infra(self, infra_id: str) -> Infra:
+        return Infra(infra_id, "Production", "", True, "")
+
+    def active_bundle(self, _project: str) -> str:
+        return "v0"
+
+    def published_bundles(self, _project: str) -> list[str]:
+        return [self.bundle_id]
+
+    @contextmanager
+    def open_published_bundle(self, _project: str, _bundle_id: str) -> Iterator[Iterator[bytes]]:
+        yield iter([self.body])
+
+    def find_deployment(self, project: str, infra_id: str) -> DeploymentInfo:
+        return DeploymentInfo("there", project, infra_id, "v0", project, True)
+
+    def deployment_settings(self, deployment_id: str) -> DeploymentSettings:
+        self.near.set()
+        return DeploymentSettings(deployment_id, "", "", "v0", True)
+
+    def updates(self, _deployment: str) -> list[Update]:
+        return []
+
+    def set_deployment_bundle(self, _deployment: str, _bundle_id: str, **_how: Any) -> bool:
+        return True
+
+    def start_update(self, _deployment: str) -> str:
+        return "job"
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What one connection does: `what` by name, when the live change is near or at once, after so many seconds."""
+
+    what: str
+    near: bool
+    after: float
+
+
+class Home:
+    """A project in which one history comes after the other."""
+
+    def __init__(self, ground: "Ground", number: int) -> None:
+        self.cast, self.grants = ground.cast, dict[str, Grant]()
+        self.project: Project = imported(
+            by=ground.cast.ada,
+            node=ground.cast.design,
+            pipeline=ground.cast.pipeline,
+            key=f"H{number}",
+            tier="critical",
+            owner="olga",
+        )
+        self.lanes: dict[str, Lane] = {stage: lane(self.project, stage) for stage in ("qa", "prod")}
+        self.members = dict(MEMBERS)
+
+    def give(self, whose: str) -> None:
+        person, right, role = {
+            "dev": (self.cast.dev, Right.REQUEST, ""),
+            "mona": (self.cast.mona, Right.PROMOTE, ""),
+            "fay": (self.cast.fay, Right.SIGN, "fairness"),
+            "ravi": (self.cast.ravi, Right.SIGN, "model-risk"),
+        }[whose]
+        self.grants[whose] = grants.grant(
+            by=self.cast.ada, person=person, right=right, role=role, project=self.project, why="For this."
+        )
+
+    def complete(self) -> None:
+        """Everybody has their rights."""
+        there = set(Grant.objects.filter(project=self.project, revoked_at=None).values_list("pk", flat=True))
+        for whose in ("dev", "mona", "fay", "ravi"):
+            if whose not in self.grants or self.grants[whose].pk not in there:
+                self.give(whose)
+
+
+class History:
+    """One promotion of a project, and what happens around it."""
+
+    def __init__(self, ground: "Ground", home: Home, number: int) -> None:
+        cast, self.ground, self.home = ground.cast, ground, home
+        self.cast, self.rng, self.project = cast, random.Random(number), home.project
+        self.lane, self.qa = home.lanes["prod"], home.lanes["qa"]
+        self.numbers = count(1000 * number)
+        self.near, self.promotion = threading.Event(), 0
+        # Another dashboard, another model, or the same again: signatures are carried or not.
+        member = self.rng.choice(("", "dashboards/overview.json", "saved_models/churn_model.json"))
+        if member:
+            home.members[f"project_config/{member}"] = {"changed": number}
+        self.body = archive("CHURN", "v1", home.members)
+        parts = dict(read_manifest(io.BytesIO(self.body)).parts)
+        self.bundle: Bundle = copy_of(
+            ground.bundle, project_id=self.project.pk, bundle_id=f"h{number}", parts=parts
+        )
+        home.complete()
+        if ground.rules["people"] != 1:
+            self.one_signs()
+        self.evidence_equal()
+        self.request = requests.submit(by=cast.dev, bundle=self.bundle, lane=self.lane, why="It is better.")
+        for who in ("eli_signs_risk", "fay_signs", "ravi_signs"):
+            closed = ground.checked(self)[1]
+            if (closed == "signatures" and who != "eli_signs_risk") or closed.endswith("said no"):
+                self.do(who)
+        assert ground.checked(self) == (0, "")
+
+    def drawn(self) -> list[list[Act]]:
+        """For each connection but the first, which promotes, what it does."""
+        acts = [
+            Act(what, self.rng.random() < 0.8, self.rng.random() * NEAR)
+            for what in (
+                *self.rng.choices(HARMFUL, k=self.rng.choice((0, 1, 1, 1, 2, 2))),
+                *self.rng.choices(HARMLESS, k=self.rng.randint(1, 3)),
+                *self.rng.choices(REPAIRS, k=self.rng.choice((0, 0, 1))),
+            )
+        ]
+        self.rng.shuffle(acts)
+        return [acts[start :: CONNECTIONS - 1] for start in range(CONNECTIONS - 1)]
+
+    def play(self, acts: list[Act]) -> None:
+        """One connection's part. What is refused is refused: that is what the rules are for."""
+        for act in acts:
+            if act.near:
+                self.near.wait(20)
+            time.sleep(act.after)
+            self.do(act.what)
+
+    def do(self, what: str) -> None:
+        try:
+            getattr(self, what)()
+        except Refused as refusal:
+            self.ground.refused.append((what, refusal.code))
+
+    def promote(self) -> None:
+        """Start it and take it through its steps to the live change, or to its end."""
+        try:
+            request = DeploymentRequest.objects.select_related(
+                "lane__project", "lane__stage", "bundle__author", "requested_by", "on_behalf_of"
+            ).get(pk=self.request.pk)
+            self.promotion = promotions.promote(by=self.cast.mona, request=request).pk
+            self.work()
+        finally:
+            self.near.set()
+
+    def work(self) -> None:
+        """A worker: turns until it is live, over, or somebody else's."""
+        for _turn in range(40):
+            row = Promotion.objects.filter(pk=self.promotion).values("status", "live_at").first()
+            if row is None or row["live_at"] is not None or row["status"] != Promotion.Status.RUNNING:
+                return
+            runner.advance(self.promotion)
+
+    # what is done: harmful
+
+    def fay_withdraws(self) -> None:
+        self._withdraw(self.cast.fay)
+
+    def ravi_withdraws(self) -> None:
+        self._withdraw(self.cast.ravi)
+
+    def fay_loses_her_role(self) -> None:
+        self._revoke("fay")
+
+    def ravi_loses_his_role(self) -> None:
+        self._revoke("ravi")
+
+    def mona_loses_her_right(self) -> None:
+        self._revoke("mona")
+
+    def dev_loses_his_right(self) -> None:
+        self._revoke("dev")
+
+    def tests_fail(self) -> None:
+        self._tests("FAILED")
+
+    def two_have_to_sign(self) -> None:
+        self._publish(people=2)
+
+    def eli_objects(self) -> None:
+        self._sign(self.cast.eli, "model-risk", "reject")
+
+    # harmless
+
+    def evidence_equal(self) -> None:
+        self._tests("SUCCESS")
+
+    def another_tier_is_edited(self) -> None:
+        self._publish(light=self.rng.randint(1, 300))
+
+    def fay_signs(self) -> None:
+        self._sign(self.cast.fay, "fairness")
+
+    def ravi_signs(self) -> None:
+        self._sign(self.cast.ravi, "model-risk")
+
+    def eli_signs_fairness(self) -> None:
+        self._sign(self.cast.eli, "fairness")
+
+    def eli_signs_risk(self) -> None:
+        self._sign(self.cast.eli, "model-risk")
+
+    # repairs, which may come in time or not
+
+    def one_signs(self) -> None:
+        self._publish(people=1)
+
+    def fay_gets_her_role(self) -> None:
+        self.home.give("fay")
+
+    def mona_gets_her_right(self) -> None:
+        self.home.give("mona")
+
+    # what comes after
+
+    def end(self) -> None:
+        """The promotion that went live is done, for the next."""
+        if self.promotion:
+            promotion = Promotion.objects.select_related("lane__project", "request").get(pk=self.promotion)
+            if promotion.live_at is not None:
+                succeeded(promotion)
+
+    # how
+
+    def _withdraw(self, by: Person) -> None:
+        words = SignOff.objects.filter(lane=self.lane, person=by, withdrawal=None).select_related(
+            "lane__project"
+        )
+        last = words.order_by("-signed_at").first()
+        if last is not None:
+            signoffs.withdraw(by=by, signoff=last, why="Read it too fast.")
+
+    def _revoke(self, whose: str) -> None:
+        grants.revoke(
+            by=self.cast.ada, grant=Grant.objects.get(pk=self.home.grants[whose].pk), why="Moved on."
+        )
+
+    def _tests(self, outcome_: str) -> None:
+        one = f"TEST_{next(self.numbers)}"
+        runs = [{"scenario": one, "outcome": outcome_}]
+        evidence.record_tests(by=None, bundle=self.bundle, lane=self.qa, listed=[one], runs=runs, source={})
+
+    def _publish(self, **changes: int) -> None:
+        with self.ground.publishing:  # what is in force is read, then changed
+            self.ground.rules = {**self.ground.rules, **changes}
+            policies.publish(by=self.cast.ada, source=RULES.format(**self.ground.rules))
+
+    def _sign(self, by: Person, role: str, decision: str = "approve") -> None:
+        requirement = f"sign_off:{role}"
+        shown = signing.draft(by=by, request=self.request, requirement=requirement)
+        signing.sign(
+            by=by,
+            proof=Password(PASSWORD),
+            request=self.request,
+            requirement=requirement,
+            decision=decision,
+            bound=shown.bound,
+            comment=f"Because {next(self.numbers)}.",
+        )
+
+
+HARMFUL = (
+    *("fay_withdraws", "ravi_withdraws", "fay_loses_her_role", "ravi_loses_his_role", "mona_loses_her_right"),
+    *("dev_loses_his_right", "tests_fail", "two_have_to_sign", "eli_objects"),
+)
+HARMLESS = (
+    *("evidence_equal", "another_tier_is_edited", "fay_signs", "ravi_signs", "eli_signs_fairness"),
+    *("eli_signs_risk", "work", "promote"),
+)
+REPAIRS = (
+    "one_signs",
+    "fay_gets_her_role",
+    "mona_gets_her_right",
+    "fay_signs",
+    "ravi_signs",
+    "evidence_equal",
+)
+
+
+class Ground:
+    """What all histories share: the people, one bundle's bytes, the books and what was refused."""
+
+    def __init__(self) -> None:
+        self.cast: Cast = make_cast()
+        self.bundle: Bundle = bundle_registered(self.cast)
+        self.books, self.read = Books(), -1
+        self.rules = {"people": 1, "light": 30}
+        self.publishing = threading.Lock()
+        self.refused: list[tuple[str, str]] = []
+        policies.publish(by=self.cast.ada, source=RULES.format(**self.rules))
+        for role in ROLES:  # who may always sign, for either
+            grants.grant(
+                by=self.cast.ada, person=self.cast.eli, right=Right.SIGN, role=role, why="Stands by."
+            )
+
+    def checked(self, history: History) -> tuple[int, str]:
+        """Read on in the ledger: how many live changes there were, and why the gate is closed after all of it."""
+        entries = ledger.events(after=self.read)
+        pieces = Evidence.objects.filter(project=history.project)
+        words = SignOff.objects.filter(lane=history.lane)
+        times: dict[str, datetime] = {
+            **{f"evidence:{pk}": at for pk, at in pieces.values_list("pk", "recorded_at")},
+            **{f"signoff:{pk}": at for pk, at in words.values_list("pk", "signed_at")},
+        }
+        results = dict(pieces.values_list("result_id", "result__body"))
+
+        def passed(result: str) -> bool:
+            return b"FAILED" not in bytes(results[result])
+
+        key, parts, live = history.project.key, history.bundle.parts, 0
+        for entry in entries:
+            self.read = entry.seq
+            if entry.kind == EventKind.PROMOTION_LIVE:
+                live += 1
+                told = (
+                    key,
+                    entry.seq,
+                    [(one.seq, one.kind.value, one.facts.get("stage")) for one in entries],
+                )
+                assert self.books.closed(key, parts) == "", told
+                assert str(history.cast.mona.pk) in self.books.holders(key, "promote"), told
+                assert str(history.cast.dev.pk) in self.books.holders(key, "request"), told
+            self.books.write(entry, times, passed)
+        return live, self.books.closed(key, parts)
+
+
+@contextmanager
+def hollow(history: History) -> Iterator[None]:
+    def connect(_node: object, **_options: object) -> Hollow:
+        return Hollow(history.body, history.bundle.bundle_id, history.near)
+
+    with patch.object(outcome, "connect", connect):
+        yield
+
+
+@pytest.mark.postgres
+def test_no_interleaving_goes_live_through_a_closed_gate(
+    database_copy: Database, full_size: bool, settings: Settings
+) -> None:
+    settings.EVENT_TASKS = settings.PROJECT_TASKS = {}
+    ground = Ground()
+    lives = refusals = 0
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        meet = threading.Barrier(CONNECTIONS)
+
+        def one(call: Callable[[], None]) -> None:
+            meet.wait(30)  # each on a thread, and so a connection, of its own
+            call()
+
+        def together(calls: list[Callable[[], None]]) -> None:
+            for future in [pool.submit(one, call) for call in calls]:
+                future.result(60)
+
+        try:
+            for number in range(LONG_HISTORIES if full_size else HISTORIES):
+                if number % EACH == 0:
+                    home = Home(ground, number)
+                history = History(ground, home, number)
+                others = [partial(history.play, acts) for acts in history.drawn()]
+                with hollow(history):
+                    together([partial(history.do, "promote"), *others])
+                live, closed = ground.checked(history)
+                assert live <= 1
+                lives, refusals = lives + live, refusals + (not live)
+                now = judge_now(DeploymentRequest.objects.get(pk=history.request.pk)).verdict
+                assert now.met == (closed == ""), (number, closed, now.missing)
+                history.end()
+        finally:
+            together([lambda: connection.close()] * CONNECTIONS)  # each its own
+    assert min(lives, refusals) > (lives + refusals) / 5, (lives, refusals)
+    assert verify().problem == ""
+    failed = ledger.events(kinds=[EventKind.STEP_FAILED])
+    assert {one.facts["code"] for one in failed} >= {"gate_closed"}, ground.refused
