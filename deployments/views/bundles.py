@@ -1,6 +1,5 @@
 """A bundle: what it is made of, what changed, evidence, documents, signatures; and how to bring them about."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
+from deployments.differences import Difference, difference
 from deployments.forms import AskForm
 from deployments.lanes import Standing, standings
 from deployments.models import DeploymentRequest
@@ -22,69 +22,51 @@ from governance.forms import DocumentForm, EvidenceForm
 from governance.gate import Clause
 from governance.models import Collection, SignOff
 from governance.queries import rules_of_tier
-from portal import content, rights, typed
-from portal.dss.manifest import PARTS, Manifest, diff, manifest_from_json
+from portal import rights, typed
+from portal.dss.manifest import PARTS
 from portal.errors import Refused
 from portal.lookups import bundle_for, lanes_of
 from portal.models import Bundle, Lane, Right
 from portal.pages import is_fragment, person_of, posted_on, renewed, told_by
 
-LISTED = 60  # members named per part of a difference
+OFFERED = 50  # bundles offered to compare with
 TYPICAL = ("intended-use", "model-documentation")
 
 
 @dataclass(frozen=True, slots=True)
 class Against:
-    """A difference to what runs in a stage: per part the members added, removed and changed, cut at LISTED."""
+    """What a bundle changes against another; `stage` names where that runs, empty where it was chosen by itself."""
 
     stage: str
     slug: str
     bundle: Bundle
     same: bool
-    parts: list[dict[str, Any]]
-    changed: frozenset[str]
+    found: Difference
+
+    @property
+    def changed(self) -> frozenset[str]:
+        """The parts that differ."""
+        return frozenset(one.part for one in self.found.parts)
 
 
 def against(bundle: Bundle, standing: Standing) -> Against | None:
     """What this bundle changes against what runs in a lane; None where nothing runs there."""
-    if standing.runs is None or not bundle.is_registered:
+    if standing.runs is None:
         return None
-    other = standing.runs.bundle
-    found = diff(_manifest(other), _manifest(bundle)).parts if other.pk != bundle.pk else {}
-    rows = []
-    for part, change in found.items():
-        members = [
-            *(("changed", after.path) for _before, after in change.changed),
-            *(("added", member.path) for member in change.added),
-            *(("removed", member.path) for member in change.removed),
-        ]
-        rows.append(
-            {
-                "part": part,
-                "added": len(change.added),
-                "removed": len(change.removed),
-                "changed": len(change.changed),
-                "members": members[:LISTED],
-                "more": max(0, len(members) - LISTED),
-            }
-        )
-    return Against(
-        standing.lane.stage.name,
-        standing.lane.stage.slug,
-        other,
-        other.pk == bundle.pk,
-        rows,
-        frozenset(found),
-    )
+    return against_bundle(bundle, standing.runs.bundle, standing.lane.stage.name, standing.lane.stage.slug)
 
 
 def live_of(found: Against | None) -> Live | None:
     """What runs there now, where it is another bundle: evidence is shown beside its figures."""
-    return Live(found.bundle, found.stage) if found is not None and not found.same else None
+    return Live(found.bundle, found.stage) if found is not None and found.stage and not found.same else None
 
 
-def _manifest(bundle: Bundle) -> Manifest:
-    return manifest_from_json(json.loads(content.get(str(bundle.manifest_id))))
+def against_bundle(bundle: Bundle, other: Bundle, stage: str = "", slug: str = "") -> Against | None:
+    """What this bundle changes against another of its project; None before both are registered."""
+    if not (bundle.is_registered and other.is_registered):
+        return None
+    same = other.pk == bundle.pk
+    return Against(stage, slug, other, same, Difference() if same else difference(other, bundle))
 
 
 def clauses_of(bundle: Bundle) -> list[Clause]:
@@ -144,7 +126,7 @@ def _page(
     held = rights.held_on(person, lanes)
     askable = [lane for lane in lanes if Right.REQUEST.value in held[lane.pk]]
     stands = standings([bundle.project])[bundle.project_id]
-    compared = _compared(request.GET.get("against", ""), bundle, stands)
+    compared = _compared(request, bundle, stands)
     clauses = clauses_of(bundle)
     shown = exhibits(bundle, clauses, live_of(compared)) if bundle.is_registered else []
     collections = _collections(bundle)
@@ -170,6 +152,7 @@ def _page(
             ],
             "against": compared,
             "stages": [one for one in stands if one.runs is not None],
+            "others": _others(bundle) if bundle.is_registered else [],
             "exhibits": shown,
             "documents": documents(bundle) if bundle.is_registered else [],
             "document_form": document_form,
@@ -190,13 +173,21 @@ def _page(
     )
 
 
-def _compared(slug: str, bundle: Bundle, stands: list[Standing]) -> Against | None:
-    """Against the stage asked for, otherwise against the last stage where another bundle runs."""
+def _compared(request: HttpRequest, bundle: Bundle, stands: list[Standing]) -> Against | None:
+    """Against the bundle or the stage asked for, otherwise against the last stage where another bundle runs."""
+    if other := request.GET.get("bundle", ""):
+        return against_bundle(bundle, bundle_for(person_of(request), bundle.project.key, other))
     able = [one for one in stands if one.runs is not None]
-    wanted = [one for one in able if one.lane.stage.slug == slug]
+    wanted = [one for one in able if one.lane.stage.slug == request.GET.get("against", "")]
     others = [one for one in able if one.runs is not None and one.runs.bundle_id != bundle.pk]
     chosen = wanted or others[::-1] or able[::-1]
     return against(bundle, chosen[0]) if chosen else None
+
+
+def _others(bundle: Bundle) -> list[str]:
+    """The ids of the bundles it can be compared with, the newest first."""
+    rows = Bundle.objects.filter(project=bundle.project, status=Bundle.Status.REGISTERED)
+    return list(rows.exclude(pk=bundle.pk).order_by("-pk").values_list("bundle_id", flat=True)[:OFFERED])
 
 
 def _to_collect(askable: list[Lane], running_in: list[Lane], clauses: list[Clause]) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from portal import content, lease, ledger, rights
 from portal.dss.connect import connect, is_passing
 from portal.dss.errors import DssError
-from portal.dss.manifest import Manifest, ManifestError, manifest_to_json, read_manifest
+from portal.dss.manifest import Manifest, ManifestError, Texts, manifest_to_json, read_manifest
 from portal.dss.spool import spooled
 from portal.errors import Invalid, Refused
 from portal.event_kinds import EventKind
@@ -28,6 +28,7 @@ FIRST_PAUSE = 1.0  # seconds; doubled each time
 LONGEST_PAUSE = 60.0
 DAMAGED = ("truncated", "damaged", "not_a_zip")  # what a broken download looks like
 NOTES_LIMIT = 5_000
+TEXT_TYPE = "text/plain; charset=utf-8"
 MANIFEST_TYPE = "application/vnd.countersign.manifest+json"
 
 
@@ -123,8 +124,8 @@ def register(*, by: Person, bundle_pk: int) -> None:
         return
     try:
         with lease.renewed(asked, until) as held:
-            manifest = _fetch(bundle, held)
-        _keep(by, bundle, manifest)
+            manifest, texts = _fetch(bundle, held)
+        _keep(by, bundle, manifest, texts)
     except lease.Lost:  # somebody else does it
         return
     except (DssError, ManifestError) as error:
@@ -140,7 +141,7 @@ def register(*, by: Person, bundle_pk: int) -> None:
         _fail(by, bundle, error.code, str(error.sentence))
 
 
-def _fetch(bundle: Bundle, held: lease.Lease) -> Manifest:
+def _fetch(bundle: Bundle, held: lease.Lease) -> tuple[Manifest, Texts]:
     """Export or find the bundle, download it and read it."""
     key = bundle.project.key
     with connect(bundle.project.node, still=held.check) as dss:
@@ -171,10 +172,11 @@ def _fetch(bundle: Bundle, held: lease.Lease) -> Manifest:
                 field="bundle_id",
             )
         with spooled(dss.open_bundle(key, bundle.bundle_id)) as spool:
-            return read_manifest(spool)
+            texts = Texts()
+            return read_manifest(spool, texts), texts
 
 
-def _keep(by: Person, bundle: Bundle, manifest: Manifest) -> None:
+def _keep(by: Person, bundle: Bundle, manifest: Manifest, texts: Texts) -> None:
     key = bundle.project.key
     told = manifest.export
     for fact, expected in (("projectKey", key), ("bundleId", bundle.bundle_id)):
@@ -199,6 +201,7 @@ def _keep(by: Person, bundle: Bundle, manifest: Manifest) -> None:
     in_dss = " ".join(in_dss.split())[: Bundle.AUTHOR_LIMIT]
     with ledger.business():
         kept = content.put_json(manifest_to_json(manifest), MANIFEST_TYPE)
+        content.put_many(texts.kept.values(), TEXT_TYPE)
         done = Bundle.objects.filter(pk=bundle.pk, status=Bundle.Status.ASKED).update(
             status=Bundle.Status.REGISTERED,
             registered_at=timezone.now(),

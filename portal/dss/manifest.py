@@ -7,6 +7,7 @@ sign-off. The rules of digests are constants here, each with its reason; changin
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -22,6 +23,7 @@ __all__ = [
     "ManifestError",
     "Member",
     "PartDiff",
+    "Texts",
     "changed_parts",
     "diff",
     "manifest_from_json",
@@ -218,6 +220,42 @@ class ManifestDiff:
         return not self.parts
 
 
+class Texts:
+    """What of a bundle people read line by line, by its member's digest, so that two bundles can be compared later.
+
+    Code, queries and the definitions of what computes, starts by itself or is set; of models what they were trained on.
+    Bounded in each text, in all and in number; what is more is not kept, and a difference says so.
+    """
+
+    MOST_BYTES, MOST_IN_ALL, MOST = 64 * 1024, 4 * 1024 * 1024, 2000
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+        self._size = 0
+
+    @staticmethod
+    def wanted(path: str) -> bool:
+        """Whether this member is such a text."""
+        if _CODE.search(path) or _TRAINED.search(path):
+            return True
+        return path.endswith(".json") and part_of(path) in ("flow", "automation", "settings")
+
+    def take(self, digest: str, body: bytes) -> None:
+        """Keep these bytes, which have this digest, as far as there is room."""
+        fits = len(body) <= self.MOST_BYTES and self._size + len(body) <= self.MOST_IN_ALL
+        if fits and digest not in self.kept and len(self.kept) < self.MOST and b"\0" not in body:
+            self.kept[digest] = body
+            self._size += len(body)
+
+
+_CODE = re.compile(r"\.(py|sql|r|sh|scala|hql|pig|jl)$", re.IGNORECASE)
+# UNCONFIRMED for real nodes, as all of the layout: the model's definition, and what its versions say of their features.
+_TRAINED = re.compile(
+    r"^project_config/saved_models/[^/]+\.json$"
+    r"|^(project_config/)?saved_models/[^/]+/versions/[^/]+/(core_params|rpreprocessing_params)\.json$"
+)
+
+
 class HashingReader:
     """Counts and hashes (SHA-256) the bytes that pass through it on their way to somewhere else.
 
@@ -293,8 +331,9 @@ def part_of(path: str) -> str:
     return _PART_OF.get(head, "other")
 
 
-def read_manifest(source: IO[bytes]) -> Manifest:
-    """Read a bundle archive from a seekable binary file, such as a spooled temporary one.
+def read_manifest(source: IO[bytes], texts: Texts | None = None) -> Manifest:
+    """Read a bundle archive from a seekable binary file, such as a spooled temporary one; `texts` takes what is read
+    line by line.
 
     Memory does not depend on the archive's size. Raises ManifestError for anything that is not a sound archive.
     """
@@ -309,7 +348,7 @@ def read_manifest(source: IO[bytes]) -> Manifest:
     # One description makes place for the other: an archive may have very many small members.
     while waiting:
         entry = waiting.pop()
-        digest, value = _digest(source, entry)
+        digest, value = _digest(source, entry, texts)
         members.append(Member(entry.path, entry.size, digest, part_of(entry.path)))
         if entry.path == EXPORT_MANIFEST and isinstance(value, dict):
             export = {name: fact for name in _FACTS if (fact := _fact(value.get(name))) is not None}
@@ -327,15 +366,23 @@ def read_members(source: IO[bytes], paths: Iterable[str], limit: int = MAX_CANON
     }
 
 
-def _digest(source: IO[bytes], entry: Entry) -> tuple[str, Any]:
+def _digest(source: IO[bytes], entry: Entry, texts: Texts | None) -> tuple[str, Any]:
     """Return a member's digest and, where it has a canonical form, its value."""
+    kept = texts if texts is not None and texts.wanted(entry.path) else None
     if entry.path.endswith(".json") and entry.size <= MAX_CANONICAL:
-        body = b"".join(unpack(source, entry))
-        try:
+        body, value = b"".join(unpack(source, entry)), None
+        with suppress(NotCanonical):
             value = loads_strict(body)
-            return hashlib.sha256(canonical(_kept(entry.path, value))).hexdigest(), value
-        except NotCanonical:
-            return hashlib.sha256(body).hexdigest(), None
+            body = canonical(_kept(entry.path, value))
+        digest = hashlib.sha256(body).hexdigest()
+        if kept is not None:
+            kept.take(digest, body)
+        return digest, value
+    if kept is not None and entry.size <= Texts.MOST_BYTES:
+        body = b"".join(unpack(source, entry))
+        digest = hashlib.sha256(body).hexdigest()
+        kept.take(digest, body)
+        return digest, None
     hashed = hashlib.sha256()
     for piece in unpack(source, entry):
         hashed.update(piece)

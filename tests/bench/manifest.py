@@ -20,7 +20,7 @@ from tests.bench.registry import Measured, benchmark
 ARCHIVE = 2 * 1024**3
 MEMBERS = 20_000
 JSON_MEMBERS, JSON_TOTAL = 9_000, 20_000_000
-LARGE_MEMBERS = 10  # datasets and models, an eighth of the archive each two of them
+LARGE_MEMBERS = 10  # models and data in one file, most of the bytes
 TURNS = 3
 
 
@@ -43,7 +43,7 @@ def _measured() -> dict[str, Measured]:
         with place.open("wb") as archive:
             _written(archive)
         size = place.stat().st_size
-        if not ARCHIVE <= size < 1.05 * ARCHIVE:
+        if not ARCHIVE <= size < 1.1 * ARCHIVE:
             raise AssertionError(f"manifest: the archive has {size} bytes")
         ours, floors, rises = [], [], []
         for _turn in range(TURNS):  # in turns, so that what else the machine does meets both
@@ -71,14 +71,14 @@ _READ = """
 import json, resource, sys, time
 import django
 django.setup()
-from portal.dss.manifest import read_manifest
+from portal.dss.manifest import Texts, read_manifest
 import portal.actions.bundles
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 idle = peak()
 began = time.perf_counter()
 with open(sys.argv[1], "rb") as archive:
-    found = read_manifest(archive)
+    found = read_manifest(archive, Texts())
 seconds = time.perf_counter() - began
 print(json.dumps({"seconds": seconds, "risen": peak() - idle, "members": len(found.members)}))
 """
@@ -134,7 +134,7 @@ def _members() -> Iterator[tuple[str, _Body]]:
     large = _body(_mixed(rng, 64 * 1024**2))
     ratio = len(large.packed) / large.size
     del large
-    whole = _body(_mixed(rng, int(left / LARGE_MEMBERS / ratio)))
+    whole = _body(_mixed(rng, int(1.05 * left / LARGE_MEMBERS / ratio)))
     for number in range(LARGE_MEMBERS):
         yield f"saved_models/model_{number}/weights.bin", whole
 

@@ -103,12 +103,40 @@ def test_a_bundle_against_another(cast: Cast) -> None:
     assert flow["removed"] == []
 
 
+def test_a_difference_holds_lines_and_models(cast: Cast) -> None:
+    def trained(version: str, features: int) -> dict[str, Any]:
+        return {
+            "project_config/saved_models/churn_model.json": {"name": "churn-rf", "activeVersion": version},
+            f"saved_models/churn_model/versions/{version}/core_params.json": {
+                "inputs": [f"column_{n}" for n in range(features)]
+            },
+        }
+
+    bundle_registered(cast, "v1", {"project_config/params.json": {"variables": {"a": 1}}, **trained("1", 39)})
+    bundle_registered(cast, "v2", {"project_config/params.json": {"variables": {"a": 2}}, **trained("2", 41)})
+    found = session(cast.fay).get("projects/CHURN/bundles/v2/diff/?bundle=v1")
+    assert found["models"] == [
+        {
+            "model": "churn_model",
+            "name": "churn-rf",
+            "what": "retrained",
+            "features": 41,
+            "features_before": 39,
+            "sentence": "Model churn-rf was retrained: 41 features, was 39.",
+        }
+    ]
+    parts = {one["part"]: one for one in found["parts"]}
+    (params,) = parts["settings"]["changed"]
+    assert '-    "a": 1\n+    "a": 2' in params["unified"]
+    assert (params["cut"], params["why"]) == (0, "")
+
+
 def test_a_bundle_against_what_runs(cast: Cast) -> None:
     v1 = bundle_registered(cast)
     assert session(cast.fay).get("projects/CHURN/bundles/v1/diff/?stage=qa")["against"] is None
     runs_in(cast, v1, cast.qa)
     found = session(cast.fay).get("projects/CHURN/bundles/v1/diff/?stage=qa")
-    assert found == {"bundle_id": "v1", "against": "v1", "parts": []}
+    assert found == {"bundle_id": "v1", "against": "v1", "parts": [], "models": []}
 
 
 def test_a_comparison_names_one_thing(cast: Cast) -> None:

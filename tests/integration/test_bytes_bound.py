@@ -13,6 +13,7 @@ from typing import Any
 from django.db import transaction
 
 from deployments import runner
+from deployments.actions import promotions
 from deployments.models import DeploymentRequest, Promotion, Step
 from governance import policy
 from governance.actions import policies
@@ -341,7 +342,7 @@ class Signed:
         policies.publish(by=cast.ada, source=self.rules.text)
         self.request: DeploymentRequest = request_at(cast, bundle=bundle, lane=cast.prod)
         factories.all_signed(cast, self.request)
-        factories.promotions.promote(by=cast.mona, request=self.request)
+        promotions.promote(by=cast.mona, request=self.request)
         self.promotion: Promotion = promotion_of(self.request)
 
     # what is changed, each answering what has to be said

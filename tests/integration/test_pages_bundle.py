@@ -38,10 +38,25 @@ def test_it_says_what_changes_against_what_runs(cast: Cast) -> None:
     )
     page = words(signed_in(cast.fay).get("/projects/CHURN/bundles/v2/"))
     assert "What changes against v1 in QA" in page
-    assert (
-        "flow 1 changed, 1 added changed project_config/recipes/score.py added project_config/recipes/more.py"
-        in page
+    assert "flow 1 changed, 1 added changed project_config/recipes/score.py" in page
+    assert "score(customers) 1 + score(customers, 2) added project_config/recipes/more.py" in page
+
+
+def test_it_is_compared_with_any_other_bundle_of_the_project(cast: Cast) -> None:
+    bundle_registered(cast)
+    bundle_registered(cast, "v2", {"project_config/recipes/score.py": "score(2)"})
+    bundle_registered(cast, "v3", {"project_config/recipes/score.py": "score(3)"})
+    fay = signed_in(cast.fay)
+    page = fay.get("/projects/CHURN/bundles/v3/?bundle=v2")
+    assert "What changes against v2 flow 1 changed" in words(page)
+    assert "score(2) 1 + score(3)" in words(page)
+    assert "<option selected>v2</option><option>v1</option>" in page.content.decode()
+    assert "This is the bundle itself Nothing changes." in words(
+        fay.get("/projects/CHURN/bundles/v3/?bundle=v3")
     )
+    for wrong in ("v9", "../v1", "x" * 300):
+        assert fay.get(f"/projects/CHURN/bundles/v3/?bundle={wrong}").status_code == 404
+    outsider_sees_nothing(signed_in(cast.otto), "/projects/CHURN/bundles/v3/?bundle=v2")
 
 
 def test_an_outsider_gets_nothing(cast: Cast) -> None:
