@@ -1,5 +1,10 @@
 """Registering bundles against the sandbox DSS: kills, trouble on the way, and bundles that are not what they say."""
 
+import io
+import json
+import stat
+import warnings
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -10,6 +15,7 @@ from django.utils import timezone
 
 from portal import content, lease, ledger
 from portal.actions import bundles
+from portal.dss import archive
 from portal.dss.client import Dss
 from portal.event_kinds import EventKind
 from portal.models import Bundle, Person
@@ -18,6 +24,7 @@ from tests.cast import Cast, make_cast
 from tests.conftest import Database
 from tests.factories import bundle_asked
 from tests.integration.test_grants import refusals_of
+from tests.pages import signed_in, words
 from tests.world import World
 
 
@@ -190,6 +197,61 @@ def test_an_archive_with_a_zero_character_in_its_key_is_refused(cast: Cast) -> N
         done = register(asked)
     assert done.status == "failed"
     assert "The archive says it is projectKey “CHURN\ufffd”, not “CHURN”." in done.problem
+
+
+def hostile(kind: str) -> bytes:
+    """An archive of Churn's with something in it that no DSS exports."""
+    head = json.dumps({"projectKey": "CHURN", "bundleId": "v1"})
+    link = zipfile.ZipInfo("project_config/lib/python/link.py")
+    link.create_system, link.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
+    more: list[tuple[Any, bytes]] = {
+        "outside": [("project_config/../../../etc/cron.d/job", b"* * * * * root id")],
+        "twice": [("project_config/recipes/a.py", b"shown"), ("project_config/recipes/a.py", b"run")],
+        "link": [(link, b"/etc/passwd")],
+        "bomb": [("managed_datasets/zeros.csv", bytes(80 * 1024**2))],
+        "many": [(f"managed_folders/many/{number}", b"") for number in range(archive.MAX_MEMBERS)],
+    }[kind]
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w", zipfile.ZIP_DEFLATED) as file, warnings.catch_warnings(action="ignore"):
+        file.writestr("export-manifest.json", head)
+        for name, held in more:
+            file.writestr(name, held)
+    return body.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "said"),
+    [
+        (
+            "outside",
+            "bad_path",
+            "'project_config/../../../etc/cron.d/job', which would land outside its folder",
+        ),
+        ("twice", "duplicate_member", "two files named 'project_config/recipes/a.py'"),
+        (
+            "link",
+            "special_member",
+            "'project_config/lib/python/link.py' of the archive is a link or a device",
+        ),
+        ("bomb", "zip_bomb", "would unpack to 83886"),
+        ("many", "too_many_members", "files; more than "),
+    ],
+)
+def test_a_hostile_archive_is_refused_with_its_reason(
+    cast: Cast, kind: str, code: str, said: str, full_size: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not full_size:  # two hundred thousand take seconds to write
+        monkeypatch.setattr(archive, "MAX_MEMBERS", 2_000)
+    asked = bundle_asked(cast)
+    with factories.answering(bundles, Lying(asked, hostile(kind))):
+        done = register(asked)
+    assert (done.status, done.manifest_id, done.parts) == ("failed", None, {})
+    assert said in done.problem
+    told = ledger.events(subject=asked.subject)[-1]
+    assert (told.kind, told.facts["code"]) == (EventKind.BUNDLE_FAILED, code)
+    page = words(signed_in(cast.dev).get("/projects/CHURN/bundles/v1/"))
+    assert "It could not be registered" in page
+    assert done.problem in page
 
 
 def test_a_bundle_whose_worker_always_dies_is_given_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

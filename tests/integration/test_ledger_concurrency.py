@@ -121,3 +121,37 @@ def test_the_number_is_taken_at_the_end_of_a_transaction(database_copy: Database
 
     in_threads(slow, quick)
     assert [row.subject for row in Event.objects.order_by("seq")] == ["writer:2", "writer:1"]
+
+
+@pytest.mark.postgres
+def test_whoever_is_next_is_next(database_copy: Database) -> None:
+    """What was committed before is seen by then, and nothing comes in between."""
+    Person.objects.system()
+    waits, has_recorded = threading.Event(), threading.Event()
+    seen: list[int] = []
+
+    def first() -> None:
+        with ledger.business():
+            ledger.be_next()
+            seen.append(Event.objects.count())
+            waits.set()
+            assert has_recorded.wait(30)
+            seen.append(Event.objects.count())
+            land(1, 1)
+
+    def other() -> None:
+        assert waits.wait(30)
+        with ledger.business():
+            land(2, 1)
+            has_recorded.set()
+
+    with ledger.business():
+        land(0, 1)
+    in_threads(first, other)
+    assert seen == [1, 1]
+    assert [row.subject for row in Event.objects.order_by("seq")] == ["writer:0", "writer:1", "writer:2"]
+
+
+def test_nobody_is_next_outside_a_business_transaction(each_database: Database) -> None:
+    with pytest.raises(ledger.Misrecorded):
+        ledger.be_next()
