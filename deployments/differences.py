@@ -110,35 +110,35 @@ def sentence_of(change: ModelChange) -> str:
     values: dict[str, Any] = {"model": change.name, "n": change.features, "was": change.features_before}
     match change.what:
         case "new" if change.features is None:
-            text = _("Model %(model)s is new.")
+            text = _("Model “%(model)s” is new.")
         case "new":
             text = ngettext(
-                "Model %(model)s is new: %(n)s feature.",
-                "Model %(model)s is new: %(n)s features.",
+                "Model “%(model)s” is new: %(n)s feature.",
+                "Model “%(model)s” is new: %(n)s features.",
                 values["n"],
             )
         case "gone":
-            text = _("Model %(model)s is gone.")
+            text = _("Model “%(model)s” is gone.")
         case "settings":
-            text = _("Model %(model)s has other settings; what was trained is the same.")
+            text = _("Model “%(model)s” has other settings; what was trained is the same.")
         case _ if change.features is None:
-            text = _("Model %(model)s was retrained.")
+            text = _("Model “%(model)s” was retrained.")
         case _ if change.features_before is None:
             text = ngettext(
-                "Model %(model)s was retrained: %(n)s feature.",
-                "Model %(model)s was retrained: %(n)s features.",
+                "Model “%(model)s” was retrained: %(n)s feature.",
+                "Model “%(model)s” was retrained: %(n)s features.",
                 values["n"],
             )
         case _ if change.features == change.features_before:
             text = ngettext(
-                "Model %(model)s was retrained: %(n)s feature, as before.",
-                "Model %(model)s was retrained: %(n)s features, as before.",
+                "Model “%(model)s” was retrained: %(n)s feature, as before.",
+                "Model “%(model)s” was retrained: %(n)s features, as before.",
                 values["n"],
             )
         case _:
             text = ngettext(
-                "Model %(model)s was retrained: %(n)s feature, was %(was)s.",
-                "Model %(model)s was retrained: %(n)s features, was %(was)s.",
+                "Model “%(model)s” was retrained: %(n)s feature, was %(was)s.",
+                "Model “%(model)s” was retrained: %(n)s features, was %(was)s.",
                 values["n"],
             )
     return text % values

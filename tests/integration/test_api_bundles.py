@@ -122,7 +122,7 @@ def test_a_difference_holds_lines_and_models(cast: Cast) -> None:
             "what": "retrained",
             "features": 41,
             "features_before": 39,
-            "sentence": "Model churn-rf was retrained: 41 features, was 39.",
+            "sentence": "Model “churn-rf” was retrained: 41 features, was 39.",
         }
     ]
     parts = {one["part"]: one for one in found["parts"]}

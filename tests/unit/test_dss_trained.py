@@ -59,22 +59,22 @@ def changes(old: Members, new: Members) -> list[ModelChange]:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        (model("1", 39), model("2", 41), "Model churn-rf was retrained: 41 features, was 39."),
-        (model("1", 39), model("2", 39), "Model churn-rf was retrained: 39 features, as before."),
-        (model("1", 2), model("2", 1), "Model churn-rf was retrained: 1 feature, was 2."),
-        (model("1", 3), model("1", 3, weights="others"), "Model churn-rf was retrained: 3 features, as before."),
-        (model("1", None), model("2", 41), "Model churn-rf was retrained: 41 features."),
-        (model("1", 39), model("2", None), "Model churn-rf was retrained."),
-        (model("1", 39, real=True), model("2", 41, real=True), "Model churn-rf was retrained: 41 features, was 39."),
+        (model("1", 39), model("2", 41), "Model “churn-rf” was retrained: 41 features, was 39."),
+        (model("1", 39), model("2", 39), "Model “churn-rf” was retrained: 39 features, as before."),
+        (model("1", 2), model("2", 1), "Model “churn-rf” was retrained: 1 feature, was 2."),
+        (model("1", 3), model("1", 3, weights="others"), "Model “churn-rf” was retrained: 3 features, as before."),
+        (model("1", None), model("2", 41), "Model “churn-rf” was retrained: 41 features."),
+        (model("1", 39), model("2", None), "Model “churn-rf” was retrained."),
+        (model("1", 39, real=True), model("2", 41, real=True), "Model “churn-rf” was retrained: 41 features, was 39."),
         (
             model("1", 39, folder="project_config/saved_models"),
             model("2", 41, folder="project_config/saved_models"),
-            "Model churn-rf was retrained: 41 features, was 39.",
+            "Model “churn-rf” was retrained: 41 features, was 39.",
         ),
-        (model(), model(settings="others"), "Model churn-rf has other settings; what was trained is the same."),
-        ({}, model("1", 5), "Model churn-rf is new: 5 features."),
-        ({}, model("1", None), "Model churn-rf is new."),
-        (model(), {}, "Model churn-rf is gone."),
+        (model(), model(settings="others"), "Model “churn-rf” has other settings; what was trained is the same."),
+        ({}, model("1", 5), "Model “churn-rf” is new: 5 features."),
+        ({}, model("1", None), "Model “churn-rf” is new."),
+        (model(), {}, "Model “churn-rf” is gone."),
     ],
 )  # fmt: skip
 def test_a_model_that_changed_is_called_out(old: Members, new: Members, said: str) -> None:
@@ -105,14 +105,14 @@ def test_a_definition_that_cannot_be_read_leaves_the_newest_version(definition: 
         return {**members, "project_config/saved_models/rf.json": definition}
 
     (found,) = changes(with_(model("1", 3)), with_({**model("1", 3), **model("2", 4)}))
-    assert sentence_of(found) == "Model rf was retrained: 4 features, was 3."
+    assert sentence_of(found) == "Model “rf” was retrained: 4 features, was 3."
 
 
 @pytest.mark.parametrize("params", ["", "[]", '{"inputs": 7}', '{"inputs": {"a": 1}}', '"text"', "NaN"])
 def test_features_that_cannot_be_read_are_left_out(params: str) -> None:
     new = {**model("2", 3), "saved_models/rf/versions/2/core_params.json": params}
     (found,) = changes(model("1", 3), new)
-    assert sentence_of(found) == "Model churn-rf was retrained."
+    assert sentence_of(found) == "Model “churn-rf” was retrained."
 
 
 def test_a_name_is_short_and_printable() -> None:
