@@ -204,17 +204,17 @@ def hostile(kind: str) -> bytes:
     head = json.dumps({"projectKey": "CHURN", "bundleId": "v1"})
     link = zipfile.ZipInfo("project_config/lib/python/link.py")
     link.create_system, link.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
-    more: list[tuple[Any, bytes]] = {
+    more: dict[str, list[tuple[Any, bytes]]] = {
         "outside": [("project_config/../../../etc/cron.d/job", b"* * * * * root id")],
         "twice": [("project_config/recipes/a.py", b"shown"), ("project_config/recipes/a.py", b"run")],
         "link": [(link, b"/etc/passwd")],
         "bomb": [("managed_datasets/zeros.csv", bytes(80 * 1024**2))],
         "many": [(f"managed_folders/many/{number}", b"") for number in range(archive.MAX_MEMBERS)],
-    }[kind]
+    }
     body = io.BytesIO()
     with zipfile.ZipFile(body, "w", zipfile.ZIP_DEFLATED) as file, warnings.catch_warnings(action="ignore"):
         file.writestr("export-manifest.json", head)
-        for name, held in more:
+        for name, held in more[kind]:
             file.writestr(name, held)
     return body.getvalue()
 
