@@ -47,11 +47,11 @@ class ChangeSerializer(serializers.Serializer[Any]):
 
 
 class ModelChangeSerializer(serializers.Serializer[Any]):
-    """What became of a model: `what` in a word, and as a sentence; numbers of features where the archive tells them."""
+    """What became of a model: in a word, and as a sentence; numbers of features where the archive tells them."""
 
     model = serializers.CharField()
     name = serializers.CharField()
-    what = serializers.ChoiceField(choices=("new", "gone", "retrained", "settings"))
+    became = serializers.ChoiceField(choices=("new", "gone", "retrained", "settings"))
     features = serializers.IntegerField(allow_null=True)
     features_before = serializers.IntegerField(allow_null=True)
     sentence = serializers.CharField()
@@ -102,7 +102,9 @@ class DiffOfBundle(APIView):
             told = difference(old, new, listed=LISTED)
             lines = {one.path: one for part in told.parts for one in part.members}
             parts = [_part(name, part, lines) for name, part in diff(before, after).parts.items()]
-            models = [{**asdict(one), "sentence": sentence_of(one)} for one in told.trained]
+            models = [
+                {**asdict(one), "became": one.what, "sentence": sentence_of(one)} for one in told.trained
+            ]
         against = old.bundle_id if old else None
         answer = {"bundle_id": new.bundle_id, "against": against, "parts": parts, "models": models}
         return Response(DiffSerializer(answer).data)

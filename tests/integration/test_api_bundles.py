@@ -119,7 +119,7 @@ def test_a_difference_holds_lines_and_models(cast: Cast) -> None:
         {
             "model": "churn_model",
             "name": "churn-rf",
-            "what": "retrained",
+            "became": "retrained",
             "features": 41,
             "features_before": 39,
             "sentence": "Model “churn-rf” was retrained: 41 features, was 39.",
