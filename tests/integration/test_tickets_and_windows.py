@@ -180,6 +180,23 @@ def test_what_misses_its_window_waits_for_the_next_before_anything_is_live(
     assert world.run(promotion).status == Promotion.Status.SUCCEEDED
 
 
+def test_a_window_that_closes_after_the_last_look_is_waited_for_too(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.publish(policy(requires=SUNDAY))
+    on(monkeypatch, OPENS)
+    promotion = world.run_to(world.promote(), "go_live")
+    on(monkeypatch, OPENS + timedelta(days=1))
+    turn = world.look(promotion)
+    assert turn.at is not None
+    assert turn.at > timezone.now()
+    promotion.refresh_from_db()
+    assert (promotion.live_at, promotion.status, promotion.lease) == (None, "running", "")
+    assert world.step(promotion, "go_live").output == {"opens": instant(OPENS + timedelta(days=7))}
+    on(monkeypatch, OPENS + timedelta(days=7))
+    assert world.run(promotion).status == Promotion.Status.SUCCEEDED
+
+
 def test_what_lapses_while_it_waits_ends_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.publish(policy(requires=SUNDAY))
     on(monkeypatch, OPENS)
