@@ -1,10 +1,11 @@
 """Counting by group: against brute force, against Fairlearn, and at the edges of what data hold."""
 
 import math
+import os
 import random
-import tracemalloc
 from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy
@@ -279,9 +280,14 @@ def test_many_rows_hold_only_counts() -> None:
     assert sum(group["n"] for group in counter.result()["attributes"][1]["groups"]) == 60_000
 
 
-@pytest.mark.parametrize("rows", [40_000, pytest.param(1_000_000, marks=pytest.mark.long)])
+def resident() -> int:
+    """Bytes of memory this process holds."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.parametrize("rows", [100_000, pytest.param(1_000_000, marks=pytest.mark.long)])
 def test_memory_does_not_grow_with_the_rows(rows: int) -> None:
-    """Every row another score, labels and crosses: 2 MiB above the counter's start, however many rows there are."""
+    """Every row another score, labels and crosses: at most 4 MiB more, however many rows there are."""
     columns = ["gender", "age", "region", "out", "real", "p"]
     counter = GroupCounter(
         ["gender", "age", "region"],
@@ -295,18 +301,13 @@ def test_memory_does_not_grow_with_the_rows(rows: int) -> None:
 
     def stream() -> Iterator[list[str]]:
         for n in range(rows):
-            yield [
-                "FMX"[n % 3], str(n % 7), str(n % 11), str(n % 5 % 2), str(n % 13 % 2), f"{n * 0.61803 % 1:.9f}"
-            ]  # fmt: skip
+            score = f"{n * 0.61803 % 1:.9f}"
+            yield ["FMX"[n % 3], str(n % 7), str(n % 11), str(n % 5 % 2), str(n % 13 % 2), score]
 
-    tracemalloc.start()
-    try:
-        counter.feed_all(stream())
-        result = counter.result()
-        _now, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert peak < 2 * 2**20
+    before = resident()
+    counter.feed_all(stream())
+    result = counter.result()
+    assert resident() - before < 4 * 2**20
     assert result["rows"] == rows
     for table in tables(result):
         assert table.groups is not None
