@@ -240,7 +240,7 @@ def sign(page: Page, role: str, bundle: str) -> None:
 
 
 def fill_signature(page: Page, password: str = "countersign-demo") -> None:
-    page.get_by_role("radio", name=re.compile("^Approve")).check()
+    page.get_by_role("radio", name=re.compile("^Approve I ")).check()
     page.get_by_label("Your password, once more").fill(password)
     page.get_by_role("button", name="Sign", exact=True).click()
 

@@ -191,7 +191,7 @@ def test_what_is_signed_stands_before_the_button_and_follows_the_decision(told: 
     assert below is not None
     assert above["y"] < below["y"]
     expect(statement).to_contain_text("I reject it for fairness.")
-    choice = page.get_by_role("radio", name="Approve")
+    choice = page.get_by_role("radio", name=re.compile("^Approve I "))
     choice.check()
     said = page.locator("label", has=choice).locator(".serif").inner_text()
     assert said.endswith("I approve it for fairness.")
