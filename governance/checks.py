@@ -8,12 +8,11 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
-from fnmatch import fnmatchcase
 from functools import cached_property
 from itertools import chain, combinations
 from typing import Any, Protocol
 
-from governance import explainability, external_checks, standards, ticket, window
+from governance import explainability, external_checks, standards, testing, ticket, window
 from governance.facts import (
     APPROVE,
     APPROVE_WITH_CONDITIONS,
@@ -55,6 +54,7 @@ class Code(StrEnum):
     DOCUMENT_MISSING = "document_missing"
     DOCUMENT_OTHER_PARTS = "document_other_parts"
     DOCUMENT_SECTIONS_MISSING = "document_sections_missing"
+    DOCUMENT_SECTIONS_UNTOLD = "document_sections_untold"
     EVIDENCE_EXPIRED = "evidence_expired"
     EVIDENCE_MISSING = "evidence_missing"
     EVIDENCE_OTHER_PARTS = "evidence_other_parts"
@@ -74,6 +74,9 @@ class Code(StrEnum):
     GOVERN_UNKNOWN = "govern_unknown"
     KIND_UNKNOWN = "kind_unknown"
     NOT_RECORDED = "not_recorded"
+    PROJECT_SOUND = "project_sound"
+    PROJECT_UNSOUND = "project_unsound"
+    PROJECT_UNTOLD = "project_untold"
     SIGN_OFF_ASKED_AGAIN = "sign_off_asked_again"
     SIGN_OFF_CHANGES_REQUESTED = "sign_off_changes_requested"
     SIGN_OFF_GIVEN = "sign_off_given"
@@ -92,6 +95,8 @@ class Code(StrEnum):
     TESTS_NONE = "tests_none"
     TESTS_NOT_RUN = "tests_not_run"
     TESTS_PASSED = "tests_passed"
+    TESTS_RATE = "tests_rate"
+    TESTS_REQUIRED = "tests_required"
     TICKET_GIVEN = "ticket_given"
     TICKET_MISSING = "ticket_missing"
     TICKET_OTHER = "ticket_other"
@@ -511,7 +516,7 @@ def _other_evidence(seen: _Seen, fact: SignOffFact, scope: set[str]) -> list[dic
             continue
         if not scope.intersection(changed_parts(piece.parts, case)):
             shown.add(piece.kind)
-        now = current_evidence(case, piece.kind, piece.stage if piece.kind == "tests" else None)
+        now = current_evidence(case, piece.kind, piece.stage if piece.kind in testing.STAGED else None)
         if now is None:
             differs.append(_paper("evidence", piece.kind, signed, "", "gone"))
         elif now.digest != signed and outcome(case, piece) != outcome(case, now):
@@ -583,8 +588,10 @@ def outcome(case: Case, fact: EvidenceFact) -> list[Any]:
     """
     said: list[Any] = []
     for clause in case.requirements:
-        if clause.kind == "tests" and fact.kind == "tests" and clause.params.get("at") == fact.stage:
-            state, code, _ = _read(tests_of, fact.result, clause.params)
+        if clause.kind == "tests":
+            if fact.kind != testing.kind_of(clause) or clause.params.get("at") != fact.stage:
+                continue
+            state, code, _ = _read(_ASSESSED[fact.kind], fact.result, clause.params)
             said.append([clause.key, state, code, [], []])
         elif clause.kind == "evidence" and clause.params.get("kind") == fact.kind:
             state, code, params = _read(_ASSESSED[fact.kind], fact.result, clause.params)
@@ -640,7 +647,9 @@ def _bars(case: Case, signed: Iterable[str] = ()) -> dict[str, Barred]:
 def _evidence_authors(case: Case, signed: Iterable[str] = ()) -> set[str]:
     """People who brought evidence that counts here, or that is among the signed: they do not judge their own."""
     asked = {
-        (clause.params["kind"], None) if clause.kind == "evidence" else ("tests", clause.params["at"])
+        (clause.params["kind"], None)
+        if clause.kind == "evidence"
+        else (testing.kind_of(clause), clause.params["at"])
         for clause in case.requirements
         if clause.kind in ("evidence", "tests")
     }
@@ -836,6 +845,8 @@ def document(case: Case, clause: Clause) -> Finding:
     wanted = list(clause.params.get("sections", ()))
     absent = [section for section in wanted if not has_section(found.sections, section)]
     params |= {"sections": wanted}
+    if wanted and not found.sections_told:
+        return _finding(clause, CANNOT_TELL, Code.DOCUMENT_SECTIONS_UNTOLD, params, able, until)
     if absent:
         params |= {"absent": absent}
         return _finding(clause, NOT_MET, Code.DOCUMENT_SECTIONS_MISSING, params, able)
@@ -864,9 +875,10 @@ def evidence(case: Case, clause: Clause) -> Finding:
 
 
 def tests(case: Case, clause: Clause) -> Finding:
-    """Every test scenario of the pattern ran at the stage on these parts and succeeded."""
-    able = _with_right(case, CAN_PROMOTE)
-    return _from_evidence(case, clause, "tests", clause.params["at"], tests_of, able)
+    """What was tested on these parts, at the stage or before packaging, passed as the clause asks."""
+    kind = testing.kind_of(clause)
+    able = _with_right(case, CAN_PROMOTE if kind == "tests" else CAN_REQUEST)
+    return _from_evidence(case, clause, kind, clause.params["at"], _ASSESSED[kind], able)
 
 
 _Assessment = tuple[State, Code, dict[str, Any]]
@@ -940,31 +952,22 @@ def explainability_of(result: Mapping[str, Any], asked: Mapping[str, Any]) -> _A
     return MET, Code.EXPLAINABILITY_CLEAR, params | {"first": features[0]["feature"]}
 
 
-def tests_of(result: Mapping[str, Any], asked: Mapping[str, Any]) -> _Assessment:
-    """As many ran as are listed; the last run of each counts; the lane's smoke scenario is not a test."""
-    pattern, smoke = asked.get("pattern", "*"), asked.get("smoke", "")
-    listed = sorted({name for name in result["listed"] if fnmatchcase(name, pattern) and name != smoke})
-    last = {run["scenario"]: run.get("outcome") for run in result["runs"]}
-    params: dict[str, Any] = {"pattern": pattern, "listed": len(listed)}
-    if not listed:
-        return NOT_MET, Code.TESTS_NONE, params
-    good = {"SUCCESS", "WARNING"} if asked.get("warning") == "passes" else {"SUCCESS"}
-    failed = [name for name in listed if last.get(name) and last[name] not in good]
-    not_run = [name for name in listed if not last.get(name)]
-    params |= {"passed": len(listed) - len(failed) - len(not_run)}
-    if failed:
-        outcomes = [{"scenario": name, "outcome": str(last[name])} for name in failed[:MAX_NAMED]]
-        return NOT_MET, Code.TESTS_FAILED, params | {"failed": outcomes}
-    if not_run:
-        return NOT_MET, Code.TESTS_NOT_RUN, params | {"not_run": not_run[:MAX_NAMED]}
-    warned = [name for name in listed if last[name] == "WARNING"]
-    return MET, Code.TESTS_PASSED, params | {"warned": warned[:MAX_NAMED]}
+def _named(assess_: Callable[..., testing.Assessment]) -> _Assess:
+    """What `governance.testing` comes to, under the code it names."""
+
+    def coded(result: Mapping[str, Any], asked: Mapping[str, Any]) -> _Assessment:
+        state, code, params = assess_(result, asked)
+        return state, Code(code), params
+
+    return coded
 
 
 _ASSESSED: dict[str, _Assess] = {
     "fairness": fairness_of,
     "explainability": explainability_of,
-    "tests": tests_of,
+    "project": _named(testing.project_of),
+    "test-report": _named(testing.tests_of),
+    "tests": _named(testing.tests_of),
 }
 
 
@@ -1046,7 +1049,7 @@ def govern(case: Case, clause: Clause) -> Finding:
     return _from_evidence(case, clause, "govern", None, _coded(standards.govern), able)
 
 
-def _coded(assess_: Callable[..., tuple[State, str, dict[str, Any]]]) -> _Assess:
+def _named(assess_: Callable[..., tuple[State, str, dict[str, Any]]]) -> _Assess:
     def assessed(result: Mapping[str, Any], asked: Mapping[str, Any]) -> _Assessment:
         state, code, params = assess_(result, asked)
         return state, Code(code), params

@@ -14,6 +14,7 @@ from enum import StrEnum
 from itertools import combinations, product
 from math import comb
 
+from governance import testing
 from governance.facts import (
     APPROVE,
     PARTS,
@@ -57,7 +58,11 @@ def ask_of(stage: str, requirements: Iterable[Clause], *, by_itself: bool = Fals
     return Ask(
         stage=stage,
         sign_offs=tuple(one for one in clauses if one.kind == "sign_off"),
-        runs_at=frozenset(str(one.params["at"]) for one in clauses if one.kind in ("tests", "soak")),
+        runs_at=frozenset(
+            str(one.params["at"])
+            for one in clauses
+            if one.kind == "soak" or (one.kind == "tests" and testing.kind_of(one) == "tests")
+        ),
         runs_somewhere=any(one.kind in ("evidence", "project_standards") for one in clauses),
         by_itself=by_itself,
     )

@@ -24,6 +24,7 @@ MAX_HEADINGS = 1000
 MAX_HEADING = 200
 MAX_NODES = 2000  # of one heading; paragraphs nested in each other would be read again and again
 MAX_STYLES = 20
+TEXT_LIMIT = 200_000  # characters of a text, written or uploaded
 
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _BODY = "word/document.xml"
@@ -93,7 +94,7 @@ def markdown_headings(text: str) -> tuple[str, ...]:
             before = ""
         else:
             before = "" if _BLOCK.match(line) or RULE.fullmatch(line) else line.strip()
-    return tuple(_tidied(found))
+    return tuple(tidied(found))
 
 
 def _refuse_macros(archive: zipfile.ZipFile, names: set[str]) -> None:
@@ -159,7 +160,7 @@ def _heading_styles(root: Element) -> dict[str, bool]:
 
 
 def _paragraph_headings(root: Element, styles: Mapping[str, bool]) -> Iterator[str]:
-    yield from _tidied(_texts(root, styles))
+    yield from tidied(_texts(root, styles))
 
 
 def _texts(root: Element, styles: Mapping[str, bool]) -> Iterator[str]:
@@ -189,7 +190,7 @@ def _value(node: Element | None) -> str:
     return "" if node is None else node.get(f"{_W}val", "")
 
 
-def _tidied(found: Iterable[str]) -> Iterator[str]:
+def tidied(found: Iterable[str]) -> Iterator[str]:
     """Without empty ones, white space as one space, bounded."""
     tidy = (" ".join(text.split())[:MAX_HEADING] for text in found)
     yield from islice((text for text in tidy if text), MAX_HEADINGS)

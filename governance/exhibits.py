@@ -25,16 +25,19 @@ from governance.sentences import (
     column_name,
     fairness_row,
     metric_name,
+    recipe_limits,
     stage_name,
     threshold_words,
     with_interval,
 )
 from governance.standards_words import standards_table
 from governance.suppression import hidden, least_of
+from governance.testing import DESIGN, STAGED, project_of
 from portal.charts import Bar
 from portal.models import Bundle
 
 SHOWN_FEATURES = 10
+SHOWN_TESTS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +75,11 @@ def exhibits(bundle: Bundle, clauses: Iterable[Clause], live: Live | None = None
     rows = sorted(
         newest(about, "recorded_at", "kind", "name", "stage"), key=lambda row: (row.recorded_at, row.pk)
     )
-    # Only tests are of a stage: what is counted holds wherever these parts run.
-    latest = {(row.kind, row.name, row.stage if row.kind == Evidence.Kind.TESTS else ""): row for row in rows}
+    # Tests are of a stage: what is counted holds wherever these parts run.
+    latest = {(row.kind, row.name, row.stage if row.kind in STAGED else ""): row for row in rows}
+    if not any(clause.params.get("from") == "bundle" for clause in asked):
+        # Every bundle has it; it matters where it is asked for.
+        latest.pop((Evidence.Kind.PROJECT.value, "", DESIGN), None)
     found = sorted(latest.values(), key=lambda row: (order.index(row.kind), row.name, row.stage))
     fairness_there = None
     if live is not None and any(row.kind == Evidence.Kind.FAIRNESS for row in found):
@@ -122,6 +128,8 @@ def _tables(
         return [{"title": _("Sign-off in Dataiku Govern"), **result}]
     if row.kind == Evidence.Kind.EXTERNAL_CHECK:
         return [{"title": _capital(_plain(row.name)), **result}]
+    if row.kind == Evidence.Kind.PROJECT:
+        return [project_table(result, clauses)]
     return [tests_table(result)]
 
 
@@ -294,35 +302,70 @@ def junit_run(run: Mapping[str, Any]) -> junit.ScenarioRun:
     """A run as it is kept with the evidence, as JUnit's composer wants it."""
     started, ended = run.get("started_ms"), run.get("ended_ms")
     said = [step["message"] for step in run.get("steps", ()) if step.get("message")]
+    said += [run["message"]] if run.get("message") else []
     return junit.ScenarioRun(
         scenario=run["scenario"],
         name=run["scenario"],
         outcome=run.get("outcome") or "",
-        seconds=(ended - started) / 1000 if started and ended else 0.0,
+        seconds=(ended - started) / 1000 if started and ended else run.get("seconds", 0.0),
         started=datetime.fromtimestamp(started / 1000, UTC).isoformat() if started else "",
         message="; ".join(said),
     )
 
 
 def tests_table(result: Mapping[str, Any]) -> dict[str, Any]:
-    """Each scenario that ran as a test with its outcome and how long it took, in seconds."""
+    """Each test that ran with its outcome and how long it took, in seconds; of many those first that did not pass."""
     runs = [
         {
             "scenario": run["scenario"],
             "outcome": run["outcome"],
             "seconds": (run["ended_ms"] - run["started_ms"]) / 1000
             if run.get("ended_ms") is not None and run.get("started_ms") is not None
-            else None,
+            else run.get("seconds"),
             "said": "; ".join(
-                step["message"]
-                for step in run.get("steps", [])
-                if step.get("message") and step.get("outcome") != "SUCCESS"
+                [
+                    step["message"]
+                    for step in run.get("steps", [])
+                    if step.get("message") and step.get("outcome") != "SUCCESS"
+                ]
+                or [run.get("message", "")]
             ),
         }
         for run in result.get("runs", [])
     ]
     passed = sum(run["outcome"] == "SUCCESS" for run in runs)
-    return {"title": _("Tests"), "runs": runs, "passed": passed, "all": len(result.get("listed", []))}
+    if len(runs) > SHOWN_TESTS:
+        runs.sort(key=lambda run: run["outcome"] == "SUCCESS")
+    return {
+        "title": _("Tests"),
+        "runs": runs[:SHOWN_TESTS],
+        "more": max(0, len(runs) - SHOWN_TESTS),
+        "passed": passed,
+        "all": len(result.get("listed", [])),
+        "skipped": len(result.get("skipped", [])),
+    }
+
+
+def project_table(result: Mapping[str, Any], clauses: Sequence[Clause]) -> dict[str, Any]:
+    """The scenarios a bundle holds, and its longest and most branched recipes beside what the policy asks of them."""
+    asked = [clause.params for clause in clauses if clause.params.get("from") == "bundle"]
+    rows = [{**held, "over": set()} for held in result["recipes"]]
+    for params in asked:
+        for row in rows:
+            alone = {"scenarios": [], "recipes": [row]}
+            row["over"] |= {
+                one["measure"] for one in project_of(alone, {"recipes": params.get("recipes", {})})[2]["over"]
+            }
+    rows.sort(key=lambda row: (not row["over"], -(row["complexity"] or 0), -row["lines"], row["recipe"]))
+    wanted = {name for params in asked for name in params.get("scenarios", ())}
+    return {
+        "title": _("Project before packaging"),
+        "scenarios": list(result["scenarios"])[:SHOWN_TESTS],
+        "absent": sorted(wanted - set(result["scenarios"])),
+        "recipes": rows[:SHOWN_FEATURES],
+        "more": max(0, len(rows) - SHOWN_FEATURES) + int(result.get("more", 0)),
+        "limits": [recipe_limits(params["recipes"]) for params in asked if params.get("recipes")],
+    }
 
 
 def _capital(text: str) -> str:

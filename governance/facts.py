@@ -96,6 +96,8 @@ class DocumentFact:
     at: str
     author: str
     sections: tuple[str, ...] = ()
+    # Whether the file names its sections at all: a PDF without an outline does not.
+    sections_told: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from governance import fairness_import
-from governance.actions.documents import LIMIT
+from governance.actions.documents import GENERATED, LIMIT
 from governance.actions.materiality import WHY_LIMIT
 from governance.actions.signoffs import CONDITION_LIMIT, Wish, end_of
 from governance.materiality import Materiality
@@ -77,6 +77,36 @@ class EvidenceForm(Form):
         return (
             bytes(sent.read(fairness_import.LIMIT + 1)) if sent else str(self.cleaned_data["text"]).encode()
         )
+
+
+class UploadForm(Form):
+    """A document sent as a file; without a title it has the file's name."""
+
+    kind = forms.ChoiceField(label=_("Which document"), choices=())
+    title = forms.CharField(label=_("Title"), max_length=200, required=False)
+    file = forms.FileField(
+        label=_("File"), max_length=200, help_text=_("PDF, Word (.docx), or text in UTF-8 such as Markdown.")
+    )
+
+    # A kind that DSS generates cannot be uploaded.
+    def __init__(self, *args: Any, kinds: list[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["kind"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = [(kind, label) for kind, label in kinds if kind not in GENERATED]
+
+
+class ReportForm(Form):
+    """A JUnit report of tests that ran elsewhere, and where."""
+
+    stage = forms.ChoiceField(label=_("Tests of"), choices=())
+    file = forms.FileField(label=_("JUnit report"), max_length=200, help_text=_("XML, at most 5 MiB."))
+
+    def __init__(self, *args: Any, stages: list[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["stage"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = stages
 
 
 class PolicyForm(FileForm):

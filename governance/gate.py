@@ -89,6 +89,9 @@ def judge(case: Case) -> Verdict:
 def case_to_json(case: Case) -> dict[str, Any]:
     """The Case as JSON values, shape version in `v`; equal Cases give equal values."""
     fields = _plain(asdict(case))
+    for fact in fields["documents"]:
+        if fact["sections_told"]:
+            del fact["sections_told"]  # as nearly always
     for fact in (*fields["signoffs"], *fields["holders"]):
         _leave_out_what_is_not(fact)
     for fact in fields["evidence"]:

@@ -4,19 +4,24 @@ The XML comes from outside, so it is parsed with defusedxml, bounded in size, wi
 in charge of running scenarios or of judging them.
 """
 
+import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import IO, Any, Literal
 from xml.etree.ElementTree import Element, ParseError, SubElement, tostring
 
 from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import fromstring
+from defusedxml.ElementTree import iterparse
 
 from portal.errors import Invalid
 
 MAX_BYTES = 5 * 1024 * 1024
 MAX_CASES = 20_000
+MAX_SUITES = 10_000
+MAX_KEPT = 5_000  # tests of one report that are judged; every judgement reads them
+MAX_NAME = 300
+MAX_TOLD = 50  # of those that did not pass, how many messages are kept
 MAX_MESSAGE = 4000
 MAX_DEPTH = 20
 
@@ -80,7 +85,7 @@ def parse(text: bytes, max_bytes: int = MAX_BYTES) -> Report:
             code="junit_too_large",
         )
     try:
-        root = fromstring(text, forbid_dtd=True, forbid_entities=True, forbid_external=True)
+        return Report(tuple(_cases(io.BytesIO(text))))
     except DefusedXmlException:
         raise JUnitError(
             "The test report declares a document type or entities, which a test report never needs. "
@@ -92,15 +97,50 @@ def parse(text: bytes, max_bytes: int = MAX_BYTES) -> Report:
             f"The test report is not well-formed XML ({error}). Write it again and upload the whole file.",
             code="junit_malformed",
         ) from None
-    if _name(root) not in ("testsuites", "testsuite"):
-        raise JUnitError(
-            f"The file is XML but not a JUnit report: it begins with {_name(root)[:50]}, not with testsuites or "
-            "testsuite. Choose the JUnit file.",
-            code="junit_other",
+
+
+def as_result(report: Report) -> dict[str, Any]:
+    """A report as it is kept with the evidence, in the shape of scenario runs: `{v, listed, runs, skipped}`.
+
+    A test is called `classname.name`. Of one that is there several times the worst outcome counts; what was skipped is
+    not listed. Raises JUnitError where it holds no test, or more than MAX_KEPT.
+    """
+    worst: dict[str, TestCase] = {}
+    for case in report.cases:
+        name = (
+            ".".join(filter(None, (case.classname, case.name)))[:MAX_NAME]
+            or case.suite[:MAX_NAME]
+            or "unnamed"
         )
-    cases: list[TestCase] = []
-    _collect(root, "", cases, 0)
-    return Report(tuple(cases))
+        held = worst.get(name)
+        if held is None or _WORSE.index(case.outcome) > _WORSE.index(held.outcome):
+            worst[name] = case
+    if not worst:
+        raise JUnitError(
+            "The test report holds no test. Send the report of a run that tested something.",
+            code="junit_empty",
+        )
+    if len(worst) > MAX_KEPT:
+        raise JUnitError(
+            f"The test report holds more than {MAX_KEPT} tests. Report those that concern this project.",
+            code="junit_too_many",
+        )
+    runs: list[dict[str, Any]] = []
+    told = 0
+    for name, case in worst.items():
+        if case.outcome == "skipped":
+            continue
+        run: dict[str, Any] = {"scenario": name, "outcome": _DSS[case.outcome], "seconds": case.seconds}
+        if case.message and case.outcome != "passed" and told < MAX_TOLD:
+            told += 1
+            run["message"] = _clean(case.message)[:MAX_NAME]
+        runs.append(run)
+    return {
+        "v": 1,
+        "listed": [run["scenario"] for run in runs],
+        "runs": runs,
+        "skipped": [name for name, case in worst.items() if case.outcome == "skipped"],
+    }
 
 
 def compose(runs: Sequence[ScenarioRun], suite: str = "scenarios") -> bytes:
@@ -148,22 +188,63 @@ def _outcome(dss: str) -> CaseOutcome:
     return "error" if dss else "skipped"
 
 
-def _collect(node: Element, suite: str, cases: list[TestCase], depth: int) -> None:
-    if depth > MAX_DEPTH:
-        raise JUnitError(
-            "The test report nests its suites too deeply. Write a flat report.", code="junit_too_deep"
-        )
-    suite = node.get("name") or suite
-    for child in node:
-        if _name(child) in ("testsuite", "testsuites"):
-            _collect(child, suite, cases, depth + 1)
-        elif _name(child) == "testcase":
-            if len(cases) >= MAX_CASES:
+def _cases(file: IO[bytes]) -> Iterator[TestCase]:
+    """The cases in their order; what was read is let go, so that memory is that of the cases alone."""
+    above: list[Element] = []
+    suites: list[str] = []
+    count = begun = 0
+    for event, node in iterparse(
+        file, events=("start", "end"), forbid_dtd=True, forbid_entities=True, forbid_external=True
+    ):
+        name = _name(node)
+        if event == "end":
+            above.pop()
+        inside = any(_name(held) == "testcase" for held in above)
+        if event == "start":
+            if not above and name not in ("testsuites", "testsuite"):
+                raise JUnitError(
+                    f"The file is XML but not a JUnit report: it begins with {name[:50]}, not with testsuites or "
+                    "testsuite. Choose the JUnit file.",
+                    code="junit_other",
+                )
+            above.append(node)
+            if name in ("testsuite", "testsuites") and not inside:
+                begun += 1
+                suites.append(node.get("name") or (suites[-1] if suites else ""))
+                _check_bounds(len(suites), begun)
+            if len(above) > 2 * MAX_DEPTH:
+                raise _too_deep()
+            continue
+        if inside:
+            continue
+        if name == "testcase" and above and _name(above[-1]) in ("testsuite", "testsuites"):
+            if count >= MAX_CASES:
                 raise JUnitError(
                     f"The test report holds more than {MAX_CASES} cases. Split it into several reports.",
                     code="junit_too_many",
                 )
-            cases.append(_case(child, suite))
+            count += 1
+            yield _case(node, suites[-1])
+        if name in ("testsuite", "testsuites"):
+            suites.pop()
+        if above:
+            above[-1].remove(node)
+
+
+def _check_bounds(deep: int, begun: int) -> None:
+    if deep > MAX_DEPTH + 1:
+        raise _too_deep()
+    if begun > MAX_SUITES:
+        raise JUnitError(
+            f"The test report holds more than {MAX_SUITES} suites. Split it into several reports.",
+            code="junit_too_many",
+        )
+
+
+def _too_deep() -> JUnitError:
+    return JUnitError(
+        "The test report nests its suites too deeply. Write a flat report.", code="junit_too_deep"
+    )
 
 
 def _case(node: Element, suite: str) -> TestCase:
@@ -182,6 +263,8 @@ def _case(node: Element, suite: str) -> TestCase:
     )
 
 
+# JUnit tells an assertion that failed from a test that broke; to a gate both did not pass.
+_DSS = {"passed": "SUCCESS", "failed": "FAILED", "error": "FAILED"}
 _WORSE: tuple[CaseOutcome, ...] = ("passed", "skipped", "failed", "error")
 
 

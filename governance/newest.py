@@ -49,7 +49,7 @@ _WORD = (
 )
 _ADDED = ("pk", "project_id", "kind", "digest", "parts", "recorded_at", "author_id")
 _PIECE = (*_ADDED, "author__kind", "stage", "name", "result_id")
-_TEXT = (*_ADDED, "sections")
+_TEXT = (*_ADDED, "sections", "sections_told")
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,4 +326,5 @@ def _text(row: Row) -> DocumentFact:
         at=instant(row["recorded_at"]),
         author=str(row["author_id"]),
         sections=tuple(row["sections"]),
+        sections_told=row["sections_told"],
     )

@@ -18,6 +18,7 @@ from governance.durations import seconds
 from governance.facts import PARTS, Clause
 from governance.kinds import KINDS, Mistaken
 from governance.materiality import Materiality
+from governance.testing import DESIGN
 from portal.canonical import digest
 from portal.errors import Invalid
 from portal.marked import Language, Path_, Problem, Unreadable, at, find, listed
@@ -62,6 +63,7 @@ LANGUAGE = Language(
         "role": " with the role that signs",
         "metrics": " with the metrics and their thresholds",
         "forbid": " with the features that must not matter",
+        "recipes": " with lines, complexity or both",
         "min": " with the lowest ratio that passes",
         "max": " with the largest difference that passes",
         "by": " with the sensitive columns",
@@ -215,6 +217,8 @@ def _document(value: dict[str, Any], root: Node) -> PolicyDocument:
                         )
                     )
                 clauses[made.key] = made
+                if kind == "tests":
+                    problems += _misplaced(root, spot, said)
                 if made.params.get("at") == stage_name:
                     problems.append(
                         at(
@@ -280,12 +284,28 @@ def _clause(kind: str, said: Any, smokes: dict[str, Smoke], smoke: Smoke) -> Cla
         else:
             params |= {"top": int(said.get("top", DEFAULT_TOP)), "forbid": said["forbid"]}
         return clause(kind, params, ":".join(filter(None, (said["kind"], said.get("name")))))
+    if kind == "tests" and {"scenarios", "recipes"} & said.keys():
+        about = {name: said[name] for name in ("scenarios", "recipes") if name in said}
+        params = {"at": said["at"], "from": "bundle", **about, **_max_age(said)}
+        return clause(kind, params, ":".join(filter(None, (said["at"], said.get("name")))))
+    if kind == "tests":
+        share = {name: said[name] for name in ("pass_rate", "required") if name in said}
+    if kind == "tests" and said.get("from") == "report":
+        params = {
+            "at": said["at"],
+            "from": "report",
+            "pattern": said.get("pattern", "*"),
+            **share,
+            **_max_age(said),
+        }
+        return clause(kind, params, ":".join(filter(None, (said["at"], said.get("name")))))
     if kind == "tests":
         params = {
             "at": said["at"],
             "pattern": said.get("pattern", DEFAULT_PATTERN),
             "warning": said.get("warning", "fails"),
             "smoke": smokes.get(said["at"], smoke).scenario,
+            **share,
             **_max_age(said),
         }
         return clause(kind, params, ":".join(filter(None, (said["at"], said.get("name")))))
@@ -293,6 +313,38 @@ def _clause(kind: str, said: Any, smokes: dict[str, Smoke], smoke: Smoke) -> Cla
         read = KINDS[kind](said)
         return clause(kind, read.params, read.name)
     return clause(kind, {"at": said["at"], "for": seconds(said["for"])}, said["at"])
+
+
+# What has no meaning beside what the bundle itself is asked for.
+_OF_RUNS = ("from", "pattern", "warning", "pass_rate", "required")
+
+
+def _misplaced(root: Node, spot: Path_, said: dict[str, Any]) -> Iterator[Problem]:
+    """Keys of a `tests` requirement that do not go together, each where it stands."""
+    of_bundle = [name for name in ("scenarios", "recipes") if name in said]
+    for name in of_bundle:
+        if said["at"] != DESIGN:
+            yield at(
+                find(root, (*spot, name)),
+                (*spot, name),
+                f"{name} is about what the bundle holds, which is known before it runs at {said['at']}.",
+                f"Write `at: {DESIGN}`.",
+            )
+    for key in _OF_RUNS if of_bundle else ():
+        if key in said:
+            yield at(
+                find(root, (*spot, key)),
+                (*spot, key),
+                f"{key} is about tests that ran, and {of_bundle[0]} about what the bundle holds.",
+                "Ask for the two in requirements of their own, one of them with a name.",
+            )
+    if said.get("from") == "report" and "warning" in said:
+        yield at(
+            find(root, (*spot, "warning")),
+            (*spot, "warning"),
+            "A test report knows no WARNING.",
+            "Leave it out.",
+        )
 
 
 def _carry(said: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from governance.facts import PARTS, Clause
 from governance.materiality import Materiality
 from governance.policy import PolicyDocument, Smoke, StageRules
-from governance.sentences import column_name, duration, metric_name, title
+from governance.sentences import column_name, duration, metric_name, recipe_limits, title
 from governance.window import day_names
 
 
@@ -218,6 +218,11 @@ def _name(name: str) -> str:
         "carry": _("carried to other bundles"),
         "smoke": _("smoke test"),
         "role": _("role"),
+        "from": _("taken from"),
+        "pass_rate": _("share that passes"),
+        "required": _("tests required by name"),
+        "scenarios": _("scenarios of the bundle"),
+        "recipes": _("limits of recipes"),
         "kind": _("kind"),
         "max_severity": _("gravest finding that passes"),
         "step": _("step"),
@@ -241,6 +246,10 @@ def _bare(name: str, value: Any) -> str:
         return _(" and ").join(limits)
     if name == "days":
         return ", ".join(first if first == last else f"{first}-{last}" for first, last in day_names(value))
+    if name == "recipes":
+        return recipe_limits(value)
+    if name == "from":
+        return {"report": _("a test report"), "bundle": _("the bundle")}.get(str(value), str(value))
     if name == "covers" and set(value) >= set(PARTS):
         return _("all")
     if isinstance(value, list):

@@ -46,7 +46,7 @@ class _Say:
 
 def stage_name(slug: str) -> str:
     """A stage as prose where no printed name is given: `qa` is QA, `prod` is production."""
-    return {"qa": "QA", "prod": _("production")}.get(slug, slug)
+    return {"qa": "QA", "prod": _("production"), "design": _("the design node")}.get(slug, slug)
 
 
 def sentence(code: str, params: Params, names: Names, stages: Names = stage_name) -> str:
@@ -85,7 +85,7 @@ def title(clause: Clause, stages: Names = stage_name) -> str:
             top,
         ) % {"columns": _capital(_and(map(column_name, params["forbid"]))), "n": _count(top)}
     if clause.kind == "tests":
-        return _("Tests passed in %(stage)s") % {"stage": stages(params["at"])}
+        return _tests_title(params, stages)
     if clause.kind == "soak":
         return _("Ran in %(stage)s for %(time)s") % {
             "stage": stages(params["at"]),
@@ -108,6 +108,44 @@ def title(clause: Clause, stages: Names = stage_name) -> str:
     if clause.kind == "window":
         return _("Live on %(window)s") % {"window": window_words(params)}
     return _("Requirement %(key)s") % {"key": clause.key}
+
+
+def _tests_title(params: Params, stages: Names) -> str:
+    """What a `tests` requirement states."""
+    if params.get("from") == "bundle":
+        asked = [_("has %(names)s") % {"names": _and(params["scenarios"])}] if "scenarios" in params else []
+        if "recipes" in params:
+            asked.append(_("keeps its recipes to %(limits)s") % {"limits": recipe_limits(params["recipes"])})
+        return _("The bundle %(asked)s") % {"asked": _and(asked)}
+    said = (
+        _("Test report of %(stage)s passed")
+        if params.get("from") == "report"
+        else _("Tests passed in %(stage)s")
+    ) % {"stage": stages(params["at"])}
+    if "pass_rate" in params:
+        said += _(", at least %(share)s") % {"share": _share(params["pass_rate"])}
+    if "required" in params:
+        said += _(", among them %(names)s") % {"names": _and(_few(params["required"]))}
+    return said
+
+
+def recipe_limits(limits: Params) -> str:
+    """`at most 400 lines and a complexity of 15`."""
+    told = []
+    if "lines" in limits:
+        told.append(ngettext("%(n)s line", "%(n)s lines", limits["lines"]) % {"n": f"{limits['lines']:,}"})
+    if "complexity" in limits:
+        told.append(_("a complexity of %(n)s") % {"n": limits["complexity"]})
+    return _("at most %(limits)s") % {"limits": _and(told)}
+
+
+def _share(share: float) -> str:
+    return f"{share * 100:.6f}".rstrip("0").rstrip(".") + " %"
+
+
+def _few(words: Sequence[str]) -> list[str]:
+    more = len(words) - NAMED
+    return [*words[:NAMED], _("%(n)s more") % {"n": more}] if more > 0 else list(words)
 
 
 def does_not_count(entry: Params, names: Names) -> str:
@@ -615,6 +653,13 @@ def _document_sections(params: Params, say: _Say) -> str:
     ) % {"sections": _and(absent)}
 
 
+def _document_untold(params: Params, say: _Say) -> str:
+    return _(
+        "The file has no outline, so nobody can tell whether it has %(sections)s. Make the PDF again with bookmarks "
+        "from its headings, or upload the Word document."
+    ) % {"sections": _and(params["sections"])}
+
+
 # --- evidence and tests ---
 
 
@@ -623,6 +668,15 @@ def _evidence_missing(params: Params, say: _Say) -> str:
         return _(
             "The check “%(check)s” has not reported on these parts. Run it in its own system, which reports by itself."
         ) % {"check": _topic(params["name"])}
+    if params["kind"] == "test-report":
+        return _(
+            "No test report of %(stage)s was sent for these parts. Let the pipeline send its JUnit XML, or add it on "
+            "the bundle page."
+        ) % {"stage": say.stages(params["stage"])}
+    if params["kind"] == "project":
+        return _(
+            "The bundle was registered before its recipes were measured. Register it again under another id."
+        )
     if params["kind"] == "tests":
         return _(
             "No tests have run in %(stage)s on these parts. Promote the bundle to %(stage)s; its tests run there."
@@ -639,6 +693,14 @@ def _evidence_other_parts(params: Params, say: _Say) -> str:
             "The newest report of “%(check)s”, of %(when)s, is about other parts: %(parts)s changed. Run it again in "
             "its own system."
         ) % (values | {"check": _topic(params["name"])})
+    if params["kind"] in ("test-report", "project"):
+        again = (
+            _("Let the pipeline send the report of this bundle.")
+            if params["kind"] == "test-report"
+            else _("Register this bundle again under another id.")
+        )
+        text = _("The newest %(kind)s, of %(when)s, is about other parts: %(parts)s changed.") % values
+        return f"{text} {again}"
     if params["kind"] == "tests":
         return _(
             "The newest tests in %(stage)s, of %(when)s, ran on other parts: %(parts)s changed. Promote this bundle to "
@@ -656,6 +718,13 @@ def _evidence_expired(params: Params, say: _Say) -> str:
     values = {"when": when(params["at"]), "age": duration(params["max_age"])}
     if params["kind"] == "external_check":
         return _("It reported on %(when)s, more than %(age)s ago. Run it again in its own system.") % values
+    if params["kind"] == "test-report":
+        return (
+            _("The report was sent on %(when)s, more than %(age)s ago. Let the pipeline send a new one.")
+            % values
+        )
+    if params["kind"] == "project":
+        return _("The bundle was registered on %(when)s, more than %(age)s ago. Register a new one.") % values
     if params["kind"] == "tests":
         return _("The tests ran on %(when)s, more than %(age)s ago. Run them again in %(stage)s.") % (
             values | {"stage": say.stages(params["stage"])}
@@ -822,14 +891,114 @@ def _explainability_empty(params: Params, say: _Say) -> str:
 
 
 def _tests_passed(params: Params, say: _Say) -> str:
-    text = _("%(passed)s of %(listed)s scenarios on %(when)s, on these parts.") % {
+    text = (
+        _("%(passed)s of %(listed)s tests passed, by a report of %(when)s on these parts.")
+        if _is_report(params)
+        else _("%(passed)s of %(listed)s scenarios on %(when)s, on these parts.")
+    ) % {
         "passed": params["passed"],
         "listed": params["listed"],
         "when": when(params["at"]),
     }
+    if params.get("failed"):
+        text += " " + _("At least %(share)s are asked; not passed: %(names)s.") % {
+            "share": _share(params["pass_rate"]),
+            "names": _and(_few([run["scenario"] for run in params["failed"]])),
+        }
     if params["warned"]:
         text += " " + _("With a warning: %(names)s.") % {"names": _and(params["warned"])}
     return text
+
+
+def _is_report(params: Params) -> bool:
+    return params.get("kind") == "test-report"
+
+
+def _again(params: Params, say: _Say) -> str:
+    """How tests are run once more."""
+    if _is_report(params):
+        return _("Repair them, and let the pipeline send a new report.")
+    return _("Repair them, then promote to %(stage)s again.") % {"stage": say.stages(params["stage"])}
+
+
+def _tests_rate(params: Params, say: _Say) -> str:
+    text = _("%(passed)s of %(listed)s tests passed, and at least %(share)s are asked.") % {
+        "passed": params["passed"],
+        "listed": params["listed"],
+        "share": _share(params["pass_rate"]),
+    }
+    failed = _few([run["scenario"] for run in params["failed"]])
+    named = _("Not passed: %(names)s.") % {"names": _and(failed)} if failed else ""
+    return _join(text, named, _again(params, say))
+
+
+def _tests_required(params: Params, say: _Say) -> str:
+    missing = _and(
+        _("%(test)s ended as %(outcome)s") % {"test": run["scenario"], "outcome": run["outcome"]}
+        if run["outcome"]
+        else _("%(test)s is not there") % {"test": run["scenario"]}
+        for run in params["required"]
+    )
+    return _join(_("Required by name: %(missing)s.") % {"missing": missing}, _again(params, say))
+
+
+def _project(params: Params, say: _Say) -> str:
+    """What a bundle holds against what is asked of it, then the next step."""
+    said = []
+    if params["absent"]:
+        said.append(
+            ngettext(
+                "The scenario %(names)s is missing.",
+                "The scenarios %(names)s are missing.",
+                len(params["absent"]),
+            )
+            % {"names": _and(_few(params["absent"]))}
+        )
+    for measure, text in (
+        ("lines", _("longer than %(limit)s lines: %(names)s")),
+        ("complexity", _("more complex than %(limit)s: %(names)s")),
+    ):
+        over = [row for row in params["over"] if row["measure"] == measure]
+        if over:
+            names = _few([f"{row['recipe']} ({row['value']:,})" for row in over])
+            said.append(
+                _("Recipes %(over)s.") % {"over": text % {"limit": over[0]["limit"], "names": _and(names)}}
+            )
+    if said:
+        return _join(*said, _("Change the project on the design node and register a new bundle."))
+    if params["limits"] and (params["untold"] or params["more"]):
+        return _join(_untold(params), _("Repair or shorten them, and register a new bundle."))
+    found = (
+        [_("It has %(names)s.") % {"names": _and(_few(params["scenarios"]))}] if params["scenarios"] else []
+    )
+    if params["limits"]:
+        found.append(
+            ngettext(
+                "Its %(n)s code recipe keeps to %(limits)s.",
+                "Its %(n)s code recipes keep to %(limits)s.",
+                params["recipes"],
+            )
+            % {"n": params["recipes"], "limits": recipe_limits(params["limits"])}
+        )
+    return _join(*found)
+
+
+def _untold(params: Params) -> str:
+    why = {
+        "syntax": _("does not parse as Python"),
+        "too_large": _("is too large to be read"),
+    }
+    named = [f"{row['recipe']} {why.get(row['why'], row['why'])}" for row in params["untold"]]
+    if params["more"]:
+        named.append(
+            ngettext(
+                "%(n)s more recipe is beyond those measured",
+                "%(n)s more recipes are beyond those measured",
+                params["more"],
+            )
+            % {"n": params["more"]}
+        )
+    return _("The complexity cannot be told: %(why)s.") % {"why": _and(_few(named))}
 
 
 def _tests_failed(params: Params, say: _Say) -> str:
@@ -837,14 +1006,12 @@ def _tests_failed(params: Params, say: _Say) -> str:
         _("%(scenario)s ended as %(outcome)s") % {"scenario": run["scenario"], "outcome": run["outcome"]}
         for run in params["failed"]
     )
-    return _(
-        "%(passed)s of %(listed)s scenarios passed: %(failed)s. Repair them, then promote to %(stage)s again."
-    ) % {
-        "passed": params["passed"],
-        "listed": params["listed"],
-        "failed": failed,
-        "stage": say.stages(params["stage"]),
-    }
+    text = (
+        _("%(passed)s of %(listed)s tests passed: %(failed)s.")
+        if _is_report(params)
+        else _("%(passed)s of %(listed)s scenarios passed: %(failed)s.")
+    ) % {"passed": params["passed"], "listed": params["listed"], "failed": failed}
+    return f"{text} {_again(params, say)}"
 
 
 def _tests_not_run(params: Params, say: _Say) -> str:
@@ -859,6 +1026,11 @@ def _tests_not_run(params: Params, say: _Say) -> str:
 
 
 def _tests_none(params: Params, say: _Say) -> str:
+    if _is_report(params):
+        return _(
+            "No test of the report fits the pattern %(pattern)s. Let the pipeline report those tests, or correct the "
+            "policy."
+        ) % {"pattern": params["pattern"]}
     return _(
         "No scenario fits the pattern %(pattern)s in %(stage)s. Add test scenarios to the project, register a bundle "
         "with them and promote it to %(stage)s."
@@ -1103,6 +1275,7 @@ _SENTENCES: dict[Code, Callable[[Params, _Say], str]] = {
     Code.DOCUMENT_MISSING: _document_missing,
     Code.DOCUMENT_OTHER_PARTS: _document_other_parts,
     Code.DOCUMENT_SECTIONS_MISSING: _document_sections,
+    Code.DOCUMENT_SECTIONS_UNTOLD: _document_untold,
     Code.EVIDENCE_EXPIRED: _evidence_expired,
     Code.EVIDENCE_MISSING: _evidence_missing,
     Code.EVIDENCE_OTHER_PARTS: _evidence_other_parts,
@@ -1122,6 +1295,9 @@ _SENTENCES: dict[Code, Callable[[Params, _Say], str]] = {
     Code.GOVERN_UNKNOWN: _govern_unknown,
     Code.KIND_UNKNOWN: _kind_unknown,
     Code.NOT_RECORDED: _not_recorded,
+    Code.PROJECT_SOUND: _project,
+    Code.PROJECT_UNSOUND: _project,
+    Code.PROJECT_UNTOLD: _project,
     Code.SIGN_OFF_ASKED_AGAIN: _asked_again,
     Code.SIGN_OFF_CHANGES_REQUESTED: _changes_requested,
     Code.SIGN_OFF_GIVEN: _given,
@@ -1140,6 +1316,8 @@ _SENTENCES: dict[Code, Callable[[Params, _Say], str]] = {
     Code.TESTS_NONE: _tests_none,
     Code.TESTS_NOT_RUN: _tests_not_run,
     Code.TESTS_PASSED: _tests_passed,
+    Code.TESTS_RATE: _tests_rate,
+    Code.TESTS_REQUIRED: _tests_required,
     Code.TICKET_GIVEN: _ticket_given,
     Code.TICKET_MISSING: _ticket_missing,
     Code.TICKET_OTHER: _ticket_other,

@@ -13,24 +13,20 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods
 
-from governance import junit, openings, queries
+from governance import junit, queries
 from governance.actions import signoffs, tiers
 from governance.exhibits import junit_run
 from governance.forms import FulfilForm, TierForm, WithdrawForm
-from governance.models import Document, Evidence, Opening, Report, SignOff
+from governance.models import Evidence, Report, SignOff
 from governance.queries import check_report
 from governance.sentences import title
 from governance.standing import standing_of
-from governance.written import blocks
 from portal import content, rights, typed
 from portal.change_pages import asked_for, cooling_off
 from portal.errors import Refused
 from portal.lookups import project_for
 from portal.models import Event, Person, Right
 from portal.pages import is_fragment, is_shown, person_of, proof_of, renewed, status_of, told_by, way_of
-
-# What a browser may show in place; everything else is saved.
-SHOWN = {"text/markdown; charset=utf-8", "text/plain; charset=utf-8"}
 
 
 def _signoff(person: Person, pk: int) -> SignOff:
@@ -166,47 +162,22 @@ def fulfil(request: HttpRequest, pk: int, number: int) -> HttpResponse:
 
 
 @require_GET
-def document(request: HttpRequest, pk: int) -> HttpResponse:
-    """A document: written text on a page; what DSS generated as a file."""
-    found = (
-        Document.objects.select_related("project", "bundle", "author", "content")
-        .defer("content__body")
-        .filter(pk=pk, project__in=rights.visible_projects(person_of(request)))
-        .first()
-    )
-    if found is None:
-        raise rights.absent()
-    openings.opened(person_of(request), found.bundle, [(Opening.What.DOCUMENT, found.digest)])
-    body = content.get(found.content_id)
-    if found.content.media_type in SHOWN and "download" not in request.GET:
-        return render(
-            request,
-            "governance/document.html",
-            {"document": found, "blocks": blocks(body.decode(errors="replace"))},
-        )
-    ending = (
-        "md"
-        if found.content.media_type in SHOWN
-        else "docx"
-        if "wordprocessingml" in found.content.media_type
-        else "bin"
-    )
-    return sent(
-        body, found.content.media_type, f"{found.project.key}-{found.bundle.bundle_id}-{found.kind}.{ending}"
-    )
-
-
-@require_GET
 def junit_report(request: HttpRequest, pk: int) -> HttpResponse:
-    """The results of test scenarios as JUnit XML, for other tools."""
+    """The results of tests as JUnit XML, for other tools: what a pipeline sent, as it was sent."""
     found = (
         Evidence.objects.select_related("project", "bundle")
-        .filter(pk=pk, kind=Evidence.Kind.TESTS, project__in=rights.visible_projects(person_of(request)))
+        .filter(
+            pk=pk,
+            kind__in=(Evidence.Kind.TESTS, Evidence.Kind.REPORT),
+            project__in=rights.visible_projects(person_of(request)),
+        )
         .first()
     )
     if found is None:
         raise rights.absent()
     name = f"{found.project.key}-{found.bundle.bundle_id}-{found.stage}"
+    if found.kind == Evidence.Kind.REPORT:
+        return sent(content.get(found.source["report"]), "application/xml", f"{name}.xml")
     runs = [junit_run(run) for run in json.loads(content.get(found.result_id))["runs"]]
     return sent(junit.compose(runs, suite=name), "application/xml", f"{name}.xml")
 
@@ -260,6 +231,8 @@ def sent(body: bytes, media_type: str, name: str) -> HttpResponse:
         content_type=media_type,
         headers={
             "Content-Disposition": f'attachment; filename="{name}"',
+            "Content-Security-Policy": "default-src 'none'; sandbox",
+            "X-Content-Type-Options": "nosniff",
             "Cache-Control": "private, max-age=0",
         },
     )

@@ -5,6 +5,7 @@ tests) is the only thing that relaxes this, and says so on every page.
 """
 
 from pathlib import Path
+from typing import Any
 
 import environ
 
@@ -51,6 +52,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "portal.uploads.LimitMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "portal.addresses.ReadableMiddleware",
@@ -275,7 +277,7 @@ USE_I18N = True
 STATIC_URL = "static/"
 STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(DATA_DIR / "static")))
 STATICFILES_DIRS: list[Path] = []
-STORAGES = {
+STORAGES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
@@ -285,7 +287,45 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = DEMO
 
+# --- large contents -----------------------------------------------------------------------------------------
+# What people upload and what is rendered, where it is larger than the threshold: in a bucket or a directory instead of
+# the database, where one is named (portal/content.py).
+
+UPLOAD_BYTES: int = int(env.float("UPLOAD_MB", default=25.0) * 1_000_000)
+CONTENTS_ABOVE_BYTES: int = int(env.float("CONTENTS_ABOVE_KB", default=256.0) * 1000)
+CONTENTS_DIR: str = env.str("CONTENTS_DIR", default="")
+BUCKET: str = env.str("BUCKET", default="")
+if BUCKET:
+    STORAGES["contents"] = {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": BUCKET,
+            "endpoint_url": env.str("BUCKET_ENDPOINT", default="") or None,
+            "region_name": env.str("BUCKET_REGION", default="") or None,
+            "access_key": env.str("BUCKET_ACCESS_KEY", default="").strip() or None,
+            "secret_key": env.str("BUCKET_SECRET_KEY", default="").strip() or None,
+            "location": env.str("BUCKET_PREFIX", default=""),
+            "addressing_style": env.str("BUCKET_ADDRESSING", default="auto"),
+            "default_acl": None,
+            "file_overwrite": True,  # the name is the digest: the same name is the same bytes
+            "querystring_auth": True,
+            "max_memory_size": 2_500_000,  # beyond it boto3 spools to a temporary file
+        },
+    }
+elif CONTENTS_DIR:
+    STORAGES["contents"] = {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": CONTENTS_DIR, "file_permissions_mode": 0o440},
+    }
+
 # --- REST API -----------------------------------------------------------------------------------------------
+
+# Counts while a file is read, whatever was said about its length before.
+FILE_UPLOAD_HANDLERS = [
+    "portal.uploads.LimitHandler",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -448,6 +488,9 @@ CHANGES: dict[str, str] = {
     "groups": "portal.actions.mappings.GROUPS",
     "absence": "portal.actions.delegations.ABSENCES",
 }
+
+# What is done in the transaction that registers a bundle, with what its code is like; named for the same reason.
+ON_REGISTERED: list[str] = ["governance.actions.test_reports.record_project"]
 
 # Who knows what somebody who leaves has to hand over: instances of portal.actions.leaving.Duties, by the first word of
 # their keys, in the order in which it is shown and done.

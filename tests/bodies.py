@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+from django.core.files.base import ContentFile
 from django.utils import timezone
 
 from deployments.actions import signing
@@ -132,6 +133,17 @@ def estate_changed(_f: Furnished, _who: Who) -> Any:
     return {"text": estate_file.written(document), **WHY}
 
 
+def document_file(_f: Furnished, _who: Who) -> Any:
+    """A text, sent as a file."""
+    return {"kind": "intended-use", "title": "Use", "file": ContentFile(b"# Purpose\nOffers.", "use.md")}
+
+
+def junit_file(_f: Furnished, _who: Who) -> Any:
+    """A JUnit report of the design node."""
+    text = b'<testsuite name="unit"><testcase classname="a" name="b"/></testsuite>'
+    return {"stage": "design", "file": ContentFile(text, "junit.xml")}
+
+
 PROJECT, BUNDLE = "/projects/<key>/", "/projects/<key>/bundles/<bundle_id>/"
 REQUEST, PROMOTION = "/projects/<key>/requests/<number>/", "/projects/<key>/promotions/<number>/"
 
@@ -188,6 +200,8 @@ PAGES: dict[str, Body] = {
     f"POST {BUNDLE}collect/": {"stage": "qa", "what": "fairness"},
     f"POST {BUNDLE}evidence/": {"stage": "qa", "text": json.dumps(FIGURES)},
     f"POST {BUNDLE}documents/": {"kind": "intended-use", "title": "Use", "text": "# Purpose\nOffers."},
+    f"POST {BUNDLE}documents/upload/": document_file,
+    f"POST {BUNDLE}tests/": junit_file,
     f"POST {REQUEST}promote/": {"promote-why": "It is ready."},
     f"POST {REQUEST}ticket/": {"ticket": "CHG0042"},
     f"POST {REQUEST}withdraw/": {"withdraw-why": "Not now."},
@@ -289,6 +303,8 @@ API: dict[str, Body] = {
     f"POST {API_BUNDLE}collections/": {"stage": "qa", "what": "fairness"},
     f"POST {API_BUNDLE}evidence/": {"kind": "fairness", "stage": "qa", "content": FIGURES},
     f"POST {API_BUNDLE}documents/": {"kind": "intended-use", "title": "Use", "text": "# Purpose\nOffers."},
+    f"POST {API_BUNDLE}documents/upload/": document_file,
+    f"POST {API_BUNDLE}tests/": junit_file,
     "POST /api/v1/promotions/<number>/release/": WHY,
     "POST /api/v1/promotions/<number>/stop/": WHY,
     "POST /api/v1/requests/": {"project": "CHURN", "bundle_id": "v3", "stage": "qa", **WHY},
@@ -336,6 +352,7 @@ SCIM: dict[str, Body] = {
 BODIES = {**PAGES, **API, **SCIM}
 # What stands behind the question mark, where an address wants it.
 QUERIES = {
+    "GET /api/v1/projects/<key>/documents/<kind>/diff/": "?old=<documents>&new=<documents>",
     "GET /api/v1/projects/<key>/bundles/<bundle_id>/diff/": "?bundle=v2",
     "GET /api/v1/projects/<key>/rights/of/<login>/": "?stage=qa",
     "GET /api/v1/requests/<number>/signing/": "?requirement=<requirement>",

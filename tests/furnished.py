@@ -89,7 +89,10 @@ class Who:
         for name, value in self._cookies.items():
             self.client.cookies[name] = value
         more: dict[str, Any] = {}
-        if body is not None and address.startswith(("/api/", "/scim/")):
+        files = isinstance(body, Mapping) and any(hasattr(value, "read") for value in body.values())
+        if files:  # a form with a file, for pages and API alike
+            more = {"data": body}
+        elif body is not None and address.startswith(("/api/", "/scim/")):
             more = {"data": json.dumps(body), "content_type": "application/json"}
         elif body is not None:
             more = {"data": body}
@@ -304,6 +307,7 @@ def furnished(cast: Cast) -> Furnished:
         "signoffs": own["fairness"],
         "conditions": 1,
         "documents": Document.objects.filter(bundle=bundle, origin=Document.Origin.WRITTEN).latest("pk").pk,
+        "documents/<kind>": "intended-use",
         "evidence": Evidence.objects.filter(bundle=bundle, kind=Evidence.Kind.TESTS).latest("pk").pk,
         "reports": report.pk,
         "access-reviews": review.pk,
@@ -425,6 +429,7 @@ def _of_another_team(cast: Cast, who: Who) -> Things:
             "version": policy.version,
             "requests": wish.pk,
             "documents": written.pk,
+            "documents/<kind>": written.kind,
             "reports": report.pk,
             "rights": grant.pk,
             "ledger": Event.objects.filter(project=cast.maint.key).latest("seq").seq,

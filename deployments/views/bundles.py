@@ -1,11 +1,13 @@
 """A bundle: what it is made of, what changed, evidence, documents, signatures; and how to bring them about."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
@@ -15,12 +17,14 @@ from deployments.lanes import Standing, standings
 from deployments.models import DeploymentRequest
 from governance.actions import documents as document_actions
 from governance.actions import evidence as evidence_actions
-from governance.actions import imports
+from governance.actions import imports, test_reports
+from governance.actions.test_reports import stages_of
+from governance.document_versions import fresh_until
 from governance.exhibits import Live, documents, exhibits
 from governance.fairness_import import loads
-from governance.forms import DocumentForm, EvidenceForm
+from governance.forms import DocumentForm, EvidenceForm, ReportForm, UploadForm
 from governance.gate import Clause
-from governance.models import Collection, SignOff
+from governance.models import Collection, Document, SignOff
 from governance.queries import rules_of_tier
 from portal import rights, typed
 from portal.dss.manifest import PARTS
@@ -28,6 +32,7 @@ from portal.errors import Refused
 from portal.lookups import bundle_for, lanes_of
 from portal.models import Bundle, Lane, Right
 from portal.pages import is_fragment, person_of, posted_on, renewed, told_by
+from portal.uploads import too_large, was_cut
 
 OFFERED = 50  # bundles offered to compare with
 TYPICAL = ("intended-use", "model-documentation")
@@ -119,6 +124,8 @@ def _page(
     *,
     document_form: DocumentForm | None = None,
     evidence_form: EvidenceForm | None = None,
+    upload_form: UploadForm | None = None,
+    report_form: ReportForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
     person = person_of(request)
@@ -154,9 +161,12 @@ def _page(
             "stages": [one for one in stands if one.runs is not None],
             "others": _others(bundle) if bundle.is_registered else [],
             "exhibits": shown,
-            "documents": documents(bundle) if bundle.is_registered else [],
+            "documents": _documents(bundle, clauses),
             "document_form": document_form,
             "evidence_form": evidence_form if _asks_fairness(clauses) else None,
+            "upload_form": upload_form or UploadForm(kinds=kinds(clauses), auto_id="id_upload_%s"),
+            "report_form": report_form
+            or ReportForm(stages=stages_of(person, bundle), auto_id="id_report_%s"),
             "may_ask": bool(askable) and bundle.is_registered,
             "ask_form": ask_form,
             "collect": _to_collect(askable, running_in, clauses),
@@ -214,6 +224,14 @@ def _to_collect(askable: list[Lane], running_in: list[Lane], clauses: list[Claus
     return [one for one in found if one["what"]]
 
 
+def _documents(bundle: Bundle, clauses: list[Clause]) -> list[tuple[Document, datetime | None, bool]]:
+    """What holds for the bundle, each with the time until when it is young enough, and whether that is over."""
+    now = timezone.now()
+    found = documents(bundle) if bundle.is_registered else []
+    ends = [fresh_until(one, clauses) for one in found]
+    return [(one, end, end is not None and end <= now) for one, end in zip(found, ends, strict=True)]
+
+
 def kinds(clauses: list[Clause]) -> list[tuple[str, str]]:
     """The kinds of document that can be written, those the policy asks for first."""
     asked = [str(clause.params["kind"]) for clause in clauses if clause.kind == "document"]
@@ -262,6 +280,46 @@ def _named(lanes: list[Lane]) -> list[tuple[str, str]]:
 
 def _asks_fairness(clauses: list[Clause]) -> bool:
     return any(clause.kind == "evidence" and clause.params.get("kind") == "fairness" for clause in clauses)
+
+
+@posted_on("bundle", bundle_for)
+def upload_document(request: HttpRequest, key: str, bundle_id: str) -> HttpResponse:
+    """Upload a document about the bundle."""
+    person = person_of(request)
+    bundle = bundle_for(person, key, bundle_id)
+    form = UploadForm(request.POST, request.FILES, kinds=kinds(clauses_of(bundle)), auto_id="id_upload_%s")
+    if was_cut(request):
+        form.errors.pop("file", None)
+        form.add_error("file", too_large().sentence)
+    elif form.is_valid():
+        said = form.cleaned_data
+        with told_by(form):
+            document = document_actions.upload(by=person, bundle=bundle, **said, name=said["file"].name)
+            messages.success(
+                request, _("“%(title)s” is recorded and pinned by its digest.") % {"title": document.title}
+            )
+            return redirect("bundle", key, bundle_id)
+    return _page(request, bundle, upload_form=form, status=400)
+
+
+@posted_on("bundle", bundle_for)
+def send_report(request: HttpRequest, key: str, bundle_id: str) -> HttpResponse:
+    """Send a JUnit report of tests that ran elsewhere."""
+    person = person_of(request)
+    bundle = bundle_for(person, key, bundle_id)
+    stages = stages_of(person, bundle)
+    if not stages:  # nothing to choose from, and the action says why
+        stages = [(request.POST.get("stage", ""), "")]
+    form = ReportForm(request.POST, request.FILES, stages=stages, auto_id="id_report_%s")
+    if was_cut(request):
+        form.errors.pop("file", None)
+        form.add_error("file", too_large().sentence)
+    elif form.is_valid():
+        with told_by(form):
+            test_reports.record_report(by=person, bundle=bundle, **form.cleaned_data)
+            messages.success(request, _("The report is recorded, about this bundle's parts."))
+            return redirect("bundle", key, bundle_id)
+    return _page(request, bundle, report_form=form, status=400)
 
 
 @posted_on("bundle", bundle_for)

@@ -154,7 +154,7 @@ def _earlier(wish: DeploymentRequest, role: str) -> list[SignOff]:
 
 
 def _text(document: Document) -> list[Block]:
-    """What people wrote, as the page shows it; what DSS generated is a file, and only its sections are known."""
-    if document.origin != Document.Origin.WRITTEN:
+    """What people wrote, as the page shows it; of a file only its sections are known."""
+    if not document.is_text:
         return []
     return blocks(content.get(document.content_id).decode(errors="replace"), under=3)

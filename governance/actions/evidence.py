@@ -54,7 +54,7 @@ RESULT_TYPE = "application/vnd.countersign.evidence+json"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
 # Facts of a source that are recorded beside the evidence and say nothing about what was counted.
-RECORDED_ONLY = frozenset({"built_at", "promotion", "delivery", "sent_at", "upload"})
+RECORDED_ONLY = frozenset({"built_at", "promotion", "delivery", "sent_at", "upload", "report"})
 
 # Which parts a kind of evidence or document is about: what else changes leaves it standing.
 ABOUT: dict[str, tuple[str, ...]] = {
@@ -62,6 +62,8 @@ ABOUT: dict[str, tuple[str, ...]] = {
     "explainability": ("models", "other"),
     "model-documentation": ("data", "flow", "models", "other"),
     "tests": PARTS,
+    "test-report": PARTS,
+    "project": ("automation", "flow", "other"),
     "project_standards": PARTS,
     "govern": PARTS,
 }
@@ -518,10 +520,11 @@ def _model_documentation(by: Person, collection: Collection, dss: Dss) -> float 
         body = stream.read_all(content.LIMIT)
     _runs_there(dss, collection)
     sections = list(headings(body))
+    staged = content.stage_bytes(body, DOCX)
     with ledger.business():
         if not _done(collection):
             return None
-        kept = content.put(body, DOCX)
+        kept = content.put_staged(staged)
         document = Document.objects.create(
             kind="model-documentation",
             project=project,

@@ -132,8 +132,9 @@ def _make(by: Person, report: Report) -> Report:
         page = html(composed)
     body = printing.pdf(page, pack(gathered), composed.made_at)
     first, last = gathered.entries[0].seq, gathered.entries[-1].seq
+    staged = content.stage_bytes(body, PDF_TYPE)
     with ledger.business():
-        kept = content.put(body, PDF_TYPE)
+        kept = content.put_staged(staged)
         done = Report.objects.filter(pk=report.pk, status=Report.Status.ASKED).update(
             status=Report.Status.MADE, made_at=timezone.now(), first=first, last=last, template=VERSION, content=kept,
             problem="", lease_until=None,

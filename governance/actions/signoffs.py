@@ -29,6 +29,7 @@ from governance.statement import (
     sign_off_statement,
     statement_bytes,
 )
+from governance.testing import kind_of
 from portal import content, ledger, reauthentication, rights, signing
 from portal.canonical import digest
 from portal.errors import Forbidden, Invalid, Refused, Stale
@@ -571,8 +572,8 @@ def _shown(case: Case) -> tuple[tuple[Shown, ...], tuple[Shown, ...]]:
     documents: dict[str, Shown] = {}
     for clause in case.requirements:
         if clause.kind in ("evidence", "tests"):
-            kind = "tests" if clause.kind == "tests" else str(clause.params["kind"])
-            fact = current_evidence(case, kind, clause.params.get("at") if kind == "tests" else None)
+            kind = kind_of(clause) if clause.kind == "tests" else str(clause.params["kind"])
+            fact = current_evidence(case, kind, clause.params.get("at") if clause.kind == "tests" else None)
             if fact is not None:
                 evidence[fact.digest] = Shown(kind, fact.digest, CHECKS[clause.kind](case, clause).state)
         elif clause.kind == "document":

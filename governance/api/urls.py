@@ -19,13 +19,20 @@ from governance.api.combinations import (
     ReportOnCombinations,
     ReportOnProjectCombinations,
 )
-from governance.api.documents import DocumentContent, DocumentsOfBundle
+from governance.api.documents import (
+    DocumentContent,
+    DocumentsOfBundle,
+    UploadsOfBundle,
+    VersionsCompared,
+    VersionsOfDocument,
+)
 from governance.api.evidence import EvidenceOfBundle, OneEvidence
 from governance.api.external_checks import ExternalCheck
 from governance.api.materiality import MaterialityAnswers, MaterialityOfProject
 from governance.api.policies import OnePolicy, Policies, PreviewPolicy
 from governance.api.reports import OneReport, ReportPdf, Reports
 from governance.api.signoffs import FulfilCondition, OneSignOff, SignOffsOfBundle, WithdrawSignOff
+from governance.api.test_reports import ReportsOfBundle
 from governance.api.tiers import TierOfProject
 
 BUNDLE = "projects/<str:key>/bundles/<str:bundle_id>"
@@ -39,6 +46,10 @@ urlpatterns = [
     path("projects/<str:key>/materiality/answers/", MaterialityAnswers.as_view()),
     path(f"{BUNDLE}/evidence/", EvidenceOfBundle.as_view()),
     path(f"{BUNDLE}/documents/", DocumentsOfBundle.as_view()),
+    path(f"{BUNDLE}/documents/upload/", UploadsOfBundle.as_view()),
+    path("projects/<str:key>/documents/<str:kind>/", VersionsOfDocument.as_view()),
+    path("projects/<str:key>/documents/<str:kind>/diff/", VersionsCompared.as_view()),
+    path(f"{BUNDLE}/tests/", ReportsOfBundle.as_view()),
     path(f"{BUNDLE}/signoffs/", SignOffsOfBundle.as_view()),
     path(f"{BUNDLE}/collections/", CollectionsOfBundle.as_view()),
     path("evidence/<int:number>/", OneEvidence.as_view()),

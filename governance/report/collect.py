@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from governance.checks import current_document, current_evidence
 from governance.gate import Case, case_from_json
 from governance.report.proofs import prove
-from portal import checkpoints, ledger, signing
+from portal import checkpoints, content, ledger, signing
 from portal.canonical import canonical, digest
 from portal.errors import Refused
 from portal.event_kinds import EventKind
@@ -382,8 +382,8 @@ def contents_of(digests: Collection[str]) -> dict[str, Held]:
     ):
         found[row[0]] = Held(row[0], row[1], row[2], None)
     small = [held.digest for held in found.values() if held.size <= CARRIED]
-    for key, kept in Content.objects.filter(pk__in=small).values_list("digest", "body"):
-        body = bytes(kept)
+    for key, kept, kept_in in Content.objects.filter(pk__in=small).values_list("digest", "body", "kept_in"):
+        body = content.fetched(key, kept, kept_in)
         if hashlib.sha256(body).hexdigest() != key:
             raise Refused(
                 _("The stored content %(digest)s… was altered; restore it from a backup.")

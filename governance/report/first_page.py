@@ -88,6 +88,9 @@ class FirstPage(Chain):
             (Code.SIGN_OFF_REJECTED, _("a reviewer rejected it")),
             (Code.SIGN_OFF_CHANGES_REQUESTED, _("a reviewer asked for changes")),
             (Code.TESTS_FAILED, _("its tests failed")),
+            (Code.TESTS_RATE, _("too many of its tests failed")),
+            (Code.TESTS_REQUIRED, _("a test that is required by name did not pass")),
+            (Code.PROJECT_UNSOUND, _("its project does not keep to the limits of the policy")),
             (Code.FAIRNESS_UNCLEAR, _("its fairness cannot be told from the rows counted")),
         ):
             if code in codes:

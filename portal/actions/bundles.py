@@ -10,12 +10,14 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
 from portal import content, lease, ledger, rights
 from portal.dss.connect import connect, is_passing
 from portal.dss.errors import DssError
 from portal.dss.manifest import Manifest, ManifestError, Texts, manifest_to_json, read_manifest
+from portal.dss.recipes import Held, held_in
 from portal.dss.spool import spooled
 from portal.errors import Invalid, Refused
 from portal.event_kinds import EventKind
@@ -124,8 +126,8 @@ def register(*, by: Person, bundle_pk: int) -> None:
         return
     try:
         with lease.renewed(asked, until) as held:
-            manifest, texts = _fetch(bundle, held)
-        _keep(by, bundle, manifest, texts)
+            manifest, texts, code = _fetch(bundle, held)
+        _keep(by, bundle, manifest, texts, code)
     except lease.Lost:  # somebody else does it
         return
     except (DssError, ManifestError) as error:
@@ -141,8 +143,8 @@ def register(*, by: Person, bundle_pk: int) -> None:
         _fail(by, bundle, error.code, str(error.sentence))
 
 
-def _fetch(bundle: Bundle, held: lease.Lease) -> tuple[Manifest, Texts]:
-    """Export or find the bundle, download it and read it."""
+def _fetch(bundle: Bundle, held: lease.Lease) -> tuple[Manifest, Texts, Held]:
+    """Export or find the bundle, download it and read it, and what its code is like: the archive is not kept."""
     key = bundle.project.key
     with connect(bundle.project.node, still=held.check) as dss:
         there = {info.bundle_id: info for info in dss.list_bundles(key)}
@@ -173,10 +175,10 @@ def _fetch(bundle: Bundle, held: lease.Lease) -> tuple[Manifest, Texts]:
             )
         with spooled(dss.open_bundle(key, bundle.bundle_id)) as spool:
             texts = Texts()
-            return read_manifest(spool, texts), texts
+            return read_manifest(spool, texts), texts, held_in(spool)
 
 
-def _keep(by: Person, bundle: Bundle, manifest: Manifest, texts: Texts) -> None:
+def _keep(by: Person, bundle: Bundle, manifest: Manifest, texts: Texts, code: Held) -> None:
     key = bundle.project.key
     told = manifest.export
     for fact, expected in (("projectKey", key), ("bundleId", bundle.bundle_id)):
@@ -232,6 +234,9 @@ def _keep(by: Person, bundle: Bundle, manifest: Manifest, texts: Texts) -> None:
                 author_name=author.name,
                 author_in_dss=in_dss,
             )
+            bundle.refresh_from_db()
+            for name in settings.ON_REGISTERED:
+                import_string(name)(by=by, bundle=bundle, code=code)
 
 
 def _fail(by: Person, bundle: Bundle, code: str, sentence: str) -> None:

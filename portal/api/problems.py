@@ -14,6 +14,7 @@ from django.db import OperationalError
 from django.http import Http404
 from django.utils.translation import gettext as _
 from rest_framework import exceptions, serializers
+from rest_framework.parsers import JSONParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -65,7 +66,7 @@ def problem(error: Exception, context: dict[str, Any]) -> Response:
     if isinstance(error, exceptions.ValidationError):
         return _invalid(error)
     if isinstance(error, exceptions.APIException):
-        return _told(error)
+        return _told(error, context.get("view"))
     if isinstance(error, RecursionError):
         return _answer(
             400, "Not usable", _("What was sent is nested too deeply to be read."), "body_too_deep"
@@ -123,7 +124,15 @@ def _writable(text: str) -> str:
     return text.encode(errors="backslashreplace").decode()
 
 
-def _told(error: exceptions.APIException) -> Response:
+def _wanted(view: Any) -> str:
+    """What kind of body a view takes."""
+    kinds = [parser.media_type for parser in getattr(view, "parser_classes", ())]
+    if not kinds or kinds == [JSONParser.media_type]:
+        return _("Send JSON, with “Content-Type: application/json”.")
+    return _("Send it with “Content-Type: %(kinds)s”.") % {"kinds": "” or “".join(kinds)}
+
+
+def _told(error: exceptions.APIException, view: Any = None) -> Response:
     """What DRF itself refuses: no credentials, a wrong method, a body that is no JSON, too many requests."""
     sentences = {
         exceptions.NotAuthenticated: _("Sign in, or send an API token: “Authorization: Bearer csn_…”."),
@@ -132,7 +141,7 @@ def _told(error: exceptions.APIException) -> Response:
             "This address does not take that method. The schema says which it takes."
         ),
         exceptions.NotAcceptable: _("Answers here are JSON; ask for application/json."),
-        exceptions.UnsupportedMediaType: _("Send JSON, with “Content-Type: application/json”."),
+        exceptions.UnsupportedMediaType: _wanted(view),
         exceptions.ParseError: _("What was sent is not readable JSON. Check quotes, commas and brackets."),
     }
     codes = error.get_codes()

@@ -13,7 +13,13 @@ class Content(models.Model):
     digest = models.CharField(max_length=64, primary_key=True)
     media_type = models.CharField(max_length=150)
     size = models.BigIntegerField()
-    body = models.BinaryField()
+    body = models.BinaryField(help_text=_("empty where a storage holds the bytes"))
+    kept_in = models.CharField(
+        max_length=20,
+        blank=True,
+        default="",
+        help_text=_("the storage that holds the bytes; empty: this row"),
+    )
     stored_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

@@ -75,7 +75,7 @@ def test_every_dependency_is_used(distribution: str) -> None:
     ), f"nothing uses {distribution}: take it out of pyproject.toml"
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock", "requirements-s3.lock"])
 def test_a_lock_has_hashes_and_no_address(lock: str) -> None:
     text = (ROOT / lock).read_text()
     assert "://" not in text
@@ -93,9 +93,11 @@ def test_the_locks_agree_and_hold_what_is_declared() -> None:
         lock: dict(
             re.findall(r"^([a-z0-9.-]+)==(\S+(?: ; [^\\]+)?)", (ROOT / lock).read_text(), re.MULTILINE)
         )
-        for lock in ("requirements.lock", "requirements-dev.lock")
+        for lock in ("requirements.lock", "requirements-dev.lock", "requirements-s3.lock")
     }
     runtime, dev = pins["requirements.lock"], pins["requirements-dev.lock"]
+    assert runtime.items() <= pins["requirements-s3.lock"].items()
+    assert {"boto3", "django-storages"} <= pins["requirements-s3.lock"].keys()
     assert set(declared()) <= set(dev)
     differing = {
         name: (pin, dev.get(name))

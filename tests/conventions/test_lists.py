@@ -30,6 +30,7 @@ ONE_THING = {
     "access-reviews/<int:number>/signatures/<int:signature>/statement/": "one file",
     "projects/<str:key>/bundles/<str:bundle_id>/manifest/": "one file",
     "projects/<str:key>/bundles/<str:bundle_id>/diff/": "one comparison",
+    "projects/<str:key>/documents/<str:kind>/diff/": "one comparison",
 }
 PREFIX = "api/v1/"
 

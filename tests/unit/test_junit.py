@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from governance import junit
 from governance.junit import MAX_DEPTH, JUnitError, ScenarioRun, compose, parse
 
 START = "2026-11-21T10:00:00.000000Z"
@@ -100,3 +101,47 @@ def test_no_runs_make_an_empty_report() -> None:
 def test_any_text_survives_as_xml(name: str, message: str) -> None:
     (case,) = parse(compose([run(name=name, outcome="FAILED", message=message)])).cases
     assert case.outcome == "failed"
+
+
+def test_suites_are_bounded_and_let_go() -> None:
+    many = b"<testsuites>" + b"<testsuite name='s'><testcase name='t'/></testsuite>" * 3000 + b"</testsuites>"
+    assert len(junit.parse(many).cases) == 3000
+    with pytest.raises(junit.JUnitError) as refused:
+        junit.parse(b"<testsuites>" + b"<testsuite/>" * (junit.MAX_SUITES + 1) + b"</testsuites>")
+    assert refused.value.code == "junit_too_many"
+
+
+def test_a_report_as_it_is_kept() -> None:
+    text = b"""<testsuites><testsuite name="s">
+        <testcase classname="a.b" name="one" time="0.5"><system-out>many words</system-out></testcase>
+        <testcase classname="a.b" name="two"><failure message="1 is not 2">trace</failure></testcase>
+        <testcase classname="a.b" name="two"/>
+        <testcase name="three"><error message="broke"/></testcase>
+        <testcase name="four"><skipped/></testcase>
+    </testsuite></testsuites>"""
+    assert junit.as_result(junit.parse(text)) == {
+        "v": 1,
+        "listed": ["a.b.one", "a.b.two", "three"],
+        "runs": [
+            {"scenario": "a.b.one", "outcome": "SUCCESS", "seconds": 0.5},
+            {"scenario": "a.b.two", "outcome": "FAILED", "seconds": 0.0, "message": "1 is not 2"},
+            {"scenario": "three", "outcome": "FAILED", "seconds": 0.0, "message": "broke"},
+        ],
+        "skipped": ["four"],
+    }
+
+
+@pytest.mark.parametrize(
+    "text, code",
+    [
+        (b"<testsuites/>", "junit_empty"),
+        (
+            b"<testsuite>" + b"".join(b"<testcase name='t%d'/>" % n for n in range(5001)) + b"</testsuite>",
+            "junit_too_many",
+        ),
+    ],
+)
+def test_a_report_that_is_not_kept(text: bytes, code: str) -> None:
+    with pytest.raises(junit.JUnitError) as refused:
+        junit.as_result(junit.parse(text))
+    assert refused.value.code == code

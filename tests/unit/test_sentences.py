@@ -75,6 +75,9 @@ def cases() -> Iterator[Case]:
     for runs in ([], [{"scenario": "TEST_A", "outcome": "FAILED"}]):
         yield checks.newer(case, "tests", {"listed": ["TEST_A"], "runs": runs})
     yield checks.newer(case, "tests", {"listed": [], "runs": []})
+    untold = tuple(replace(f, sections=(), sections_told=False) for f in case.documents)
+    yield replace(case, documents=untold)
+    yield from of_design(case)
     for since, until in ((20.0, None), (20.0, 10.0), (60.0, 30.0)):
         running = replace(case.running[0], since=ago(hours=since), until=ago(hours=until) if until else None)
         yield replace(case, running=(running,))
@@ -244,6 +247,46 @@ def test_every_reason_why_nobody_can_tell_has_its_sentence() -> None:
     }
 
 
+def of_design(case: Case) -> Iterator[Case]:
+    """Reports that a pipeline sent, and what a bundle holds."""
+    asked: dict[str, Any] = {"at": "design", "from": "report", "pattern": "*", "max_age": 86400}
+    rate = policy.clause("tests", {**asked, "pass_rate": 0.95}, "design:rate")
+    named = policy.clause("tests", {**asked, "required": ["a.b", "a.c"]}, "design:named")
+    every = policy.clause("tests", asked, "design")
+    limits = {"lines": 100, "complexity": 9}
+    bundle: dict[str, Any] = {
+        "at": "design",
+        "from": "bundle",
+        "scenarios": ["TEST_A", "TEST_B"],
+        "recipes": limits,
+    }
+    holds = policy.clause("tests", {**bundle, "max_age": 86400}, "design:bundle")
+    report = replace(
+        case.evidence[0], id="r1", kind="test-report", stage="design", at=ago(hours=1), digest="r" * 64
+    )
+    project = replace(report, id="p1", kind="project", digest="p" * 64)
+    case = replace(case, requirements=(rate, named, every, holds))
+    yield case
+    recipe: dict[str, Any] = {"recipe": "score", "language": "py", "lines": 50, "complexity": 3, "why": ""}
+    for good, outcome, fault in (
+        (20, "SUCCESS", {}),
+        (20, "FAILED", {"lines": 101, "complexity": 12}),
+        (2, "FAILED", {"complexity": None, "why": "syntax"}),
+    ):
+        names = [*(f"t{n}" for n in range(good)), "a.b"]
+        runs = [{"scenario": name, "outcome": "SUCCESS"} for name in names[:-1]]
+        result = {"listed": names, "runs": [*runs, {"scenario": "a.b", "outcome": outcome}], "skipped": ["s"]}
+        held = {"scenarios": ["TEST_A", "TEST_B"], "recipes": [{**recipe, **fault}], "more": 0}
+        facts = (replace(report, result=result), replace(project, result=held))
+        yield replace(case, evidence=(*case.evidence, *facts))
+        yield replace(case, evidence=tuple(replace(f, at=ago(days=2)) for f in facts))
+        yield replace(case, evidence=tuple(replace(f, parts=checks.with_parts("flow")) for f in facts))
+    lacking = {"scenarios": [], "recipes": [], "more": 2}
+    yield replace(case, evidence=(replace(project, result=lacking),))
+    yield replace(case, evidence=(replace(project, result={**lacking, "scenarios": ["TEST_A", "TEST_B"]}),))
+    yield replace(case, evidence=(replace(report, result={"listed": [], "runs": [], "skipped": []}),))
+
+
 def test_every_code_has_an_entry_and_is_given_by_some_case() -> None:
     assert set(_SENTENCES) == set(Code)
     # What was not recorded is said of past judgements, by a replay.
@@ -265,8 +308,8 @@ def test_every_finding_reads_as_sentences() -> None:
 
 def test_every_no_says_the_next_step() -> None:
     steps = re.compile(
-        r"(Write|Add|Collect|Change|Promote|Review|Repair|Run|Wait|Train|Ask|Publish|Read|Make|Compute|is needed"
-        r"|are needed|One of|Two of)"
+        r"(Let|Register|Write|Add|Collect|Change|Promote|Review|Repair|Run|Wait|Train|Ask|Publish|Read|Make|Compute"
+        r"|is needed|are needed|One of|Two of)"
     )
     for case in cases():
         for finding in judge(case).missing:
