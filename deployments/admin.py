@@ -2,8 +2,17 @@
 
 from django.contrib import admin
 
-from deployments.models import Ask, Comment, Counted, Deployment, DeploymentRequest, Promotion, Step
+from deployments.models import (
+    Ask,
+    Comment,
+    Counted,
+    CountedWaiver,
+    Deployment,
+    DeploymentRequest,
+    Promotion,
+    Step,
+)
 from portal.admin import Look
 
-for model in (Ask, Comment, Counted, Deployment, DeploymentRequest, Promotion, Step):
+for model in (Ask, Comment, Counted, CountedWaiver, Deployment, DeploymentRequest, Promotion, Step):
     admin.site.register(model, Look)

@@ -15,13 +15,23 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from deployments.actions.asking import NOT_ASKED, SUPERSEDED, ask, escalate_now, lapse, remind_now
+from deployments.actions.asking import (
+    NOT_ASKED,
+    SUPERSEDED,
+    ask,
+    escalate_now,
+    lapse,
+    remind_now,
+    waiver_lapse,
+)
 from deployments.judging import Judged, judge_now
-from deployments.models import Ask, Counted, DeploymentRequest
+from deployments.models import Ask, Counted, CountedWaiver, DeploymentRequest
+from deployments.waiving import number_of
 from deployments.words import day
-from governance.checks import Code, Why, not_there
-from governance.facts import parse_instant
+from governance.checks import Code, Why
+from governance.facts import WAIVED, Finding, parse_instant
 from governance.models import SignOff
+from governance.waivers import not_there
 from portal import ledger
 from portal.errors import Refused
 from portal.models import Person
@@ -88,6 +98,7 @@ def _one(number: int, now: datetime) -> datetime | None:
         judged = judge_now(request)
         system = Person.objects.system()
         _lapses(system, request, judged, now)
+        _waiver_lapses(system, request, judged, now)
         asked = _asks(system, request, judged, now) if request.status == DeploymentRequest.Status.OPEN else []
         soon = _reminders(system, request, judged, asked, now)
     ends = [parse_instant(judged.verdict.holds_until)] if judged.verdict.holds_until else []
@@ -218,6 +229,31 @@ def _gone(signoff: SignOff, judged: Judged) -> str:
     """Of a signature that the gate does not speak of any more: there is a newer word, or it is not asked for."""
     asked = {clause.key for clause in judged.case.requirements}
     return SUPERSEDED if signoff.requirement in asked else NOT_ASKED
+
+
+def _waiver_lapses(by: Person, request: DeploymentRequest, judged: Judged, now: datetime) -> None:
+    """The same of waivers: of one that is not needed any more nothing is told."""
+    counting: set[int] = set()
+    gone: dict[int, Finding] = {}
+    for finding in judged.verdict.findings:
+        number = number_of(finding.params)
+        if number and finding.state == WAIVED:
+            counting.add(int(number))
+        elif number:
+            gone[int(number)] = finding
+    rows = {row.waiver_id: row for row in CountedWaiver.objects.filter(request=request)}
+    CountedWaiver.objects.bulk_create(
+        (CountedWaiver(request=request, waiver_id=pk, since=now) for pk in sorted(counting - rows.keys())),
+        ignore_conflicts=True,
+    )
+    back = [row.pk for pk, row in rows.items() if pk in counting and row.lapsed_at is not None]
+    CountedWaiver.objects.filter(pk__in=back).update(lapsed_at=None, why="", since=now)
+    for pk, row in rows.items():
+        if pk in gone and row.lapsed_at is None:
+            CountedWaiver.objects.filter(pk=row.pk).update(
+                lapsed_at=now, why=gone[pk].params["waiver"]["why"]
+            )
+            waiver_lapse(by=by, request=request, finding=gone[pk])
 
 
 # --- words ------------------------------------------------------------------------------------------------------------

@@ -18,7 +18,9 @@ from deployments.inbox import to_sign
 from deployments.judging import Judged, findings_in_words, why_not_asked, why_not_promoter
 from deployments.models import DeploymentRequest, Promotion, Step
 from deployments.steps import names_of
+from deployments.waiving import Pending, asker_of, number_of, pending, to_waive, whys_of
 from deployments.words import step_name, step_note
+from governance import waivers
 from governance.checks import Code, Why
 from governance.models import SignOff
 from portal.held import Held
@@ -66,11 +68,14 @@ def gate_rows(
     key, bundle = request.lane.project.key, request.bundle.bundle_id
     signable = set(to_sign(person, judged))
     words = findings_in_words(judged)
-    known = names([one for finding in words for one in finding["unblock"]])
+    waiting = {} if request.is_over else _waiting_waivers(request, judged)
+    able = [one for some in waiting.values() for pending_ in some for one in pending_.able]
+    known = names([*(one for finding in words for one in finding["unblock"]), *able])
     evidence = reverse("bundle", args=[key, bundle])
     may_add = Right.REQUEST.value in held and not request.is_over
     signed = _signed_bundles(words)
     asked = {} if request.is_over else standing(request)
+    reasons = whys_of(judged)
     may_remind = Right.REQUEST.value in held and request.status == DeploymentRequest.Status.OPEN
     rows = []
     for finding in words:
@@ -112,6 +117,13 @@ def gate_rows(
                 )
             if asks or finding["code"] == Code.SIGN_OFF_NOBODY:
                 links.append({"label": _("Escalate"), "url": reverse("request-escalate", args=place)})
+        pendings = waiting.get(finding["key"], ())
+        unblock = {*finding["unblock"], *(one for pending_ in pendings for one in pending_.able)}
+        more = [] if request.is_over else _to_waive(request, judged, finding, person, may_remind, pendings)
+        acts += [one for one in more if one.get("go")]
+        links += [one for one in more if not one.get("go")]
+        if waiver := number_of(finding["params"]):
+            links.append({"label": _("The waiver"), "url": reverse("waiver", args=[waiver])})
         rows.append(
             {
                 "state": finding["state"],
@@ -119,11 +131,17 @@ def gate_rows(
                 "why": " ".join(
                     filter(
                         None,
-                        (finding["sentence"], _compared_with(finding, signed), told_of(asks)),
+                        (
+                            finding["sentence"],
+                            _compared_with(finding, signed),
+                            told_of(asks),
+                            _reason_of(finding, reasons),
+                            _asked_to_waive(pendings),
+                        ),
                     )
                 ),
-                "unblock": [] if met or request.is_over else sorted(known(one) for one in finding["unblock"]),
-                "yours": bool(acts) and acts[0].get("go", False),
+                "unblock": [] if met or request.is_over else sorted({known(one) for one in unblock}),
+                "yours": any(act.get("go", False) for act in acts),
                 "links": links,
                 "acts": acts,
             }
@@ -131,6 +149,64 @@ def gate_rows(
     # The answer first: what the reader can do, then what is missing, then what is met.
     rows.sort(key=lambda row: (not row["yours"], row["state"] in ("met", "waived")))
     return rows
+
+
+def _waiting_waivers(request: DeploymentRequest, judged: Judged) -> dict[str, list[Pending]]:
+    """The waivers that wait for an answer, by requirement."""
+    found: dict[str, list[Pending]] = {}
+    for one in pending([(request, judged)]).get(request.pk, ()):
+        found.setdefault(one.waiver.requirement, []).append(one)
+    return found
+
+
+def _to_waive(
+    request: DeploymentRequest,
+    judged: Judged,
+    finding: Mapping[str, Any],
+    person: Person,
+    may_ask: bool,
+    waiting: Sequence[Pending],
+) -> list[dict[str, Any]]:
+    """Granting what was asked; or else asking, where somebody could grant it."""
+    key = request.lane.project.key
+    mine = to_waive(person, waiting)
+    if mine:
+        return [
+            {
+                "label": _("Review and waive"),
+                "url": reverse("waiver-answer", args=[key, request.pk, one.pk]),
+                "go": True,
+            }
+            for one in mine
+        ]
+    if waiting:
+        return [
+            {"label": _("What was asked"), "url": reverse("waiver", args=[one.waiver.pk])} for one in waiting
+        ]
+    clause = next(one for one in judged.case.requirements if one.key == finding["key"])
+    if (
+        may_ask
+        and finding["state"] not in ("met", "waived")
+        and waivers.may_be(clause)
+        and waivers.able(judged.case, waivers.asker_bars(str(person.pk)))
+    ):
+        ask = reverse("waiver-ask", args=[key, request.pk, finding["key"]])
+        return [{"label": _("Ask to waive it"), "url": ask}]
+    return []
+
+
+def _asked_to_waive(waiting: Sequence[Pending]) -> str:
+    """That somebody asked to let it pass, and why."""
+    return " ".join(
+        _("%(name)s asks to waive it: “%(why)s”") % {"name": asker_of(one.waiver), "why": one.waiver.why}
+        for one in waiting
+    )
+
+
+def _reason_of(finding: Mapping[str, Any], reasons: Mapping[str, str]) -> str:
+    """Why it was let pass."""
+    why = reasons.get(number_of(finding["params"])) if finding["state"] == "waived" else None
+    return _("The reason given: “%(why)s”") % {"why": why} if why else ""
 
 
 def _other_parts(finding: Mapping[str, Any]) -> list[str]:
@@ -185,8 +261,16 @@ def verdict_bar(
         )
         why_not = _("Not before everything above is met.")
     else:
+        waived = sum(finding.state == "waived" for finding in judged.verdict.findings)
         answer = (
-            _("Everything that %(stage)s asks is met.") % {"stage": stage}
+            ngettext(
+                "Everything that %(stage)s asks is met, or waived: one thing.",
+                "Everything that %(stage)s asks is met, or waived: %(n)s things.",
+                waived,
+            )
+            % {"stage": stage, "n": waived}
+            if waived
+            else _("Everything that %(stage)s asks is met.") % {"stage": stage}
             if judged.verdict.findings
             else _("%(stage)s asks nothing of a bundle.") % {"stage": stage}
         )

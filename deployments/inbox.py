@@ -17,7 +17,10 @@ from django.utils.translation import gettext as _
 from deployments.judging import Judged, judge_many, why_not_promoter
 from deployments.lanes import latest_promotions
 from deployments.models import DeploymentRequest, Promotion
+from deployments.waiving import pending, to_waive
 from governance import reviews
+from governance.actions.waivers import open_asks
+from governance.models import Waiver
 from portal import rights
 from portal.errors import Refused
 from portal.held import Held
@@ -34,7 +37,7 @@ RECENT = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A request a person can do something about now. `sign` are the keys of what they can sign.
+    """A request a person can do something about now. `sign` are the keys of what they can sign, `waive` what was asked.
 
     `instead_of` is who is away, where all of it waits for somebody whom they stand in for.
     """
@@ -44,6 +47,12 @@ class Waiting:
     sign: tuple[str, ...]
     promote: bool
     instead_of: Person | None = None
+    waive: tuple[Waiver, ...] = ()
+
+    @property
+    def waives(self) -> list[int]:
+        """The numbers of the waivers."""
+        return [one.pk for one in self.waive]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +104,15 @@ class Wrong:
 
 
 def waits_for(person: Person, after: int | None = None) -> Waits:
-    """Requests in which the person can sign a requirement, or start a promotion whose gate is open, now.
+    """Requests in which the person can sign or waive a requirement, or start a promotion whose gate is open, now.
 
     Those after the request of this number, the oldest first.
     """
     lanes = rights.lanes_with(person, [Right.SIGN, Right.PROMOTE])
-    oldest = DeploymentRequest.objects.filter(status="open", lane__in=lanes).order_by("pk")
+    asked = open_asks(timezone.now()).filter(bundle=OuterRef("bundle"), lane=OuterRef("lane"))
+    waiving = rights.lanes_with(person, [Right.WAIVE]).values("pk")
+    oldest = DeploymentRequest.objects.filter(status="open").order_by("pk")
+    oldest = oldest.filter(Q(lane__in=lanes.values("pk")) | Q(Exists(asked), lane__in=waiving))
     if after is not None:
         oldest = oldest.filter(pk__gt=after)
     numbers = list(oldest.values_list("pk", flat=True)[: LOOKED_AT + 1])
@@ -128,9 +140,13 @@ def _looked_at(person: Person, numbers: Sequence[int]) -> Iterator[tuple[int, Wa
             {whom for one in held.values() for some in one.lent.values() for whom in some}
         )
         judgements = judge_many(requests)
+        waives = any(Right.WAIVE.value in one.names for one in held.values())
+        told = [(one, judgements[one.pk]) for one in requests] if waives else []
+        asked = pending([(one, judged) for one, judged in told if isinstance(judged, Judged)])
         for request in requests:
             judged = judgements[request.pk]
-            yield request.pk, _waiting(person, request, judged, held[request.lane_id], away, others)
+            waive = to_waive(person, asked.get(request.pk, ()))
+            yield request.pk, _waiting(person, request, judged, held[request.lane_id], away, others, waive)
 
 
 def _waiting(
@@ -140,16 +156,17 @@ def _waiting(
     held: Held,
     away: Mapping[UUID, Person],
     others: LetIn,
+    waive: tuple[Waiver, ...],
 ) -> Waiting | None:
     if not isinstance(judged, Judged):
         return None
     sign, starts = to_sign(person, judged), _starts(person, request, judged, held, others)
-    if not (sign or starts):
+    if not (sign or starts or waive):
         return None
     used = [_codename(judged, key) for key in sign] + [Right.PROMOTE.value] * starts
-    lenders = {held.principal(name) for name in used}
+    lenders = {held.principal(name) for name in used} | ({None} if waive else set())
     lender = lenders.pop() if len(lenders) == 1 else None
-    return Waiting(request, judged, sign, starts, away[lender] if lender else None)
+    return Waiting(request, judged, sign, starts, away[lender] if lender else None, waive)
 
 
 def to_sign(person: Person, judged: Judged) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 The facts are governance's; only what deployments knows (who asked, what ran how long) is added here.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,18 @@ from django.utils.translation import gettext as _
 from deployments.models import Deployment, DeploymentRequest
 from governance import queries
 from governance.checks import Why
-from governance.gate import Case, RunningFact, Verdict, case_to_json, instant, judge, verdict_to_json
+from governance.gate import (
+    WAIVED,
+    Case,
+    RunningFact,
+    SignOffFact,
+    Verdict,
+    WaiverFact,
+    case_to_json,
+    instant,
+    judge,
+    verdict_to_json,
+)
 from governance.newest import Within
 from governance.sentences import sentence, title
 from portal import content, ledger, rights
@@ -136,23 +147,33 @@ def principal_of(person: Person, right: Right, lane: Lane) -> Person | None:
 def signature_counts(
     people: Collection[str], judged: Judged, others: LetIn = NOBODY
 ) -> Mapping[str, Any] | None:
-    """A signature that the verdict counts of any of these, or of `others`, who could act as one of them.
+    """A signature, or a waiver, that the verdict counts of any of these, or of `others`, who could act as one of them.
 
     One given for somebody is that of both. One of somebody lately let in may be that of whoever let them in; of one of
     the others only where they let both back in. Also one that shares its place with another, and so counts through it.
     """
     by, again = ({str(pk) for pk in some} for some in (others.by, others.again))
-    facts = {fact.id: fact for fact in judged.case.signoffs}
-    for finding in judged.verdict.findings:
-        if finding.kind != "sign_off":
-            continue
-        shared = [word for word in finding.params["not_counted"] if word["why"] == Why.ONE_PLACE]
-        for word in (*finding.params["given"], *shared):
-            signed, fact = _signed(word), facts[word["signoff"]]
-            if {*people} & {*signed, *fact.let_in} or by & signed or again & {*fact.let_back_in}:
-                found: Mapping[str, Any] = word
-                return found
+    for word in _that_count(judged):
+        signed, fact = _signed(word), _fact(word, judged)
+        if {*people} & {*signed, *fact.let_in} or by & signed or again & {*fact.let_back_in}:
+            return word
     return None
+
+
+def _that_count(judged: Judged) -> Iterator[Mapping[str, Any]]:
+    """The signatures without which the verdict might be another, and the waivers, which are signed as well."""
+    for finding in judged.verdict.findings:
+        if finding.kind == "sign_off":
+            yield from finding.params["given"]
+            yield from (word for word in finding.params["not_counted"] if word["why"] == Why.ONE_PLACE)
+        elif finding.state == WAIVED:
+            yield finding.params
+
+
+def _fact(word: Mapping[str, Any], judged: Judged) -> SignOffFact | WaiverFact:
+    if "waiver" in word:
+        return next(one for one in judged.case.waivers if one.id == word["waiver"])
+    return next(one for one in judged.case.signoffs if one.id == word["signoff"])
 
 
 def _signed(word: Mapping[str, Any]) -> set[str]:
@@ -173,6 +194,18 @@ def why_not_promoter(
     word = signature_counts(acting, judged, others)
     if word is None:
         return ""
+    if "waiver" in word:
+        return (
+            _(
+                "You waived a requirement of this bundle, so somebody else has to start its promotion."
+                " The waiver stands."
+            )
+            if word["person"] == str(person.pk)
+            else _(
+                "Whoever waived a requirement of this bundle lately gave you a way to sign in, or you gave them one, so"
+                " somebody else has to start its promotion. The waiver stands."
+            )
+        )
     if word["person"] == str(person.pk):
         return _(
             "You signed for this bundle, so somebody else has to start its promotion. Your signature stands."
@@ -182,8 +215,7 @@ def why_not_promoter(
             "This bundle was signed in the name of somebody you stand in for, or who stood in for you, so"
             " somebody else has to start its promotion. The signature stands."
         )
-    (fact,) = (one for one in judged.case.signoffs if one.id == word["signoff"])
-    if acting & {*fact.let_in}:
+    if acting & {*_fact(word, judged).let_in}:
         return _(
             "You lately gave somebody who signed for this bundle a new way to sign in, so somebody else has to start"
             " its promotion. The signature stands."

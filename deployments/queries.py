@@ -13,6 +13,7 @@ from deployments.inbox import to_sign
 from deployments.judging import Judged
 from deployments.lanes import Standing, standings
 from deployments.models import REQUEST_MOVES, Ask, Comment, Deployment, DeploymentRequest, Promotion, Step
+from deployments.waiving import pending, to_waive
 from portal import rights
 from portal.models import Person, Project, Right
 from portal.moves import open_to
@@ -109,12 +110,15 @@ def may_set_ticket(request: DeploymentRequest, held: Collection[str]) -> bool:
 def request_verbs(
     person: Person, request: DeploymentRequest, held: Collection[str], judged: Judged | None
 ) -> Sequence[str]:
-    """What the person can do with a request now: moves by name, `sign:<requirement>` where the gate waits for them."""
+    """What the person can do with a request now: moves by name, `sign:<requirement>` where the gate waits for them,
+    `waive:<number>` where a waiver does."""
     found = open_to(request.status, REQUEST_MOVES, held)
     if may_set_ticket(request, held):
         found.append("set_ticket")
     if judged is not None and not request.is_over:
         found += [f"sign:{key}" for key in to_sign(person, judged)]
+        asked = pending([(request, judged)]).get(request.pk, ())
+        found += [f"waive:{waiver.pk}" for waiver in to_waive(person, asked)]
     return found
 
 

@@ -2,7 +2,17 @@
 
 from django.urls import path
 
-from deployments.views import bundles, conversation, inbox, projects, promotions, reminding, requests, signing
+from deployments.views import (
+    bundles,
+    conversation,
+    inbox,
+    projects,
+    promotions,
+    reminding,
+    requests,
+    signing,
+    waiving,
+)
 
 project = "projects/<str:key>/"
 bundle = project + "bundles/<str:bundle_id>/"
@@ -33,6 +43,8 @@ urlpatterns = [
     path(request + "remind/<path:requirement>/", reminding.remind, name="request-remind"),
     path(request + "escalate/<path:requirement>/", reminding.escalate, name="request-escalate"),
     path(request + "sign/<path:requirement>/", signing.page, name="sign"),
+    path(request + "waive/<path:requirement>/", waiving.ask, name="waiver-ask"),
+    path(request + "waivers/<int:pk>/", waiving.answer, name="waiver-answer"),
     path(promotion + "stop/", promotions.stop, name="promotion-stop"),
     path(promotion + "release/", promotions.release, name="promotion-release"),
 ]

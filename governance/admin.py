@@ -18,6 +18,9 @@ from governance.models import (
     ReviewPlace,
     ReviewSignature,
     SignOff,
+    Waiver,
+    WaiverAnswer,
+    WaiverWithdrawal,
     Withdrawal,
 )
 from portal.admin import Look
@@ -38,5 +41,6 @@ for model in (
         Withdrawal,
     ),
     *(AccessReview, ReviewPlace, ReviewedGrant, ReviewSignature),
+    *(Waiver, WaiverAnswer, WaiverWithdrawal),
 ):
     admin.site.register(model, Look)

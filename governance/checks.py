@@ -32,6 +32,7 @@ from governance.facts import (
     Holder,
     SignOffFact,
     State,
+    WaiverFact,
     instant,
     parse_instant,
 )
@@ -104,6 +105,7 @@ class Code(StrEnum):
     WINDOW_CLOSED = "window_closed"
     WINDOW_OPEN = "window_open"
     WINDOW_UNREADABLE = "window_unreadable"
+    WAIVED = "waived"
 
 
 class Why(StrEnum):
@@ -359,13 +361,13 @@ class _Seen:
     @cached_property
     def bars(self) -> dict[str, Barred]:
         """Whose word does not count here now, and why, whatever they signed."""
-        return _bars(self.case)
+        return who_is_barred(self.case)
 
     def bars_of(self, fact: SignOffFact) -> dict[str, Barred]:
         """The same of one word, which may have been about evidence that somebody else brought."""
         # By the facts, not by their digests: two people may have brought the same.
         brought = {held.author for held in self.case.evidence if held.digest in fact.evidence}
-        return self.bars if brought <= {SYSTEM, *self.authors} else _bars(self.case, fact.evidence)
+        return self.bars if brought <= {SYSTEM, *self.authors} else who_is_barred(self.case, fact.evidence)
 
 
 def _words(seen: _Seen, clause: Clause) -> _Words:
@@ -616,7 +618,9 @@ def _barred(seen: _Seen, fact: SignOffFact) -> tuple[Barred | None, dict[str, An
     return found[0], {} if found[0].person == fact.person else {"whom": found[0].person}
 
 
-def bar_behind(case: Case, let: SignOffFact | Holder, signed: Iterable[str] = ()) -> Barred | None:
+def bar_behind(
+    case: Case, let: SignOffFact | Holder | WaiverFact, signed: Iterable[str] = ()
+) -> Barred | None:
     """The bar of whoever let a signer in: they could have signed, so what lasts of their own bars the signer as well.
 
     What ends does not, or nobody new could sign for as long. Nor does that they could also have asked as somebody
@@ -636,7 +640,7 @@ def bar_behind(case: Case, let: SignOffFact | Holder, signed: Iterable[str] = ()
     )
 
 
-def _bars(case: Case, signed: Iterable[str] = ()) -> dict[str, Barred]:
+def who_is_barred(case: Case, signed: Iterable[str] = ()) -> dict[str, Barred]:
     """Whose word does not count here now, and why: of each first what lasts, then what ends last."""
     ending = sorted((one for one in case.barred if one.until > case.at), key=lambda one: one.until)
     lasting = [one for one in reversed(case.barred) if not one.until]
@@ -796,7 +800,7 @@ def _kept_out(
     case: Case, role: str, counting: Sequence[SignOffFact], elsewhere: Mapping[str, str]
 ) -> list[dict[str, Any]]:
     """Why each holder of the role cannot help: the first reason that applies."""
-    barred = _bars(case)
+    barred = who_is_barred(case)
     found: list[dict[str, Any]] = []
     # Of who stands in for somebody barred, the one who is barred stands here.
     holders = {
@@ -952,8 +956,8 @@ def explainability_of(result: Mapping[str, Any], asked: Mapping[str, Any]) -> _A
     return MET, Code.EXPLAINABILITY_CLEAR, params | {"first": features[0]["feature"]}
 
 
-def _named(assess_: Callable[..., testing.Assessment]) -> _Assess:
-    """What `governance.testing` comes to, under the code it names."""
+def _coded(assess_: Callable[..., tuple[State, str, dict[str, Any]]]) -> _Assess:
+    """What a rule in a module of its own comes to, under the code it names."""
 
     def coded(result: Mapping[str, Any], asked: Mapping[str, Any]) -> _Assessment:
         state, code, params = assess_(result, asked)
@@ -965,9 +969,9 @@ def _named(assess_: Callable[..., testing.Assessment]) -> _Assess:
 _ASSESSED: dict[str, _Assess] = {
     "fairness": fairness_of,
     "explainability": explainability_of,
-    "project": _named(testing.project_of),
-    "test-report": _named(testing.tests_of),
-    "tests": _named(testing.tests_of),
+    "project": _coded(testing.project_of),
+    "test-report": _coded(testing.tests_of),
+    "tests": _coded(testing.tests_of),
 }
 
 
@@ -1047,14 +1051,6 @@ def govern(case: Case, clause: Clause) -> Finding:
     """The bundle's sign-off in Dataiku Govern is approved."""
     able = _with_right(case, CAN_REQUEST)
     return _from_evidence(case, clause, "govern", None, _coded(standards.govern), able)
-
-
-def _named(assess_: Callable[..., tuple[State, str, dict[str, Any]]]) -> _Assess:
-    def assessed(result: Mapping[str, Any], asked: Mapping[str, Any]) -> _Assessment:
-        state, code, params = assess_(result, asked)
-        return state, Code(code), params
-
-    return assessed
 
 
 # --- shared ---

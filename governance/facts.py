@@ -29,6 +29,7 @@ SYSTEM = "system"
 # A sign role never holds a colon, so the two cannot be confused.
 CAN_REQUEST = "right:request"
 CAN_PROMOTE = "right:promote"
+CAN_WAIVE = "right:waive"
 
 _INSTANT = "%Y-%m-%dT%H:%M:%S.%fZ"
 _SHAPE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
@@ -155,7 +156,8 @@ class Barred:
     """A person whose sign-off does not count here.
 
     `why` is "requester", "bundle_author", "token_maker" (of a service account that is one), "let_in" or "let_back_in"
-    (who lately gave one of them their first, or a new, way to sign in) or "evidence_author".
+    (who lately gave one of them their first, or a new, way to sign in) or "evidence_author"; of a waiver also
+    "waiver_asker".
     With `until` only before that instant: "changed_rights" and "changed_policy" are of whoever changed lately what the
     judgement depends on.
     """
@@ -188,12 +190,44 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True)
+class WaiverFact:
+    """A finding that one person asked to let pass, and `person` did, for exactly these parts, before `until`.
+
+    `finding` is `governance.waivers.mark` of what was waived; `asked_for` whom `asked_by` stood in for; `behind` are
+    the bars of who could have asked as one of them. `let_in` and `let_back_in` are of `person`, as of a signer.
+    """
+
+    id: str
+    requirement: str
+    person: str
+    at: str
+    until: str
+    asked_by: str
+    project: str
+    stage: str
+    parts: dict[str, str]
+    clause: str
+    finding: dict[str, Any]
+    asked_for: str = ""
+    withdrawn: bool = False
+    let_in: tuple[str, ...] = ()
+    let_back_in: tuple[str, ...] = ()
+    behind: tuple[Barred, ...] = ()
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """Everybody whose independence it takes."""
+        return (self.person,)
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """Everything one judgement needs, frozen. The order in which facts were gathered means nothing: it is normalised.
 
     Of a long history it holds what can still decide something: of `signoffs` the newest words of each person, of
     `evidence` and `documents` the current pieces and every piece that a listed sign-off binds, so that a newer result
-    can be compared with the one that was signed; of `running` where equal parts ran.
+    can be compared with the one that was signed; of `running` where equal parts ran; of `waivers` those that may count,
+    and of each requirement the newest other.
     """
 
     project: str
@@ -215,6 +249,7 @@ class Case:
     # The number of the change ticket the request carries, "" without one; None where the policy asked for none and none
     # was given, as of every Case from before there could be one.
     ticket: str | None = None
+    waivers: tuple[WaiverFact, ...] = ()
 
     @property
     def by_itself(self) -> bool:
@@ -227,6 +262,7 @@ class Case:
         put(self, "evidence", tuple(sorted(self.evidence, key=lambda f: (f.at, f.id))))
         put(self, "documents", tuple(sorted(self.documents, key=lambda f: (f.at, f.id))))
         put(self, "signoffs", tuple(sorted(self.signoffs, key=lambda f: (f.at, f.id))))
+        put(self, "waivers", tuple(sorted(self.waivers, key=lambda f: (f.at, f.id))))
         put(self, "running", tuple(sorted(self.running, key=lambda f: (f.stage, f.since, f.until or "~"))))
         put(self, "barred", tuple(sorted(set(self.barred), key=lambda f: (f.person, f.why, f.until))))
         put(

@@ -1,14 +1,17 @@
 """The shape of what people type into governance's pages. Whether it may be done is the actions' to say."""
 
+from datetime import date
 from typing import Any
 
 from django import forms
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from governance import fairness_import
 from governance.actions.documents import GENERATED, LIMIT
 from governance.actions.materiality import WHY_LIMIT
 from governance.actions.signoffs import CONDITION_LIMIT, Wish, end_of
+from governance.actions.waivers import WHY_LIMIT as WAIVER_WHY_LIMIT
 from governance.materiality import Materiality
 from governance.models import SignOff
 from portal.forms import FileForm, Form
@@ -310,3 +313,55 @@ class WithdrawForm(Form):
     """Why a signature is taken back."""
 
     why = forms.CharField(label=_("Why"), max_length=2000, widget=forms.Textarea(attrs={"rows": 2}))
+
+
+class AskWaiverForm(Form):
+    """Why what was found should pass all the same, and until the end of which day."""
+
+    why = forms.CharField(
+        label=_("Why it should go on all the same"),
+        max_length=WAIVER_WHY_LIMIT,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("Whoever can waive it decides by this, and it stands in every report."),
+    )
+    until = forms.DateField(
+        label=_("Until the end of"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    )
+
+    def __init__(self, *args: Any, last: date, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["until"].widget.attrs["max"] = f"{last:%Y-%m-%d}"
+        self.fields["until"].help_text = _("It counts no more from then on. At the latest %(last)s.") % {
+            "last": date_format(last, "j F Y")
+        }
+
+
+class WaiveForm(ProofForm):
+    """Whether somebody waives what they were shown; `bound` is the digest of it. A refusal needs no proof."""
+
+    answer = forms.ChoiceField(
+        label=_("My answer"),
+        widget=forms.RadioSelect,
+        choices=(("grant", _("Waive it")), ("refuse", _("Do not waive it"))),
+    )
+    comment = forms.CharField(
+        label=_("Comment"),
+        required=False,
+        max_length=WAIVER_WHY_LIMIT,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("Needed when you do not waive it: say why."),
+    )
+    bound = forms.CharField(widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.is_bound and self.data.get("answer") == "refuse":
+            for name in {"password", "code"} & self.fields.keys():
+                self.fields[name].required = False
+
+    def clean(self) -> dict[str, Any]:
+        """A no has its reason."""
+        cleaned = super().clean()
+        if cleaned.get("answer") == "refuse" and not cleaned.get("comment"):
+            self.add_error("comment", _("Say why it is not waived."))
+        return cleaned

@@ -8,12 +8,14 @@ the clock alone could change a finding; whatever people do may change it sooner.
 from dataclasses import asdict
 from typing import Any
 
+from governance import waivers
 from governance.checks import check
 from governance.facts import (
     APPROVE,
     APPROVE_WITH_CONDITIONS,
     CAN_PROMOTE,
     CAN_REQUEST,
+    CAN_WAIVE,
     CANNOT_TELL,
     DECISIONS,
     MET,
@@ -35,6 +37,7 @@ from governance.facts import (
     SignOffFact,
     State,
     Verdict,
+    WaiverFact,
     instant,
     parse_instant,
 )
@@ -46,6 +49,7 @@ __all__ = [
     "CANNOT_TELL",
     "CAN_PROMOTE",
     "CAN_REQUEST",
+    "CAN_WAIVE",
     "DECISIONS",
     "MET",
     "NOT_MET",
@@ -66,6 +70,7 @@ __all__ = [
     "SignOffFact",
     "State",
     "Verdict",
+    "WaiverFact",
     "case_digest",
     "case_from_json",
     "case_to_json",
@@ -82,7 +87,7 @@ _LET = ("let_in", "let_back_in")
 
 def judge(case: Case) -> Verdict:
     """Every requirement of the policy, each met or not, each with its reason. Never stops at the first no."""
-    findings = check(case)
+    findings = waivers.applied(case, check(case))
     return Verdict(findings, min((f.holds_until for f in findings if f.holds_until), default=None))
 
 
@@ -102,6 +107,8 @@ def case_to_json(case: Case) -> dict[str, Any]:
             del fact["until"]  # nor that a bar is for good
     if fields["ticket"] is None:
         del fields["ticket"]  # nor that no ticket was asked for
+    if not fields["waivers"]:
+        del fields["waivers"]  # nor that nothing was waived
     return {"v": _SHAPE, **fields}
 
 
@@ -129,6 +136,7 @@ def case_from_json(value: dict[str, Any]) -> Case:
         fields["running"] = tuple(RunningFact(**fact) for fact in fields["running"])
         fields["barred"] = tuple(Barred(**fact) for fact in fields["barred"])
         fields["holders"] = tuple(Holder(**{**fact, **_let(fact)}) for fact in fields["holders"])
+        fields["waivers"] = tuple(_waiver(fact) for fact in fields.get("waivers", ()))
         return Case(**fields)
     except (KeyError, TypeError) as error:
         raise ValueError(f"This is not a stored case: {error}.") from error
@@ -163,6 +171,10 @@ def _leave_out_what_is_not(fact: dict[str, Any]) -> None:
     for name in (*_LET, "let_until", "bundle", "carried", "due"):
         if not fact.get(name):
             fact.pop(name, None)
+
+
+def _waiver(fact: dict[str, Any]) -> WaiverFact:
+    return WaiverFact(**{**fact, **_let(fact), "behind": tuple(Barred(**bar) for bar in fact["behind"])})
 
 
 def _let(fact: dict[str, Any]) -> dict[str, tuple[str, ...]]:

@@ -8,6 +8,7 @@ import json
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db.models import (
@@ -26,6 +27,7 @@ from django.db.models import (
     Window,
 )
 from django.db.models.functions import Cast, Coalesce, RowNumber
+from django.utils import timezone
 
 from governance.facts import (
     APPROVE,
@@ -34,9 +36,10 @@ from governance.facts import (
     DocumentFact,
     EvidenceFact,
     SignOffFact,
+    WaiverFact,
     instant,
 )
-from governance.models import Condition, Document, Evidence, SignOff, Withdrawal
+from governance.models import Condition, Document, Evidence, SignOff, Waiver, WaiverWithdrawal, Withdrawal
 from portal.models import Bundle, Content, Lane, Person
 from portal.prepared import Prepared, prepared
 
@@ -59,10 +62,21 @@ class Known:
     signoffs: tuple[SignOffFact, ...]
     evidence: tuple[EvidenceFact, ...]
     documents: tuple[DocumentFact, ...]
+    waivers: tuple["Waived", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Waived:
+    """A waiver, with who asked for it, for whom, and when."""
+
+    fact: WaiverFact
+    asked_by: Person
+    asked_for: Person | None
+    asked_at: datetime
 
 
 def known(asked: Sequence[tuple[Bundle, Lane]]) -> list[Known]:
-    """What may matter to a judgement of each bundle in its lane, in their order, in six queries for all of them,
+    """What may matter to a judgement of each bundle in its lane, in their order, in seven queries for all of them,
     one more where a word was given on another bundle, and one where one was given under conditions.
 
     - Of each person and role the newest word about these parts, under each clause and about each set of documents that
@@ -70,6 +84,8 @@ def known(asked: Sequence[tuple[Bundle, Lane]]) -> list[Known]:
       something else. What was said for somebody is their word.
     - Of each kind (and name, and stage) the newest about equal parts; where there is none, the newest about others, so
       that the gate can say what changed since.
+    - Of each requirement, finding and who waived it the newest waiver about equal parts that may count, and the newest
+      other of theirs.
     - What those words bind, once for each author: who brought evidence does not judge it.
     """
     words = _words(asked)
@@ -78,6 +94,7 @@ def known(asked: Sequence[tuple[Bundle, Lane]]) -> list[Known]:
     texts = _TEXTS.to(asked, bound)
     later = _later(asked, words)
     due = _due(words)
+    waived = _waived(asked)
     statements = {row["statement_id"] for rows in words for row in rows}
     values = {
         key: json.loads(bytes(body))
@@ -88,6 +105,7 @@ def known(asked: Sequence[tuple[Bundle, Lane]]) -> list[Known]:
             tuple(_word(row, values[row["statement_id"]], later, due) for row in words[number]),
             tuple(_piece(row, values) for row in pieces[number]),
             tuple(map(_text, texts[number])),
+            tuple(waived[number]),
         )
         for number in range(len(asked))
     ]
@@ -199,6 +217,51 @@ def _due(words: Sequence[list[Row]]) -> dict[int, str]:
     return {pk: instant(due) for pk, due in _open_conditions(signoffs=stated)} if stated else {}
 
 
+@prepared
+def _last_waivers(lanes: Any, bundles: Any, now: Any) -> QuerySet[Any]:
+    """Granted waivers, each looked at beside each bundle that is asked about."""
+    rows = Waiver.objects.filter(
+        lane__in=lanes, answer__granted=True, lane__project__bundles__in=bundles
+    ).annotate(
+        judged=F("lane__project__bundles"),
+        over=Exists(WaiverWithdrawal.objects.filter(waiver=OuterRef("pk"))),
+        equal=Case(
+            When(
+                Q(Within(F("parts"), F("lane__project__bundles__parts")))
+                & Q(Within(F("lane__project__bundles__parts"), F("parts"))),
+                then=Value(True),
+            ),
+            default=Value(False),
+        ),
+    )
+    live = Q(equal=True, over=False, until__gt=now)
+    rows = rows.annotate(
+        live=Case(When(live, then=Value(True)), default=Value(False)),
+        about=Case(When(live, then=F("finding_digest")), default=Value("")),
+        under=Case(When(live, then=F("clause")), default=Value("")),
+    )
+    group = ("lane", "judged", "requirement", "live", "about", "under", "answer__answered_by")
+    return newest(rows, "answer__answered_at", *group).select_related("answer", "asked_by", "on_behalf_of")
+
+
+def _waived(asked: Sequence[tuple[Bundle, Lane]]) -> list[list[Waived]]:
+    """The waivers that may matter to each."""
+    by_pair: dict[tuple[int, int], list[Any]] = {}
+    for row in _last_waivers(
+        lanes={lane.pk for _bundle, lane in asked},
+        bundles={bundle.pk for bundle, _lane in asked},
+        now=timezone.now(),
+    ):
+        by_pair.setdefault((row.judged, row.lane_id), []).append(row)
+    return [
+        [
+            Waived(_waiver(row, lane), row.asked_by, row.on_behalf_of, row.asked_at)
+            for row in by_pair.get((bundle.pk, lane.pk), [])
+        ]
+        for bundle, lane in asked
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class _Added:
     """How evidence, or documents, are read; `group`: of what the newest is wanted."""
@@ -300,6 +363,24 @@ def _word(
         bundle=row["bundle__bundle_id"] if elsewhere else "",
         carried=later[row["bundle_id"], row["judged"]] if elsewhere else 0,
         due=due.get(row["pk"], ""),
+    )
+
+
+def _waiver(row: Any, lane: Lane) -> WaiverFact:
+    return WaiverFact(
+        id=str(row.pk),
+        requirement=row.requirement,
+        person=str(row.answer.answered_by_id),
+        at=instant(row.answer.answered_at),
+        until=instant(row.until),
+        asked_by=str(row.asked_by_id),
+        project=lane.project.key,
+        stage=lane.stage.slug,
+        parts=row.parts,
+        clause=row.clause,
+        finding=row.finding,
+        asked_for=str(row.on_behalf_of_id or ""),
+        withdrawn=row.over,
     )
 
 

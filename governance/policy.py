@@ -74,6 +74,7 @@ LANGUAGE = Language(
         "purpose": " with a question and its answers",
         "order": " with all tiers, from the least strict on",
         "zone": " with the time zone, like Europe/Paris",
+        "at_most": " with a duration like 30d",
     },
     several="Begin each with its own `-`.",
 )
@@ -272,10 +273,15 @@ def _clause(kind: str, said: Any, smokes: dict[str, Smoke], smoke: Smoke) -> Cla
     if kind == "document":
         if isinstance(said, str):
             said = {"kind": said}
-        params = {"kind": said["kind"], "sections": said.get("sections", []), **_max_age(said)}
+        params = {
+            "kind": said["kind"],
+            "sections": said.get("sections", []),
+            **_max_age(said),
+            **_waive(said),
+        }
         return clause(kind, params, said["kind"])
     if kind == "evidence":
-        params = {"kind": said["kind"], **_max_age(said)}
+        params = {"kind": said["kind"], **_max_age(said), **_waive(said)}
         if said["kind"] == "fairness":
             params["metrics"] = [
                 {**metric, "min_group": int(metric.get("min_group", DEFAULT_MIN_GROUP))}
@@ -307,12 +313,13 @@ def _clause(kind: str, said: Any, smokes: dict[str, Smoke], smoke: Smoke) -> Cla
             "smoke": smokes.get(said["at"], smoke).scenario,
             **share,
             **_max_age(said),
+            **_waive(said),
         }
         return clause(kind, params, ":".join(filter(None, (said["at"], said.get("name")))))
     if kind in KINDS:
         read = KINDS[kind](said)
-        return clause(kind, read.params, read.name)
-    return clause(kind, {"at": said["at"], "for": seconds(said["for"])}, said["at"])
+        return clause(kind, {**read.params, **_waive(said)}, read.name)
+    return clause(kind, {"at": said["at"], "for": seconds(said["for"]), **_waive(said)}, said["at"])
 
 
 # What has no meaning beside what the bundle itself is asked for.
@@ -353,6 +360,14 @@ def _carry(said: dict[str, Any]) -> dict[str, Any]:
     if carry is None or carry == "never":
         return {} if carry is None else {"carry": carry}
     return {"carry": {**_max_age(carry), **({"hops": int(carry["hops"])} if "hops" in carry else {})}}
+
+
+def _waive(said: dict[str, Any]) -> dict[str, Any]:
+    """Whether, or for how long at most, it may be waived; as the portal allows where nothing is said."""
+    waive = said.get("waive")
+    if waive is None or waive == "never":
+        return {} if waive is None else {"waive": waive}
+    return {"waive": {"at_most": seconds(waive["at_most"])}}
 
 
 def _max_age(said: dict[str, Any]) -> dict[str, int]:

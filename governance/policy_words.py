@@ -140,7 +140,9 @@ def _after(rules: StageRules) -> str:
 def _detail(clause: Clause) -> str:
     """What a requirement's title leaves out, in brackets."""
     told = [
-        _value(name, value) for name, value in clause.params.items() if name in ("covers", "max_age", "carry")
+        _value(name, value)
+        for name, value in clause.params.items()
+        if name in ("covers", "max_age", "carry", "waive")
     ]
     return f" ({'; '.join(told)})" if told else ""
 
@@ -163,10 +165,14 @@ def _changed(old: Clause, new: Clause) -> Iterator[str]:
 def _none(name: str) -> str:
     if name == "carry":
         return _("carried to other bundles without a limit")
+    if name == "waive":
+        return _("waived as long as the portal allows")
     return _("no %(name)s") % {"name": _name(name)}
 
 
 def _without(name: str) -> str:
+    if name == "waive":
+        return _("as long as the portal allows")
     return _("without a limit") if name == "carry" else _("without one")
 
 
@@ -216,6 +222,7 @@ def _name(name: str) -> str:
         "pattern": _("pattern"),
         "warning": _("a WARNING"),
         "carry": _("carried to other bundles"),
+        "waive": _("waived"),
         "smoke": _("smoke test"),
         "role": _("role"),
         "from": _("taken from"),
@@ -250,6 +257,8 @@ def _bare(name: str, value: Any) -> str:
         return recipe_limits(value)
     if name == "from":
         return {"report": _("a test report"), "bundle": _("the bundle")}.get(str(value), str(value))
+    if name == "waive" and isinstance(value, dict):
+        return _("for at most %(time)s") % {"time": duration(int(value["at_most"]))}
     if name == "covers" and set(value) >= set(PARTS):
         return _("all")
     if isinstance(value, list):

@@ -19,6 +19,7 @@ from governance.cooling import Lately, lately
 from governance.gate import (
     CAN_PROMOTE,
     CAN_REQUEST,
+    CAN_WAIVE,
     Barred,
     Case,
     Clause,
@@ -29,7 +30,7 @@ from governance.gate import (
     instant,
     judge,
 )
-from governance.models import Document, Evidence, PolicyVersion, Report, SignOff
+from governance.models import Document, Evidence, PolicyVersion, Report, SignOff, Waiver
 from governance.newest import Known, known, same_parts
 from governance.policy import PolicyDocument, StageRules, parse
 from portal import rights
@@ -248,7 +249,13 @@ def _facts(asked: Sequence[tuple[Asked, Rules]]) -> list[_Facts]:
     bars, holders, found = behind(
         acts, holders, known([(one.bundle, one.lane) for one, _rules in asked]), now
     )
-    signed = [one for one in asked if any(held.kind == "sign_off" for held in one[1].stage.requirements)]
+    signed = [
+        one
+        for one, held in zip(asked, found, strict=True)
+        if held.waivers
+        or any(clause.kind == "sign_off" for clause in one[1].stage.requirements)
+        or any(holder.role == CAN_WAIVE for holder in holders[one[0].lane.pk])
+    ]
     changes = lately((one.lane, rules.version.name) for one, rules in signed)
     return [
         _Facts(
@@ -268,6 +275,7 @@ def _cooling_off(
         person for one in holders if one.role not in (CAN_REQUEST, CAN_PROMOTE) for person in one.people
     }
     signers |= {person for fact in known.signoffs for person in fact.people}
+    signers |= {waived.fact.person for waived in known.waivers}
     return changes.bars(
         lane, rules.version.name, signers, {person for one in holders for person in one.people}
     )
@@ -303,6 +311,7 @@ def _case(asked: Asked, rules: Rules, facts: _Facts) -> Case:
         holders=facts.holders,
         at=instant(timezone.now()),
         ticket=asked.ticket if asked.ticket or ticketed else None,
+        waivers=tuple(waived.fact for waived in facts.known.waivers),
     )
 
 
@@ -362,6 +371,15 @@ def signoffs_for(person: Person) -> QuerySet[SignOff]:
     return found.prefetch_related("conditions__fulfilment__confirmed_by")
 
 
+def waivers_for(person: Person) -> QuerySet[Waiver]:
+    """The waivers asked for in the projects a person may see, with their answers, newest first."""
+    found = Waiver.objects.filter(lane__project__in=rights.visible_projects(person)).select_related(
+        *("lane__project", "lane__stage", "bundle__project", "asked_by", "on_behalf_of"),
+        *("answer__answered_by", "withdrawal__withdrawn_by"),
+    )
+    return found.order_by("-pk")
+
+
 def reports_for(person: Person) -> QuerySet[Report]:
     """The reports somebody may read (see `check_report`), without their bytes."""
     audited = rights.lanes_with(person, [Right.AUDIT]).values("project")
@@ -393,6 +411,11 @@ def check_report(person: Person, report: Report) -> None:
 
 
 def _codenames(rules: Rules) -> dict[str, str]:
-    """Codename -> role, as a Case lists holders: every sign-off asked for, and two rights that unblock the rest."""
+    """Codename -> role, as a Case lists holders: every sign-off asked for, and the rights that unblock the rest."""
     roles = [str(clause.params["role"]) for clause in rules.stage.requirements if clause.kind == "sign_off"]
-    return {**{f"sign_{role}": role for role in roles}, "request": CAN_REQUEST, "promote": CAN_PROMOTE}
+    return {
+        **{f"sign_{role}": role for role in roles},
+        "request": CAN_REQUEST,
+        "promote": CAN_PROMOTE,
+        "waive": CAN_WAIVE,
+    }

@@ -90,8 +90,8 @@ def replay(document: PolicyDocument, judgements: Iterable[Past]) -> Replayed:
     Where today's gate says something else of a case than was said then, under the very rules of then, the draft is not
     what makes the difference, and it is left out.
 
-    A signature given under a requirement of the same key is taken as given under the draft's: that its wording changed
-    asks for it anew in what is open now, and says nothing of what would have been.
+    A signature given, or a waiver granted, under a requirement of the same key is taken as given under the draft's:
+    that its wording changed asks for it anew in what is open now, and says nothing of what would have been.
     """
     judged, flips = 0, []
     for past in judgements:
@@ -135,6 +135,7 @@ def _under(document: PolicyDocument, case: Case, requirements: tuple[Clause, ...
         policy=PolicyRef(document.name, 0, document.digest),
         requirements=requirements,
         signoffs=tuple(replace(fact, clause=again.get(fact.clause, fact.clause)) for fact in case.signoffs),
+        waivers=tuple(replace(fact, clause=again.get(fact.clause, fact.clause)) for fact in case.waivers),
     )
 
 

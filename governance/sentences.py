@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from governance import waivers
 from governance.checks import Code, Why
 from governance.facts import (
     APPROVE,
@@ -54,7 +55,13 @@ def sentence(code: str, params: Params, names: Names, stages: Names = stage_name
 
     Raises ValueError for a code that is not in the catalogue.
     """
-    return _SENTENCES[Code(code)](params, _Say(names, stages))
+    say = _Say(names, stages)
+    text = _SENTENCES[Code(code)](params, say)
+    return (
+        _join(text, _waiver_not_counted(params["waiver"], say))
+        if isinstance(params.get("waiver"), dict)
+        else text
+    )
 
 
 def title(clause: Clause, stages: Names = stage_name) -> str:
@@ -586,6 +593,7 @@ def _reason(why: str) -> str:
         "requester": _("asked for this deployment"),
         "bundle_author": _("made this bundle"),
         "evidence_author": _("brought evidence for it"),
+        waivers.ASKER: _("asked for the waiver"),
         "token_maker": _(
             "made a token of the service account that asked for this deployment or made this bundle"
         ),
@@ -1269,6 +1277,119 @@ def _not_recorded(params: Params, say: _Say) -> str:
     ) % {"role": _topic(params["role"])}
 
 
+# --- waivers ---
+
+
+def waiver_meaning(title: str, *, project: str, bundle: str, stage: str, until: str) -> str:
+    """What granting a waiver says, in the words that are signed. Never translated, as `meaning`."""
+    return (
+        f"I have read what was found of bundle {bundle} of {project} for the stage {stage} and the reason given for "
+        f"going on. I waive the requirement “{title}” for exactly these parts and this finding until {until}."
+    )
+
+
+def waiver_does_not_count(entry: Params, names: Names) -> str:
+    """Why a waiver does not count, of the `waiver` in a finding's parameters."""
+    return _waiver_not_counted(entry, _Say(names, stage_name))
+
+
+def not_independent(why: str, until: str = "", whom: str = "") -> str:
+    """Why somebody cannot waive, to them; `whom`: by whom they were lately let in, where it is that person."""
+    if whom:
+        return _(
+            "You lately got a new way to sign in from %(whom)s, who %(reason)s, so you would not decide independently."
+            " Somebody else with the right to waive has to."
+        ) % {"whom": whom, "reason": _reason(why)}
+    if until:
+        return _("You %(reason)s, so you cannot waive anything here until %(until)s.") % {
+            "reason": _reason(why),
+            "until": when(until),
+        }
+    return _(
+        "You %(reason)s, so you would not decide independently. Somebody else with the right to waive has to."
+    ) % {"reason": _reason(why)}
+
+
+def _waived(params: Params, say: _Say) -> str:
+    was = params["was"]
+    return _join(
+        _("%(person)s waived it on %(when)s, until %(until)s; %(asker)s asked for it.")
+        % {
+            "person": say.names(params["person"]),
+            "when": when(params["at"]),
+            "until": when(params["until"]),
+            "asker": _asker(params, say),
+        },
+        _("What was found: %(found)s")
+        % {"found": sentence(was["code"], was["params"], say.names, say.stages)},
+    )
+
+
+def _asker(entry: Params, say: _Say) -> str:
+    if not entry.get("asked_for"):
+        return say.names(entry["asked_by"])
+    return _("%(person)s for %(other)s") % {
+        "person": say.names(entry["asked_by"]),
+        "other": say.names(entry["asked_for"]),
+    }
+
+
+def _waiver_not_counted(entry: Params, say: _Say) -> str:
+    values = {"person": say.names(entry["person"]), "until": when(entry["until"])}
+    why = entry["why"]
+    if why == waivers.Why.WITHDRAWN:
+        return _("%(person)s had waived it, and took that back.") % values
+    if why == waivers.Why.EXPIRED:
+        return (
+            _("%(person)s had waived it until %(until)s, which is over. Ask anew if it still has to be.")
+            % values
+        )
+    if why == waivers.Why.RIGHT_LOST:
+        return _("%(person)s had waived it, but may not waive anything here any more.") % values
+    if why == waivers.Why.NEVER:
+        return _("%(person)s had waived it, but the policy lets nobody waive this.") % values
+    if why == waivers.Why.DIFFERS:
+        return _("The waiver of %(person)s does not count: %(reasons)s.") % {
+            **values,
+            "reasons": _and(_waived_otherwise(entry["differs"])),
+        }
+    said = {
+        **values,
+        "whom": say.names(entry["whom"]) if "whom" in entry else "",
+        "reason": _reason(entry["barred"]),
+        "until": when(entry["barred_until"]) if "barred_until" in entry else "",
+    }
+    if "let_in" in entry:
+        return (
+            _(
+                "The waiver of %(person)s does not count: they had lately got a new way to sign in from %(whom)s, who"
+                " %(reason)s."
+            )
+            % said
+        )
+    if "barred_until" in entry:
+        return _("The waiver of %(person)s does not count until %(until)s: %(person)s %(reason)s.") % said
+    return _("The waiver of %(person)s does not count: %(person)s %(reason)s.") % said
+
+
+def _waived_otherwise(differs: Sequence[Params]) -> list[str]:
+    reasons = []
+    parts = [held["part"] for held in differs if held["field"] == "part"]
+    if parts:
+        reasons.append(
+            ngettext("the part %(parts)s changed", "the parts %(parts)s changed", len(parts))
+            % {"parts": _and(parts)}
+        )
+    for held in differs:
+        if held["field"] == "lane":
+            reasons.append(_("it was given for another project or stage"))
+        elif held["field"] == "clause":
+            reasons.append(_("the policy now asks something else here"))
+        elif held["field"] == "finding":
+            reasons.append(_("what was waived is not what is found now"))
+    return reasons
+
+
 _SENTENCES: dict[Code, Callable[[Params, _Say], str]] = {
     Code.DOCUMENT_CURRENT: _document_current,
     Code.DOCUMENT_EXPIRED: _document_expired,
@@ -1325,6 +1446,7 @@ _SENTENCES: dict[Code, Callable[[Params, _Say], str]] = {
     Code.WINDOW_CLOSED: _window_closed,
     Code.WINDOW_OPEN: _window_open,
     Code.WINDOW_UNREADABLE: _window_unreadable,
+    Code.WAIVED: _waived,
 }
 
 

@@ -2,7 +2,15 @@
 
 from django.urls import path
 
-from governance import combination_pages, document_pages, materiality_pages, policy_pages, review_pages, views
+from governance import (
+    combination_pages,
+    document_pages,
+    materiality_pages,
+    policy_pages,
+    review_pages,
+    views,
+    waiver_pages,
+)
 
 urlpatterns = [
     path("projects/<str:key>/tier/", views.tier, name="tier"),
@@ -10,6 +18,8 @@ urlpatterns = [
     path("signoffs/<int:pk>/", views.signoff, name="signoff"),
     path("signoffs/<int:pk>/conditions/<int:number>/met/", views.fulfil, name="condition-met"),
     path("signoffs/<int:pk>/statement/", views.statement, name="signoff-statement"),
+    path("waivers/<int:pk>/", waiver_pages.one, name="waiver"),
+    path("waivers/<int:pk>/statement/", waiver_pages.statement, name="waiver-statement"),
     path("documents/<int:pk>/", document_pages.one, name="document"),
     path("projects/<str:key>/documents/<str:kind>/", document_pages.of_kind, name="document-versions"),
     path("evidence/<int:pk>/junit/", views.junit_report, name="junit-report"),

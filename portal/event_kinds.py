@@ -89,6 +89,11 @@ class EventKind(models.TextChoices):
     SIGNOFF_WITHDRAWN = "signoff.withdrawn", _("Signature withdrawn")
     CONDITION_STATED = "condition.stated", _("Condition stated")
     CONDITION_MET = "condition.met", _("Condition met")
+    WAIVER_ASKED = "waiver.asked", _("Waiver asked for")
+    WAIVER_GRANTED = "waiver.granted", _("Waived")
+    WAIVER_REFUSED = "waiver.refused", _("Waiver refused")
+    WAIVER_WITHDRAWN = "waiver.withdrawn", _("Waiver taken back")
+    WAIVER_LAPSED = "waiver.lapsed", _("Waiver counts no more")
     SIGNOFF_ASKED = "signoff.asked", _("Asked to sign")
     SIGNOFF_REMINDED = "signoff.reminded", _("Reminded to sign")
     SIGNOFF_ESCALATED = "signoff.escalated", _("Signature escalated")
@@ -498,6 +503,39 @@ SHAPES: dict[EventKind, Shape] = {
     K.CONDITION_MET: _shape(
         "{actor} said that condition {number} of the {role} signature on {bundle} is met",
         *("signoff", "number", "bundle", "stage", "role", "how*", "proved_by"),
+    ),
+    K.WAIVER_ASKED: _shape(
+        "{actor} asked to waive “{title}” for {bundle} to {stage} until {until}",
+        *(
+            "waiver",
+            "request",
+            "bundle",
+            "stage",
+            "requirement",
+            "title",
+            "clause",
+            "parts",
+            "state",
+            "finding",
+        ),
+        *("found", "until", "why*", "name*", "on_behalf_of", "for_name*", "people"),
+    ),
+    K.WAIVER_GRANTED: _shape(
+        "{actor} waived “{title}” for {bundle} to {stage} until {until}",
+        *("waiver", "bundle", "stage", "requirement", "title", "clause", "until", "asked_by", "meaning"),
+        *("statement", "envelope", "key_id", "proved_by", "name*", "comment*"),
+    ),
+    K.WAIVER_REFUSED: _shape(
+        "{actor} refused to waive “{title}” for {bundle} to {stage}",
+        *("waiver", "bundle", "stage", "requirement", "title", "name*", "comment*"),
+    ),
+    K.WAIVER_WITHDRAWN: _shape(
+        "{actor} took the waiver of “{title}” for {bundle} to {stage} back",
+        *("waiver", "bundle", "stage", "requirement", "title", "statement", "name*", "why*"),
+    ),
+    K.WAIVER_LAPSED: _shape(
+        "The waiver of “{title}” counts no more for {bundle} to {stage}: {reason}",
+        *("request", "waiver", "bundle", "stage", "requirement", "title", "reason", "sentence*"),
     ),
     K.SIGNOFF_ASKED: _shape(
         "{count} people were asked to sign {role} for {bundle} to {stage}",

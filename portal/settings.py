@@ -418,6 +418,11 @@ EVENT_TASKS: dict[str, list[str]] = {
     "signoff.reminded": [_MAIL],
     "signoff.escalated": [_MAIL],
     "signoff.lapsed": [_MAIL],
+    "waiver.asked": [_MAIL],
+    "waiver.granted": [_MAIL],
+    "waiver.refused": [_MAIL],
+    "waiver.withdrawn": [_MAIL],
+    "waiver.lapsed": [_MAIL],
     "request.commented": [_MAIL],
     # What a signature of any request may depend on.
     "policy.published": [_LOOK_AFTER_ALL],
@@ -459,7 +464,11 @@ PROJECT_TASKS: dict[str, list[str]] = {
     },
     "condition.met": [_START_READY, _LOOK_AFTER],
     "request.ticketed": [_START_READY],
-    **{kind: [_LOOK_AFTER] for kind in ("signoff.withdrawn", "grant.revoked", "request.held")},
+    "waiver.granted": [_START_READY, _LOOK_AFTER],
+    **{
+        kind: [_LOOK_AFTER]
+        for kind in ("signoff.withdrawn", "waiver.withdrawn", "grant.revoked", "request.held")
+    },
 }
 # Whoever can sign is asked once the signature has been missing for so long: what is on its way may make it needless.
 # Whoever was asked and does not is reminded after this time, up to three times; whoever manages the project is
@@ -467,6 +476,8 @@ PROJECT_TASKS: dict[str, list[str]] = {
 ASK_AFTER_SECONDS: float = env.float("ASK_AFTER_SECONDS", default=30.0)
 REMIND_SECONDS: float = env.float("REMIND_SECONDS", default=2 * 86400.0)
 ESCALATE_SECONDS: float = env.float("ESCALATE_SECONDS", default=5 * 86400.0)
+# For how many days at most a finding is waived; a policy may say less of a requirement, or never.
+WAIVER_DAYS: int = env.int("WAIVER_DAYS", default=90)
 # --- four eyes on power -------------------------------------------------------------------------------------
 # Giving rights, publishing policies and changing the estate wait for a second administrator; a tier always does.
 

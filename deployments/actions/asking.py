@@ -12,10 +12,11 @@ from django.utils.translation import gettext as _
 from deployments.judging import judge_now
 from deployments.models import Ask, DeploymentRequest, Promotion
 from deployments.words import day
+from governance import waivers
 from governance.checks import Why
 from governance.facts import Finding
-from governance.models import SignOff
-from governance.sentences import does_not_count, sentence
+from governance.models import SignOff, Waiver
+from governance.sentences import does_not_count, sentence, waiver_does_not_count
 from portal import ledger, rights, telling
 from portal.errors import Invalid, Refused
 from portal.event_kinds import EventKind
@@ -162,6 +163,41 @@ def lapse(
             % _words(request, signoff.role),
             url=request.address,
             text=said,
+            project=request.lane.project,
+        ),
+    )
+
+
+def waiver_lapse(*, by: Person, request: DeploymentRequest, finding: Finding) -> None:
+    """Record that a waiver counts no more, and tell who asked for the request, who started it, and who waived."""
+    entry = finding.params["waiver"]
+    said = waiver_does_not_count(entry, names())
+    waiver = Waiver.objects.select_related("answer__answered_by", "asked_by").get(pk=entry["waiver"])
+    ledger.record(
+        EventKind.WAIVER_LAPSED,
+        by=by,
+        project=request.lane.project.key,
+        subject=request.subject,
+        request=request.pk,
+        waiver=waiver.pk,
+        bundle=request.bundle.bundle_id,
+        stage=request.lane.stage.slug,
+        requirement=waiver.requirement,
+        title=waiver.title,
+        reason=entry["why"],
+        sentence=said,
+    )
+    told = [request.requested_by, waiver.asked_by, *_starters(request)]
+    if entry["why"] != waivers.Why.WITHDRAWN:  # which they did themselves
+        told.append(waiver.answer.answered_by)
+    telling.tell(
+        told,
+        telling.News(
+            kind=Notification.Kind.LAPSED,
+            once=f"waiver-lapse:{request.pk}:{waiver.pk}:{timezone.now():%Y%m%d%H%M%S%f}",
+            line=_("%(project)s: a waiver for %(bundle)s to %(stage)s counts no more") % _words(request, ""),
+            url=request.address,
+            text=f"{waiver.title}. {said}",
             project=request.lane.project,
         ),
     )

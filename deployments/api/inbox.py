@@ -20,13 +20,15 @@ from portal.api.people import PersonSerializer
 
 
 class WaitingSerializer(serializers.Serializer[Waiting]):
-    """A request in which the person can act now: the requirements they can sign, and whether they can start it.
+    """A request in which the person can act now: what they can sign, which waivers they can grant, and whether they can
+    start it.
 
     `instead_of` is who is away, where it waits for somebody whom the person stands in for.
     """
 
     request = RequestSerializer()
     sign = Words()
+    waive = serializers.ListField(child=serializers.IntegerField(), source="waives")
     promote = serializers.BooleanField()
     instead_of = PersonSerializer(allow_null=True)
 

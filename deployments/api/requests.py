@@ -93,8 +93,8 @@ class GateSerializer(serializers.Serializer[Any]):
 class RequestDetailSerializer(RequestSerializer):
     """A request with its gate (null once it is over), its promotions, and what the reader can do.
 
-    `can` holds `withdraw`, `promote`, `set_ticket` and `sign:<requirement>`; the gate decides afresh whether it
-    happens.
+    `can` holds `withdraw`, `promote`, `set_ticket`, `sign:<requirement>` and `waive:<number of the waiver>`; the gate
+    decides afresh whether it happens.
     """
 
     gate = GateSerializer(allow_null=True)

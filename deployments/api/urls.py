@@ -18,6 +18,7 @@ from deployments.api.requests import (
     WithdrawRequest,
 )
 from deployments.api.signing import Signing, SignOffsOfRequest
+from deployments.api.waivers import GrantWaiver, RefuseWaiver, WaiversOfRequest, WaivingOfRequest
 from portal.api.nowhere import Nowhere
 
 urlpatterns = [
@@ -38,6 +39,10 @@ urlpatterns = [
     path("requests/<int:number>/asks/", Asks.as_view()),
     path("requests/<int:number>/remind/", Remind.as_view()),
     path("requests/<int:number>/escalate/", Escalate.as_view()),
+    path("requests/<int:number>/waivers/", WaiversOfRequest.as_view()),
+    path("requests/<int:number>/waivers/<int:waiver>/", WaivingOfRequest.as_view()),
+    path("requests/<int:number>/waivers/<int:waiver>/grant/", GrantWaiver.as_view()),
+    path("requests/<int:number>/waivers/<int:waiver>/refuse/", RefuseWaiver.as_view()),
     path("requests/<int:number>/reports/", ReportsOfRequest.as_view()),
     path("promotions/", Promotions.as_view()),
     path("promotions/<int:number>/", OnePromotion.as_view()),

@@ -1,6 +1,6 @@
 """What is done: the wish, each attempt, and what runs now."""
 
-from deployments.models.asking import Ask, Counted
+from deployments.models.asking import Ask, Counted, CountedWaiver
 from deployments.models.conversation import Comment
 from deployments.models.deployment import Deployment
 from deployments.models.promotion import PROMOTION_MOVES, Poller, Promotion, Step
@@ -12,6 +12,7 @@ __all__ = [
     "Ask",
     "Comment",
     "Counted",
+    "CountedWaiver",
     "Deployment",
     "DeploymentRequest",
     "Poller",

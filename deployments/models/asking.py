@@ -6,7 +6,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from deployments.models.request import DeploymentRequest
-from governance.models import SignOff
+from governance.models import SignOff, Waiver
 from portal.models import Person
 
 
@@ -78,3 +78,32 @@ class Counted(models.Model):
 
     def __str__(self) -> str:
         return f"{self.signoff} for request {self.request_id}"
+
+
+class CountedWaiver(models.Model):
+    """A waiver that counted for a request, as `Counted` of a signature."""
+
+    request = models.ForeignKey(DeploymentRequest, on_delete=models.CASCADE, related_name="counted_waivers")
+    waiver = models.ForeignKey(Waiver, on_delete=models.PROTECT, related_name="counted")
+    since = models.DateTimeField(default=timezone.now)
+    lapsed_at = models.DateTimeField(null=True, blank=True)
+    why = models.CharField(max_length=40, blank=True)
+
+    class Meta:
+        verbose_name = _("counted waiver")
+        verbose_name_plural = _("counted waivers")
+        ordering = ("id",)
+        constraints = (
+            models.UniqueConstraint(fields=("request", "waiver"), name="waiver_counted_once"),
+            models.CheckConstraint(
+                condition=Q(lapsed_at__isnull=True, why="") | (Q(lapsed_at__isnull=False) & ~Q(why="")),
+                name="waiver_lapsed_why",
+            ),
+            models.CheckConstraint(
+                condition=Q(lapsed_at__isnull=True) | Q(lapsed_at__gte=F("since")),
+                name="waiver_counted_before_lapse",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.waiver} for request {self.request_id}"

@@ -24,7 +24,7 @@ from governance.exhibits import Live, documents, exhibits
 from governance.fairness_import import loads
 from governance.forms import DocumentForm, EvidenceForm, ReportForm, UploadForm
 from governance.gate import Clause
-from governance.models import Collection, Document, SignOff
+from governance.models import Collection, Document, SignOff, Waiver
 from governance.queries import rules_of_tier
 from portal import rights, typed
 from portal.dss.manifest import PARTS
@@ -174,6 +174,9 @@ def _page(
             "collecting": any(one.status == Collection.Status.ASKED for one in collections),
             "signoffs": SignOff.objects.filter(bundle=bundle).select_related(
                 "person", "lane__stage", "withdrawal"
+            ),
+            "waivers": Waiver.objects.filter(bundle=bundle).select_related(
+                "lane__stage", "answer", "withdrawal"
             ),
             "requests": DeploymentRequest.objects.filter(bundle=bundle).select_related(
                 "lane__stage", "requested_by", "on_behalf_of"

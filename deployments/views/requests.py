@@ -18,6 +18,7 @@ from deployments.lanes import Standing, drawn, drawn_design, standings
 from deployments.models import REQUEST_MOVES, DeploymentRequest, Promotion
 from deployments.queries import comments_of, may_set_ticket, promotion_verbs, requests_for
 from deployments.views.bundles import against, live_of
+from deployments.waiving import waivers_of
 from deployments.words import story
 from governance.actions import reports
 from governance.exhibits import exhibits
@@ -109,6 +110,7 @@ def _page(
             "signoffs": SignOff.objects.filter(lane=wish.lane, bundle=wish.bundle)
             .select_related("person", "on_behalf_of", "withdrawal")
             .order_by("signed_at"),
+            "waivers": waivers_of(wish),
             "reports": Report.objects.filter(project=wish.lane.project, about=wish.subject).order_by(
                 "-asked_at"
             ),

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from governance import openings
-from governance.checks import CHECKS, bar_behind, current_document, current_evidence, not_there
+from governance.checks import CHECKS, bar_behind, current_document, current_evidence
 from governance.gate import Barred, Case, Clause
 from governance.models import Condition, Fulfilment, SignOff, Withdrawal
 from governance.queries import Rules, case_for, rules_for
@@ -30,6 +30,7 @@ from governance.statement import (
     statement_bytes,
 )
 from governance.testing import kind_of
+from governance.waivers import not_there
 from portal import content, ledger, reauthentication, rights, signing
 from portal.canonical import digest
 from portal.errors import Forbidden, Invalid, Refused, Stale

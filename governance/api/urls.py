@@ -34,6 +34,7 @@ from governance.api.reports import OneReport, ReportPdf, Reports
 from governance.api.signoffs import FulfilCondition, OneSignOff, SignOffsOfBundle, WithdrawSignOff
 from governance.api.test_reports import ReportsOfBundle
 from governance.api.tiers import TierOfProject
+from governance.api.waivers import OneWaiver, WithdrawWaiver
 
 BUNDLE = "projects/<str:key>/bundles/<str:bundle_id>"
 
@@ -58,6 +59,8 @@ urlpatterns = [
     path("signoffs/<int:number>/", OneSignOff.as_view()),
     path("signoffs/<int:number>/conditions/<int:condition>/met/", FulfilCondition.as_view()),
     path("signoffs/<int:number>/withdraw/", WithdrawSignOff.as_view()),
+    path("waivers/<int:number>/", OneWaiver.as_view()),
+    path("waivers/<int:number>/withdraw/", WithdrawWaiver.as_view()),
     path("reports/", Reports.as_view()),
     path("reports/<int:number>/", OneReport.as_view()),
     path("reports/<int:number>/pdf/", ReportPdf.as_view()),

@@ -13,6 +13,7 @@ from governance.models.opening import Opening
 from governance.models.policy import PolicyVersion
 from governance.models.report import Report
 from governance.models.signoff import Condition, Fulfilment, SignOff, Withdrawal
+from governance.models.waiver import Waiver, WaiverAnswer, WaiverWithdrawal
 
 __all__ = [
     "REVIEW_MOVES",
@@ -31,5 +32,8 @@ __all__ = [
     "ReviewSignature",
     "ReviewedGrant",
     "SignOff",
+    "Waiver",
+    "WaiverAnswer",
+    "WaiverWithdrawal",
     "Withdrawal",
 ]

@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 
 from governance.gate import MET, WAIVED, Case, case_from_json
 from governance.report import words
-from governance.report.collect import Gathered
+from governance.report.collect import ABOUT_WAIVERS, Gathered
 from governance.report.values import Part
 from governance.sentences import sentence
 from portal.event_kinds import EventKind
@@ -96,7 +96,7 @@ class Chain:
 
     def actor(self, entry: Entry) -> str:
         """Who acted in an event, and for whom where they stood in for somebody."""
-        stated = entry.kind in (K.REQUEST_SUBMITTED, K.SIGNOFF_GIVEN, K.PROMOTION_STARTED)
+        stated = entry.kind in (K.REQUEST_SUBMITTED, K.SIGNOFF_GIVEN, K.PROMOTION_STARTED, *ABOUT_WAIVERS)
         name = (entry.facts["name"] if stated else "") or self.name(entry.actor_id)
         principal = entry.facts.get("on_behalf_of")
         if not principal:
@@ -137,6 +137,10 @@ class Chain:
 
     def findings(self) -> list[Mapping[str, Any]]:
         return list(self.verdicts[-1].facts["findings"]) if self.verdicts else []
+
+    def waived(self) -> int:
+        """How many requirements passed by a waiver when the gate was last asked."""
+        return sum(finding["state"] == WAIVED for finding in self.findings())
 
     def missing(self) -> list[Mapping[str, Any]]:
         return [f for f in self.findings() if f["state"] not in (MET, WAIVED)]

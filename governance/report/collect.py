@@ -35,13 +35,14 @@ WITHHELD = {"facts.login"}
 ABOUT_BUNDLES = (K.BUNDLE_ASKED, K.BUNDLE_REGISTERED, K.BUNDLE_FAILED)
 ABOUT_EVIDENCE = (K.COLLECTION_ASKED, K.COLLECTION_FAILED, K.EVIDENCE_RECORDED, K.DOCUMENT_RECORDED)
 ABOUT_RIGHTS = (K.GRANT_GIVEN, K.GRANT_REVOKED, K.TEAM_JOINED, K.TEAM_LEFT)
+ABOUT_WAIVERS = (K.WAIVER_ASKED, K.WAIVER_GRANTED, K.WAIVER_REFUSED, K.WAIVER_WITHDRAWN)
 AROUND = (
     *ABOUT_BUNDLES, *ABOUT_EVIDENCE, *ABOUT_RIGHTS, K.SIGNOFF_GIVEN, K.SIGNOFF_WITHDRAWN,
-    K.CONDITION_STATED, K.CONDITION_MET, K.POLICY_PUBLISHED,
+    K.CONDITION_STATED, K.CONDITION_MET, K.POLICY_PUBLISHED, *ABOUT_WAIVERS,
     K.PROJECT_IMPORTED, K.OWNER_ADDED, K.DEPLOYMENT_CHANGED, K.DELEGATION_MADE, K.DELEGATION_ENDED,
     K.MATERIALITY_ANSWERED,
 )  # fmt: skip
-ACTING = (Right.REQUEST.value, Right.PROMOTE.value, Right.SIGN.value)
+ACTING = (Right.REQUEST.value, Right.PROMOTE.value, Right.SIGN.value, Right.WAIVE.value)
 
 _UUID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
@@ -287,10 +288,22 @@ class _Wanted:
                 or str(facts["signoff"]) in counted
             )
         }
+        named = {
+            f"waiver:{one}"
+            for facts in self.verdicts
+            for finding in facts["findings"]
+            for one in _waiver(finding)
+        }
+        waived = named | {
+            row.subject
+            for row, facts in rows
+            if row.kind in ABOUT_WAIVERS and facts["bundle"] == self.bundle and facts["stage"] == self.stage
+        }
         acting = self.acting | {
             one
             for row, facts in rows
-            if row.kind == K.SIGNOFF_GIVEN and row.subject in signed
+            if (row.kind == K.SIGNOFF_GIVEN and row.subject in signed)
+            or (row.kind in ABOUT_WAIVERS and row.subject in waived)
             for one in _actors(row, facts)
         }
         holders = acting | {
@@ -314,6 +327,8 @@ class _Wanted:
                 return facts["bundle"] == self.bundle or row.subject in judged
             if row.kind in (K.SIGNOFF_GIVEN, K.SIGNOFF_WITHDRAWN, K.CONDITION_STATED, K.CONDITION_MET):
                 return row.subject in signed
+            if row.kind in ABOUT_WAIVERS:
+                return row.subject in waived
             if row.kind == K.POLICY_PUBLISHED:
                 return (facts["policy"], facts["version"]) in policies
             if row.kind in (K.GRANT_GIVEN, K.GRANT_REVOKED):
@@ -330,6 +345,12 @@ class _Wanted:
             return True
 
         return [(row, facts) for row, facts in rows if belongs(row, facts)]
+
+
+def _waiver(finding: dict[str, Any]) -> list[str]:
+    """The waiver that a finding names, whether it counted or not."""
+    named = finding["params"].get("waiver")
+    return [] if named is None else [str(named["waiver"] if isinstance(named, dict) else named)]
 
 
 def _actors(row: Event, facts: dict[str, Any]) -> tuple[str, ...]:
@@ -351,7 +372,9 @@ def names_in(entries: Iterable[Entry]) -> dict[str, str]:
         facts = entry.facts
         if entry.kind in (K.PERSON_ADDED, K.ADMIN_MADE, K.OWNER_ADDED, K.TEAM_JOINED):
             found[facts["person"]] = facts["name"]
-        elif entry.kind in (K.REQUEST_SUBMITTED, K.SIGNOFF_GIVEN, K.PROMOTION_STARTED):
+        elif entry.kind in (K.WAIVER_GRANTED, K.WAIVER_REFUSED, K.WAIVER_WITHDRAWN):
+            found[entry.actor_id] = facts["name"]
+        elif entry.kind in (K.REQUEST_SUBMITTED, K.SIGNOFF_GIVEN, K.PROMOTION_STARTED, K.WAIVER_ASKED):
             found[entry.actor_id] = facts["name"]
             if facts["on_behalf_of"]:
                 found[facts["on_behalf_of"]] = facts["for_name"]
@@ -369,6 +392,7 @@ def named_in(entries: Iterable[Entry]) -> set[str]:
         K.EVIDENCE_RECORDED: ("result",),
         K.DOCUMENT_RECORDED: ("content",),
         K.SIGNOFF_GIVEN: ("statement", "envelope"),
+        K.WAIVER_GRANTED: ("statement", "envelope"),
         K.VERDICT_JUDGED: ("case", "verdict"),
     }
     return {entry.facts[fact] for entry in entries for fact in named.get(entry.kind, ())}

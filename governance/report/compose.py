@@ -14,6 +14,7 @@ from governance.report.findings import Findings
 from governance.report.first_page import FirstPage
 from governance.report.people import People
 from governance.report.values import AuditReport, Fact, PolicyText
+from governance.report.waivers import Waivers
 from portal.event_kinds import EventKind
 from portal.ledger import Entry
 
@@ -43,6 +44,7 @@ class _Report(Chain):
             figures=first.figures(),
             required=first.required(),
             requirements=first.requirements(),
+            waivers=Waivers(self.all).lines(),
             signatures=tuple(people.signature(entry) for entry in self.given),
             asked=people.asked(),
             bundle=people.bundle_facts(),

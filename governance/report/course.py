@@ -210,7 +210,7 @@ class Course(Chain):
                 people = ", ".join(sorted(self.name(one) for one in facts["people"]))
                 text = f"{ledger.sentence(entry, self.name)}: {people or words.NOT_SAID}."
                 text += f" {facts['why']}" if facts.get("why") else ""
-            elif entry.kind == K.SIGNOFF_LAPSED:
+            elif entry.kind in (K.SIGNOFF_LAPSED, K.WAIVER_LAPSED):
                 text = f"{ledger.sentence(entry, self.name)}. {facts['sentence']}"
             else:
                 continue
@@ -221,6 +221,7 @@ class Course(Chain):
         known = {
             "sign": _("sign"),
             "promote": _("start the promotion"),
+            "waive": _("waive a requirement"),
             "request": _("ask for the bundle to go to a stage"),
         }
         did = known.get(entry.facts["action"], words.topic(entry.facts["action"]))

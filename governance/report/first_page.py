@@ -105,7 +105,14 @@ class FirstPage(Chain):
             "who": self.actor(self.submitted),
             "day": words.day(self.submitted.at),
         }
-        return " ".join([asked, *self._lead_signatures(), *self._lead_outcome()])
+        return " ".join([asked, *self._lead_signatures(), *self._lead_waived(), *self._lead_outcome()])
+
+    def _lead_waived(self) -> list[str]:
+        count = self.waived()
+        if not count:
+            return []
+        said = ngettext("%(n)s requirement was waived.", "%(n)s requirements were waived.", count)
+        return [words.capital(said % {"n": words.spelled(count)})]
 
     def _lead_signatures(self) -> list[str]:
         people = {entry.actor_id for entry in self.approvals()}
@@ -205,6 +212,8 @@ class FirstPage(Chain):
             else _("judged at %(first)s UTC") % {"first": when}
         )
         what = _("requirements met or waived") if waived else _("requirements met")
+        if waived:
+            what += _(" (%(n)s waived)") % {"n": self.waived()}
         return Figure(_("%(met)s of %(all)s") % {"met": met, "all": len(findings)}, f"{what}, {judged}")
 
     def _last_times(self) -> list[datetime]:

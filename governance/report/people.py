@@ -214,6 +214,15 @@ class People(Chain):
             (e, "sign", e.facts["role"], _("signed %(role)s") % {"role": words.topic(e.facts["role"])})
             for e in self.given
         ]
+        acts += [
+            (e, right, "", did)
+            for kind, right, did in (
+                (K.WAIVER_ASKED, "request", _("asked for a waiver")),
+                (K.WAIVER_GRANTED, "waive", _("waived a requirement")),
+                (K.WAIVER_REFUSED, "waive", _("refused a waiver")),
+            )
+            for e in self.all.of(kind)
+        ]
         acts += [(run.started, "promote", "", _("promoted")) for run in self.promotions]
         lines: list[Authority] = []
         for act, right, role, did in acts:

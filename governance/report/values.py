@@ -56,6 +56,22 @@ class Signature:
 
 
 @dataclass(frozen=True, slots=True)
+class WaiverLine:
+    """One waiver that was asked for, and what became of it; `state` as of `Waiver.state`, when the report was made."""
+
+    title: str
+    state: str
+    word: str
+    found: str
+    why: str
+    asked: str
+    answered: str
+    until: str
+    ended: str
+    facts: tuple[Fact, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Authority:
     """By what right somebody acted."""
 
@@ -233,6 +249,7 @@ class AuditReport:
     figures: tuple[Figure, ...]
     required: str
     requirements: tuple[Requirement, ...]
+    waivers: tuple[WaiverLine, ...]
     signatures: tuple[Signature, ...]
     asked: tuple[Fact, ...]
     bundle: tuple[Fact, ...]

@@ -18,14 +18,17 @@ SIGN_PREFIX = "sign_"
 
 # Rights that something asks for in this version; the others wait for what they are about, and are not given yet.
 IN_USE = frozenset(
-    {Right.VIEW, Right.REQUEST, Right.PROMOTE, Right.SIGN, Right.MANAGE, Right.AUDIT, Right.PROVISION}
+    {
+        *(Right.VIEW, Right.REQUEST, Right.PROMOTE, Right.SIGN, Right.WAIVE),
+        *(Right.MANAGE, Right.AUDIT, Right.PROVISION),
+    }
 )
 
 # Rights that are about the estate and no project on it: they count on no lane, so nobody sees a project by them.
 ESTATE_ONLY = frozenset({Right.PROVISION})
 
-# What a token may carry besides seeing: never signing, which is a person's own.
-CARRIED = frozenset(right.value for right in IN_USE - {Right.VIEW, Right.SIGN})
+# What a token may carry besides seeing: never signing or waiving, which are a person's own.
+CARRIED = frozenset(right.value for right in IN_USE - {Right.VIEW, Right.SIGN, Right.WAIVE})
 
 # What somebody away may leave to a delegate: work that would wait for them, never power over rights or the record.
 DELEGABLE = frozenset({Right.REQUEST, Right.PROMOTE, Right.SIGN})

@@ -24,6 +24,7 @@ class Notification(models.Model):
         SAID = "said", _("said in a conversation")
         LAPSED = "lapsed", _("signature counts no more")
         CONDITION = "condition", _("condition")
+        WAIVER = "waiver", _("waiver")
 
     class Mail(models.TextChoices):
         WAITING = "waiting", _("waits to be sent")

@@ -92,7 +92,7 @@ def test_who_may_not_grant_learns_nothing(cast: Cast) -> None:
         ({"team": "churn-team"}, "grant_holder", "holder"),
         ({"right": "sign"}, "role_missing", "role"),
         ({"role": "fairness"}, "role_unexpected", "role"),
-        ({"right": "waive"}, "right_unused", "right"),
+        ({"right": "roll_back"}, "right_unused", "right"),
         ({"stage": "moon"}, "stage_unknown", "stage"),
         ({"until": "2020-01-01T00:00:00Z"}, "until_past", "until"),
         ({"until": "soon"}, "input_invalid", "until"),

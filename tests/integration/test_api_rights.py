@@ -83,7 +83,7 @@ def test_a_grant_that_waits_is_answered_with_its_change(cast: Cast, settings: An
         ({**GIVE, "project": "NOWHERE"}, "project_unknown", None),
         ({"op": "revoke", "grant": 999_999}, "grant_unknown", 1),
         ({**GIVE, "right": "sign"}, "role_missing", 1),
-        ({**GIVE, "right": "waive"}, "right_unused", 1),
+        ({**GIVE, "right": "roll_back"}, "right_unused", 1),
         ({"op": "put", "project": "CHURN", "portfolio": "none"}, "portfolio_unknown", None),
         ({**GIVE, "right": "request", "stage": ""}, "edit_twice", 1),
     ],

@@ -160,7 +160,7 @@ def test_a_right_that_nothing_asks_for_is_not_offered(cast: Cast) -> None:
     assert offered == {"", "view", "request", "promote", "sign", "manage", "audit"}
     form = signed_in(cast.ada).get("/rights/each/").context["form"]
     assert {value for value, _label in form.fields["right"].choices} == {*offered, "provision"}
-    answer = signed_in(cast.ada).post(EACH, wish(cast, right="waive"))
+    answer = signed_in(cast.ada).post(EACH, wish(cast, right="roll_back"))
     assert list(answer.context["form"].errors) == ["right"]
 
 

@@ -138,7 +138,7 @@ def test_it_is_sorted_whatever_came_first(cast: Cast) -> None:
             10,
             "“rule” is no right. Use one of: view",
         ),
-        (f"{HEAD}- team: churn-team\n  right: waive\n  why: w\n", 4, 10, "Nothing asks for this right"),
+        (f"{HEAD}- team: churn-team\n  right: roll_back\n  why: w\n", 4, 10, "Nothing asks for this right"),
         (f"{HEAD}- person: nobody\n  right: view\n  why: w\n", 3, 11, "Nobody here has the login “nobody”"),
         (f"{HEAD}- team: nobody\n  right: view\n  why: w\n", 3, 9, "There is no team “nobody”. Add it first"),
         (f"{HEAD}- person: gone\n  right: view\n  why: w\n", 3, 11, "is disabled and can hold no right"),

@@ -46,6 +46,7 @@ REPORT = values.AuditReport(
         values.Requirement("Tests passed in QA", "met", "Met", "6 of 6 scenarios."),
         values.Requirement("Fairness signed", "cannot_tell", "Cannot tell", "Rows are missing."),
     ),
+    waivers=(),
     signatures=(
         values.Signature(
             name="Fay Okafor",

@@ -24,6 +24,7 @@ from governance.sentences import (
 )
 from tests.unit import test_checks as checks
 from tests.unit import test_parity as parity
+from tests.unit import test_waivers
 from tests.unit.test_gate import ago, bare_case, complete_case, counted
 
 PRINTED = {
@@ -32,6 +33,7 @@ PRINTED = {
     "ravi": "Ravi Menon",
     "dev": "Dev Rao",
     "gil": "Gil Sander",
+    "wim": "Wim Vogel",
 }
 
 
@@ -59,6 +61,8 @@ def cases() -> Iterator[Case]:
     for female, male, n in ((600, 1200, 4000), (12, 15, 60), (9, 9, 20)):
         yield checks.newer(case, "fairness", counted(female, male, n))
     yield checks.newer(case, "fairness", {**counted(1, 2), "attributes": []})
+    unfair = test_waivers.unfair(case)
+    yield test_waivers.under(unfair, test_waivers.waived(unfair))
     small: list[dict[str, Any]] = [
         {"group": "70+", "n": 31, "selected": 9},
         {"group": "30+", "n": 4000, "selected": 1200},

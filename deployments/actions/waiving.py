@@ -1,0 +1,94 @@
+"""Asking to waive what a request waits for, and answering: governance signs, deployments says what is found now."""
+
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+
+from deployments.judging import judge_now
+from deployments.models import DeploymentRequest
+from governance.actions import waivers
+from governance.models import Waiver, WaiverAnswer
+from portal import ledger, telling
+from portal.errors import Refused
+from portal.models import Notification, Person
+from portal.reauthentication import Proof
+
+
+def ask(*, by: Person, request: DeploymentRequest, requirement: str, why: str, until: datetime) -> Waiver:
+    """Ask to let what is found of a requirement pass; whoever can grant it is told. See governance.actions.waivers."""
+    _check_not_over(request)
+    with ledger.business():
+        waiver, people = waivers.ask(
+            by=by,
+            bundle=request.bundle,
+            lane=request.lane,
+            case=judge_now(request).case,
+            requirement=requirement,
+            why=why,
+            until=until,
+            request=request.pk,
+        )
+        telling.tell(
+            people,
+            telling.News(
+                kind=Notification.Kind.WAIVER,
+                once=f"waiver:{waiver.pk}",
+                line=_("%(project)s: waive “%(title)s” for %(bundle)s to %(stage)s?")
+                % {
+                    "project": request.lane.project.name,
+                    "title": waiver.title,
+                    "bundle": request.bundle.bundle_id,
+                    "stage": request.lane.stage.name,
+                },
+                url=address_of(request, waiver),
+                text=_("%(name)s asks for it: %(why)s") % {"name": by.name, "why": waiver.why[:500]},
+                project=request.lane.project,
+            ),
+        )
+        return waiver
+
+
+def draft(*, by: Person, request: DeploymentRequest, waiver: Waiver) -> waivers.Draft:
+    """What `by` would grant now."""
+    return waivers.draft(by=by, waiver=waiver, case=judge_now(request).case)
+
+
+def grant(
+    *, by: Person, proof: Proof, request: DeploymentRequest, waiver: Waiver, bound: str, comment: str = ""
+) -> WaiverAnswer:
+    """Grant a waiver that was asked for, with a signature; whoever asked is told."""
+    _check_not_over(request)
+    answer = waivers.grant(
+        by=by,
+        proof=proof,
+        waiver=waiver,
+        case=judge_now(request).case,
+        bound=bound,
+        subject=request.subject,
+        comment=comment,
+    )
+    line = _("%(project)s: “%(title)s” is waived for %(bundle)s to %(stage)s")
+    said = f"{by.name}: {answer.comment}" if answer.comment else by.name
+    waivers.tell_asker(waiver, line, said, url=request.address)
+    return answer
+
+
+def refuse(*, by: Person, request: DeploymentRequest, waiver: Waiver, why: str) -> WaiverAnswer:
+    """Say no to a waiver that was asked for; whoever asked is told."""
+    answer = waivers.refuse(by=by, waiver=waiver, why=why)
+    line = _("%(project)s: “%(title)s” is not waived for %(bundle)s to %(stage)s")
+    waivers.tell_asker(waiver, line, f"{by.name}: {answer.comment}", url=request.address)
+    return answer
+
+
+def address_of(request: DeploymentRequest, waiver: Waiver) -> str:
+    """The page on which a waiver is answered, from the root of the portal."""
+    return f"{request.address}waivers/{waiver.pk}/"
+
+
+def _check_not_over(request: DeploymentRequest) -> None:
+    if request.is_over:
+        raise Refused(
+            _("This request is over, so there is nothing to waive. Ask for the bundle again."),
+            code="request_over",
+        )
