@@ -42,6 +42,8 @@ def act_in_words(act: str, name: str, stage: str) -> str:
         return _("makes and registers the bundle, and brings evidence and documents")
     if act == "request":
         return _("asks for %(stage)s") % {"stage": stage}
+    if act == "waive":
+        return _("waives for %(stage)s what should have run before") % {"stage": stage}
     if act == "promote":
         return _("starts the promotion to %(stage)s") % {"stage": stage}
     return _("signs in %(stage)s for %(role)s") % {

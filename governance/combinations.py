@@ -4,7 +4,8 @@ Everything has to be done by them: make and register the bundle, bring it to the
 been in, ask, have evidence collected, sign what the policy asks, start. Whether signatures suffice is asked of the gate
 itself, over a Case in which everybody signs whatever they may; so its rules (who asked or made the bundle does not
 count, one person fills one place, who stands in is one with whom they stand in for) are not written twice. Pure: no
-clock, no database. People are names; rights in hand come from `portal.holders`, as the gate's do.
+clock, no database. What a stage wants to have run before may also be waived, by one who neither asked, made the bundle
+nor starts it: so never by somebody alone. People are names; rights in hand come from `portal.holders`, as the gate's do.
 """
 
 from collections import defaultdict
@@ -26,8 +27,9 @@ from governance.facts import (
     SignOffFact,
 )
 from governance.gate import judge
+from governance.waivers import may_be
 
-REQUEST, PROMOTE, SIGN = "request", "promote", "sign_"
+REQUEST, PROMOTE, SIGN, WAIVE = "request", "promote", "sign_", "waive"
 _AT = "2000-01-01T00:00:00.000000Z"
 
 # --- what is asked, and what people have in hand ----------------------------------------------------------------------
@@ -45,6 +47,9 @@ class Ask:
     runs_at: frozenset[str] = frozenset()
     runs_somewhere: bool = False
     by_itself: bool = False
+    # Of where it has to have run, what the policy lets somebody waive.
+    waivable_at: frozenset[str] = frozenset()
+    waivable_somewhere: bool = False
 
     @property
     def places(self) -> int:
@@ -55,16 +60,22 @@ class Ask:
 def ask_of(stage: str, requirements: Iterable[Clause], *, by_itself: bool = False) -> Ask:
     """What a stage's requirements come to."""
     clauses = tuple(requirements)
+    never = {
+        str(one.params.get("at", "")) for one in clauses if one.kind in ("tests", "soak") and not may_be(one)
+    }
+    runs_at = frozenset(
+        str(one.params["at"])
+        for one in clauses
+        if one.kind == "soak" or (one.kind == "tests" and testing.kind_of(one) == "tests")
+    )
     return Ask(
         stage=stage,
         sign_offs=tuple(one for one in clauses if one.kind == "sign_off"),
-        runs_at=frozenset(
-            str(one.params["at"])
-            for one in clauses
-            if one.kind == "soak" or (one.kind == "tests" and testing.kind_of(one) == "tests")
-        ),
+        runs_at=runs_at,
         runs_somewhere=any(one.kind in ("evidence", "project_standards") for one in clauses),
         by_itself=by_itself,
+        waivable_at=runs_at - never,
+        waivable_somewhere=all(may_be(one) for one in clauses if one.kind == "evidence"),
     )
 
 
@@ -82,7 +93,7 @@ Profile = frozenset[Hand]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Something one of them does: "register", "request" and "promote", or "sign" with the codename."""
+    """Something one of them does: "register", "request", "waive" and "promote", or "sign" with the codename."""
 
     act: str
     person: str
@@ -111,7 +122,11 @@ class Line:
                 stage,
                 None
                 if ask is None
-                else (tuple(c.digest for c in ask.sign_offs), ask.runs_at, ask.runs_somewhere, ask.by_itself),
+                else (
+                    tuple(c.digest for c in ask.sign_offs),
+                    *(ask.runs_at, ask.runs_somewhere, ask.by_itself),
+                    *(ask.waivable_at, ask.waivable_somewhere),
+                ),
             )
             for stage, ask in self._asks.items()
         )
@@ -168,29 +183,39 @@ class Line:
             return None
         under |= {stage}
         steps: list[Step] = []
+        waived = False
         for needed in sorted(ask.runs_at):
             before = self._bring(people, author, needed, under)
-            if before is None:
+            if before is None and needed not in ask.waivable_at:
                 return None
-            steps += before
-        if ask.runs_somewhere and not ask.runs_at:
+            waived |= before is None
+            steps += before or ()
+        if ask.runs_somewhere and (not ask.runs_at or (waived and not steps)):
             somewhere = (self._bring(people, author, one, under) for one in self._before[stage])
             before = next((found for found in somewhere if found is not None), None)
-            if before is None:
+            if before is None and not ask.waivable_somewhere:
                 return None
-            steps += before
-        entering = self._enter(people, author, ask)
+            waived |= before is None
+            steps += before or ()
+        entering = self._enter(people, author, ask, waived=waived)
         return None if entering is None else [*steps, *entering]
 
-    def _enter(self, people: Mapping[str, Profile], author: str, ask: Ask) -> list[Step] | None:
+    def _enter(
+        self, people: Mapping[str, Profile], author: str, ask: Ask, *, waived: bool
+    ) -> list[Step] | None:
         asking, starting = (_with(people, ask.stage, name) for name in (REQUEST, PROMOTE))
         if ask.by_itself:
             starting = [("", "")]
         for (requester, asks_for), (promoter, starts_for) in product(asking, starting):
+            apart = {author, requester, asks_for, promoter, starts_for}
+            waivers = [one for one, _whom in _with(people, ask.stage, WAIVE) if one not in apart]
+            if waived and not waivers:
+                continue
             signing = self._signed(people, author, ask, (requester, asks_for), (promoter, starts_for))
             if signing is not None:
                 return [
                     Step("request", requester, ask.stage, REQUEST),
+                    *([Step("waive", waivers[0], ask.stage, WAIVE)] if waived else []),
                     *signing,
                     *([] if ask.by_itself else [Step("promote", promoter, ask.stage, PROMOTE)]),
                 ]
@@ -402,7 +427,7 @@ def _alike(people: Mapping[str, Profile]) -> list[tuple[Profile, tuple[str, ...]
     principals = {hand.instead_of for profile in people.values() for hand in profile} - {""}
     found: dict[tuple[Profile, str], list[str]] = defaultdict(list)
     for person, profile in people.items():
-        if any(hand.name in (REQUEST, PROMOTE) or hand.name.startswith(SIGN) for hand in profile):
+        if any(hand.name in (REQUEST, PROMOTE, WAIVE) or hand.name.startswith(SIGN) for hand in profile):
             found[profile, person if person in principals else ""].append(person)
     return [(profile, tuple(sorted(names))) for (profile, _own), names in found.items()]
 

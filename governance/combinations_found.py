@@ -21,6 +21,7 @@ from governance.combinations import (
     PROMOTE,
     REQUEST,
     SIGN,
+    WAIVE,
     Hand,
     Line,
     Plan,
@@ -103,7 +104,7 @@ def found_in(projects: Sequence[Project], reckoner: Reckoner | None = None) -> l
     for lane in lanes:
         of_project[lane.project_id].append(lane)
     rules = rules_of_lanes(lanes)
-    names = [REQUEST, PROMOTE, Right.MANAGE.value, Right.AUDIT.value]
+    names = [REQUEST, PROMOTE, WAIVE, Right.MANAGE.value, Right.AUDIT.value]
     # What is granted on the estate names roles too that no policy asks for yet.
     estate = Grant.objects.in_force(timezone.now()).on_estate().filter(right=Right.SIGN)
     roles = {*sign_roles(), *estate.order_by().values_list("role", flat=True).distinct()}

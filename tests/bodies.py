@@ -12,11 +12,11 @@ from typing import Any
 from django.core.files.base import ContentFile
 from django.utils import timezone
 
-from deployments.actions import signing
+from deployments.actions import signing, waiving
 from deployments.models import Ask, DeploymentRequest, Promotion
 from governance import reviews
 from governance.actions import policies
-from governance.models import Condition, SignOff
+from governance.models import Condition, SignOff, Waiver
 from portal import estate_file
 from portal.demo.cast import PASSWORD
 from portal.errors import Refused
@@ -83,6 +83,18 @@ def signature_of_api(f: Furnished, who: Who) -> Any:
     """As `signature`, for the API."""
     role = who.name if who.name in f.theirs else "fairness"
     return {"requirement": f"sign_off:{role}", **signature(f, who)}
+
+
+def waived(f: Furnished, who: Who) -> Any:
+    """A waiver that is granted by whoever may; of others: what would grant it."""
+    number = f.things.by_word["requests"]
+    request = DeploymentRequest.objects.get(pk=number)
+    waiver = Waiver.objects.get(pk=f.things.by_word["waivers"])
+    try:
+        bound = waiving.draft(by=who.person or f.cast.otto, request=request, waiver=waiver).bound
+    except Refused:
+        bound = "0" * 64
+    return {"password": PASSWORD, "bound": bound}
 
 
 def away_for(f: Furnished, _who: Who) -> Any:
@@ -187,6 +199,9 @@ PAGES: dict[str, Body] = {
     "POST /portfolios/<slug>/put/": {"key": "MAINT", **WHY},
     "POST /portfolios/<slug>/take-out/<key>/": WHY,
     "POST /signoffs/<pk>/": WHY,
+    "POST /waivers/<pk>/": WHY,
+    f"POST {REQUEST}waive/<requirement>/": lambda _f, _who: {"until": soon()[:10], **WHY},
+    f"POST {REQUEST}waivers/<pk>/": lambda f, who: {"answer": "grant", "comment": "", **waived(f, who)},
     "POST /signoffs/<pk>/conditions/<number>/met/": {"how": "Counted again.", "password": PASSWORD},
     f"POST {PROJECT}bundles/": {"how": "export", "bundle_id": "v9"},
     f"POST {PROJECT}owners/": {"owner": "dev", **WHY},
@@ -321,6 +336,14 @@ API: dict[str, Body] = {
         **WHY,
     },
     "POST /api/v1/signoffs/<number>/withdraw/": WHY,
+    "POST /api/v1/requests/<number>/waivers/": lambda _f, _who: {
+        "requirement": "document:model-documentation",
+        "until": soon()[:10],
+        **WHY,
+    },
+    "POST /api/v1/requests/<number>/waivers/<waiver>/grant/": waived,
+    "POST /api/v1/requests/<number>/waivers/<waiver>/refuse/": WHY,
+    "POST /api/v1/waivers/<number>/withdraw/": WHY,
     "POST /api/v1/signoffs/<number>/conditions/<condition>/met/": {
         "how": "Counted again.",
         "password": PASSWORD,

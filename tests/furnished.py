@@ -16,7 +16,7 @@ from django.db import transaction
 from django.test import Client, override_settings
 from django.utils import timezone
 
-from deployments.actions import promotions, requests
+from deployments.actions import promotions, requests, waiving
 from deployments.models import Promotion
 from governance import reviews
 from governance.actions import access_reviews, documents, policies
@@ -141,13 +141,17 @@ def whos_of(cast: Cast) -> dict[str, Who]:
             ("vera", "Vera Lind"),
             ("pia", "Pia Roth"),
             ("max", "Max Ernst"),
+            ("wes", "Wes Hart"),
             ("ed", "Ed Stone"),
             ("lea", "Lea Wolf"),
             ("sue", "Sue Parker"),
             ("mia", "Mia Berg"),
         )
     }
-    for login, right in (("vera", Right.VIEW), ("pia", Right.PROMOTE), ("max", Right.MANAGE)):
+    for login, right in (
+        *(("vera", Right.VIEW), ("pia", Right.PROMOTE), ("max", Right.MANAGE)),
+        ("wes", Right.WAIVE),
+    ):
         grants.grant(by=cast.ada, person=new[login], right=right, project=cast.churn, why="For a test.")
     _ran_out(cast, new["ed"])
     people.join_team(by=cast.ada, team=cast.team, person=new["lea"])
@@ -172,6 +176,7 @@ def whos_of(cast: Cast) -> dict[str, Who]:
         Who("owner", cast.olga),
         Who("promoter", new["pia"]),
         *(Who(role, getattr(cast, login)) for role, login in ROLES.items()),
+        Who("waiver", new["wes"]),
         Who("manager", new["max"]),
         Who("auditor", cast.nora),
         Who("admin", cast.ada),
@@ -229,6 +234,22 @@ def furnished(cast: Cast) -> Furnished:
     newer = bundle_registered(cast, "v2", changed)
     in_qa, in_prod = (request_at(cast, "open", newer, lane) for lane in (cast.qa, cast.prod))
     bundle_registered(cast, "v3", {"project_config/recipes/score.py": "score(some)"})
+
+    waits = waiving.ask(
+        by=cast.dev, request=in_prod, requirement="document:intended-use", why="W.", until=later(9)
+    )
+    waived = waiving.ask(
+        by=cast.dev, request=in_prod, requirement="soak:qa", why="For a test.", until=later(9)
+    )
+    waives = whos["waiver"].person
+    assert waives is not None
+    waiving.grant(
+        by=waives,
+        proof=Password(PASSWORD),
+        request=in_prod,
+        waiver=waived,
+        bound=waiving.draft(by=waives, request=in_prod, waiver=waived).bound,
+    )
 
     portfolio = portfolios.add_portfolio(by=cast.ada, name="Retail bank")
     portfolios.put_project(by=cast.ada, portfolio=portfolio, project=cast.churn)
@@ -306,6 +327,7 @@ def furnished(cast: Cast) -> Furnished:
         "promotions": running.pk,
         "signoffs": own["fairness"],
         "conditions": 1,
+        "waivers": waits.pk,
         "documents": Document.objects.filter(bundle=bundle, origin=Document.Origin.WRITTEN).latest("pk").pk,
         "documents/<kind>": "intended-use",
         "evidence": Evidence.objects.filter(bundle=bundle, kind=Evidence.Kind.TESTS).latest("pk").pk,
@@ -348,6 +370,10 @@ def furnished(cast: Cast) -> Furnished:
         "/api/v1/requests/<number>/promote/": {"requests": in_qa.pk},
         "/projects/<key>/promotions/<number>/release/": {"promotions": over.pk},
         "/api/v1/promotions/<number>/release/": {"promotions": over.pk},
+        "/waivers/<pk>/statement/": {"waivers": waived.pk},
+        "/projects/<key>/requests/<number>/waive/<requirement>/": {
+            "requirement": "document:model-documentation"
+        },
         "/scim/v2/Users/<pk>": {"Users": brought.pk},
         "/scim/v2/Groups/<pk>": {"Groups": group.pk},
         "/scim/v2/Schemas/<pk>": {"Schemas": "urn:ietf:params:scim:schemas:core:2.0:User"},

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('deployments', '0005_ticket'),
-        ('governance', '0012_waivers'),
+        ('governance', '0013_waivers'),
     ]
 
     operations = [

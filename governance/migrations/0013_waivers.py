@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('governance', '0012_uploads'),
-        ('portal', '0013_waivers'),
+        ('portal', '0015_waivers'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

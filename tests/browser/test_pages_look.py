@@ -35,6 +35,7 @@ PAGES: dict[str, tuple[Player | None, str]] = {
     "sign": (FAY, f"{BOX}/requests/{{v3}}/sign/sign_off:fairness/"),
     "conversation": (DEV, f"{BOX}/requests/{{v3}}/conversation/"),
     "escalating": (DEV, f"{BOX}/requests/{{v3}}/escalate/sign_off:fairness/"),
+    "asking to waive": (DEV, f"{BOX}/requests/{{v1}}/waive/evidence:fairness/"),
     "what I was told": (FAY, "/notifications/"),
     "letters": (None, "/demo/mail/"),
     "sign barred": (DEV, f"{BOX}/requests/{{v3}}/sign/sign_off:fairness/"),

@@ -47,6 +47,7 @@ EVERYBODY = (
     "owner",
     "promoter",
     *GROUPS["signers"],
+    "waiver",
     "manager",
     "auditor",
     "admin",

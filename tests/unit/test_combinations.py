@@ -286,3 +286,50 @@ def test_lines_that_differ_in_who_starts_are_not_taken_for_each_other() -> None:
 def test_an_ask_counts_places() -> None:
     assert Ask("prod").places == 0
     assert ask_of("prod", (sign("fairness", 2), sign("model-risk"))).places == 3
+
+
+# --- waivers ---
+
+NEVER = clause("tests", {"at": "qa", "pattern": "TEST_*", "waive": "never"}, "qa")
+
+
+def test_who_may_waive_helps_another_and_nobody_alone() -> None:
+    """Both hold what it takes in production only; the policy wants tests in QA."""
+    at = line(prod=(ran_at("qa"),))
+    both = hands("request@prod", "promote@prod", "waive@prod")
+    assert reached(at, ann=both) == (set(), set())
+    assert reached(at, ann=hands("request@prod", "promote@prod"), bob=hands("promote@prod")) == (set(), set())
+    assert reached(at, ann=hands("request@prod", "promote@prod"), bob=hands("waive@prod")) == (
+        set(),
+        {frozenset({"ann", "bob"})},
+    )
+    (pairs,) = next(
+        one
+        for one in Reckoner().reach(
+            at, {"ann": hands("request@prod", "promote@prod"), "bob": hands("waive@prod")}
+        )
+        if one.stage == "prod"
+    ).pairs
+    assert [(step.act, step.person) for step in pairs.plan] == [
+        ("register", "ann"),
+        ("request", "ann"),
+        ("waive", "bob"),
+        ("promote", "ann"),
+    ]
+
+
+def test_who_waives_does_not_start_it() -> None:
+    at = line(prod=(ran_at("qa"),))
+    assert reached(at, ann=hands("request@prod"), bob=hands("waive@prod", "promote@prod")) == (set(), set())
+
+
+def test_what_the_policy_lets_nobody_waive_needs_the_stage_before() -> None:
+    people = {"ann": hands("request@prod", "promote@prod"), "bob": hands("waive@prod")}
+    assert reached(line(prod=(NEVER,)), **people) == (set(), set())
+    assert reached(line(prod=(ran_at("qa"), NEVER)), **people) == (set(), set())
+    assert reached(line(prod=(FAIRNESS,)), **people)[1] == {frozenset({"ann", "bob"})}
+
+
+def test_whoever_can_without_a_waiver_does() -> None:
+    at = line(prod=(ran_at("qa"),))
+    assert reached(at, ann=hands("request", "promote"), bob=hands("waive@prod"))[0] == {"ann"}

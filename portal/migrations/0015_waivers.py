@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('portal', '0012_notification'),
+        ('portal', '0014_kept_in'),
     ]
 
     operations = [
