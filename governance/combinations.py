@@ -5,7 +5,7 @@ been in, ask, have evidence collected, sign what the policy asks, start. Whether
 itself, over a Case in which everybody signs whatever they may; so its rules (who asked or made the bundle does not
 count, one person fills one place, who stands in is one with whom they stand in for) are not written twice. Pure: no
 clock, no database. What a stage wants to have run before may also be waived, by one who neither asked, made the bundle
-nor starts it: so never by somebody alone. People are names; rights in hand come from `portal.holders`, as the gate's do.
+nor starts it: so never by somebody alone. People are names; rights in hand come from `portal.holders`, as the gate's.
 """
 
 from collections import defaultdict

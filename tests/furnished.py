@@ -48,6 +48,7 @@ from portal.models import (
     Identity,
     Lane,
     Node,
+    Notification,
     Person,
     Pipeline,
     Project,
@@ -250,6 +251,8 @@ def furnished(cast: Cast) -> Furnished:
         waiver=waived,
         bound=waiving.draft(by=waives, request=in_prod, waiver=waived).bound,
     )
+
+    Notification.objects.update(read_at=timezone.now())  # reading them the first time would write
 
     portfolio = portfolios.add_portfolio(by=cast.ada, name="Retail bank")
     portfolios.put_project(by=cast.ada, portfolio=portfolio, project=cast.churn)

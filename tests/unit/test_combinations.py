@@ -3,6 +3,7 @@
 import itertools
 import random
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -324,7 +325,7 @@ def test_who_waives_does_not_start_it() -> None:
 
 
 def test_what_the_policy_lets_nobody_waive_needs_the_stage_before() -> None:
-    people = {"ann": hands("request@prod", "promote@prod"), "bob": hands("waive@prod")}
+    people: dict[str, Any] = {"ann": hands("request@prod", "promote@prod"), "bob": hands("waive@prod")}
     assert reached(line(prod=(NEVER,)), **people) == (set(), set())
     assert reached(line(prod=(ran_at("qa"), NEVER)), **people) == (set(), set())
     assert reached(line(prod=(FAIRNESS,)), **people)[1] == {frozenset({"ann", "bob"})}
