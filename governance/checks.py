@@ -8,11 +8,11 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain, combinations
 from typing import Any, Protocol
 
-from governance import explainability, external_checks, standards, testing, ticket, window
+from governance import explained, external_checks, standards, testing, ticket, window
 from governance.facts import (
     APPROVE,
     APPROVE_WITH_CONDITIONS,
@@ -30,6 +30,7 @@ from governance.facts import (
     EvidenceFact,
     Finding,
     Holder,
+    LiveFact,
     SignOffFact,
     State,
     WaiverFact,
@@ -37,7 +38,7 @@ from governance.facts import (
     parse_instant,
 )
 from governance.matching import Seating, seat
-from governance.parity import MAX_NAMED, NOT_COUNTED, assess
+from governance.parity import NOT_COUNTED, assess
 from portal.canonical import digest
 
 # Bars of who could have done it as somebody else.
@@ -63,8 +64,12 @@ class Code(StrEnum):
     EXTERNAL_FAILED = "external_failed"
     EXTERNAL_PASSED = "external_passed"
     EXPLAINABILITY_CLEAR = "explainability_clear"
+    EXPLAINABILITY_DRIFTED = "explainability_drifted"
+    EXPLAINABILITY_DRIFT_UNCLEAR = "explainability_drift_unclear"
     EXPLAINABILITY_EMPTY = "explainability_empty"
     EXPLAINABILITY_FORBIDDEN = "explainability_forbidden"
+    EXPLAINABILITY_PROXY = "explainability_proxy"
+    EXPLAINABILITY_PROXY_UNCLEAR = "explainability_proxy_unclear"
     FAIRNESS_HOLDS = "fairness_holds"
     FAIRNESS_NOT_COUNTED = "fairness_not_counted"
     FAIRNESS_UNCLEAR = "fairness_unclear"
@@ -596,11 +601,20 @@ def outcome(case: Case, fact: EvidenceFact) -> list[Any]:
             state, code, _ = _read(_ASSESSED[fact.kind], fact.result, clause.params)
             said.append([clause.key, state, code, [], []])
         elif clause.kind == "evidence" and clause.params.get("kind") == fact.kind:
-            state, code, params = _read(_ASSESSED[fact.kind], fact.result, clause.params)
+            state, code, params = _read(_assessing(case, fact.kind), fact.result, clause.params)
             metrics = [[row["metric"], row["by"], row["state"]] for row in params.get("metrics", [])]
             forbidden = sorted(row["forbidden"] for row in params.get("forbidden", []))
-            said.append([clause.key, state, code, metrics, forbidden])
+            said.append([clause.key, state, code, metrics, forbidden, *_other_states(params)])
     return said or [digest(fact.result)]
+
+
+def _other_states(params: Mapping[str, Any]) -> list[Any]:
+    """Of explainability what is not met or cannot be told beside a forbidden column."""
+    proxies, drift = params.get("proxies", {}), params.get("drift", {})
+    pairs = sorted(
+        [row["feature"], row["of"], row["state"]] for row in proxies.get("rows", ()) if row["state"] != MET
+    )
+    return [pairs, proxies.get("state"), drift.get("state")]
 
 
 def _barred(seen: _Seen, fact: SignOffFact) -> tuple[Barred | None, dict[str, Any]]:
@@ -875,7 +889,7 @@ def evidence(case: Case, clause: Clause) -> Finding:
     kind = clause.params["kind"]
     if kind not in _ASSESSED:
         return unknown_kind(case, clause)
-    return _from_evidence(case, clause, kind, None, _ASSESSED[kind], _with_right(case, CAN_REQUEST))
+    return _from_evidence(case, clause, kind, None, _assessing(case, kind), _with_right(case, CAN_REQUEST))
 
 
 def tests(case: Case, clause: Clause) -> Finding:
@@ -938,22 +952,19 @@ def fairness_of(result: Mapping[str, Any], asked: Mapping[str, Any]) -> _Assessm
     return MET, Code.FAIRNESS_HOLDS, params
 
 
-def explainability_of(result: Mapping[str, Any], asked: Mapping[str, Any]) -> _Assessment:
-    """None of the forbidden columns is among the features that matter most."""
-    features = result["features"]
-    top = int(asked.get("top", 10))
-    params: dict[str, Any] = {"top": top, "forbid": list(asked.get("forbid", ())), "known": len(features)}
-    if not features:
-        return CANNOT_TELL, Code.EXPLAINABILITY_EMPTY, params
-    used = [
-        {"feature": held["feature"], "forbidden": forbidden, "rank": rank, "share": held["share"]}
-        for rank, held in enumerate(features[:top], start=1)
-        for forbidden in params["forbid"]
-        if held["share"] > 0 and explainability.uses(held["feature"], forbidden)
-    ]
-    if used:
-        return NOT_MET, Code.EXPLAINABILITY_FORBIDDEN, params | {"forbidden": used[:MAX_NAMED]}
-    return MET, Code.EXPLAINABILITY_CLEAR, params | {"first": features[0]["feature"]}
+def explainability_of(
+    result: Mapping[str, Any], asked: Mapping[str, Any], live: LiveFact | None = None
+) -> _Assessment:
+    """None of the features that matter most is forbidden or a proxy, and they are much as where the bundle goes."""
+    state, code, params = explained.assess(result, asked, live)
+    return state, Code(code), params
+
+
+def _assessing(case: Case, kind: str) -> _Assess:
+    """How a kind of evidence is assessed under a case."""
+    if kind == "explainability":
+        return partial(explainability_of, live=case.live)
+    return _ASSESSED[kind]
 
 
 def _coded(assess_: Callable[..., tuple[State, str, dict[str, Any]]]) -> _Assess:

@@ -12,11 +12,15 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from governance import explainability_charts as charts
 from governance import fairness, junit
+from governance.explainability_import import FORMATS as EXPLAINED_FORMATS
+from governance.facts import LiveFact
 from governance.fairness_charts import MOST_GROUPS, RATES, compared_chart, kinds_of
 from governance.fairness_import import FORMATS
 from governance.gate import Clause
 from governance.intervals import wilson
+from governance.live import live_facts
 from governance.models import Document, Evidence
 from governance.newest import newest
 from governance.parity import NOT_COUNTED, assess
@@ -24,6 +28,7 @@ from governance.queries import documents_holding, evidence_holding
 from governance.sentences import (
     column_name,
     fairness_row,
+    method_name,
     metric_name,
     recipe_limits,
     stage_name,
@@ -33,7 +38,6 @@ from governance.sentences import (
 from governance.standards_words import standards_table
 from governance.suppression import hidden, least_of
 from governance.testing import DESIGN, STAGED, project_of
-from portal.charts import Bar
 from portal.models import Bundle
 
 SHOWN_FEATURES = 10
@@ -61,13 +65,13 @@ class Exhibit:
     @property
     def brought(self) -> str:
         """Whose figures they are where somebody brought them, such as Fairlearn; else an empty text."""
-        return FORMATS.get(str(self.evidence.source.get("format")), "")
+        return (FORMATS | EXPLAINED_FORMATS).get(str(self.evidence.source.get("format")), "")
 
 
 def exhibits(bundle: Bundle, clauses: Iterable[Clause], live: Live | None = None) -> list[Exhibit]:
     """The newest evidence of each kind and stage that holds for this bundle's parts, in one query.
 
-    With `live`, fairness figures stand beside those of what runs there now: one query more.
+    With `live`, fairness and importance stand beside those of what runs there now: a query more for each.
     """
     asked = list(clauses)
     order = [kind.value for kind in Evidence.Kind]
@@ -85,13 +89,16 @@ def exhibits(bundle: Bundle, clauses: Iterable[Clause], live: Live | None = None
     if live is not None and any(row.kind == Evidence.Kind.FAIRNESS for row in found):
         of_live = evidence_holding(live.bundle).filter(kind=Evidence.Kind.FAIRNESS).exclude(parts={})
         fairness_there = of_live.select_related("result").order_by("recorded_at", "pk").last()
+    explained_there = None
+    if live is not None and any(row.kind == Evidence.Kind.EXPLAINABILITY for row in found):
+        (explained_there,) = live_facts([live.bundle])
     return [
         Exhibit(
             row,
             row.kind,
             tuple(sorted(row.parts)),
             stage_name(row.stage),
-            _tables(row, asked, live if fairness_there != row else None, fairness_there),
+            _tables(row, asked, live if fairness_there != row else None, fairness_there, explained_there),
         )
         for row in found
     ]
@@ -103,7 +110,11 @@ def documents(bundle: Bundle) -> list[Document]:
 
 
 def _tables(
-    row: Evidence, clauses: Sequence[Clause], live: Live | None, there: Evidence | None
+    row: Evidence,
+    clauses: Sequence[Clause],
+    live: Live | None,
+    there: Evidence | None,
+    beside_it: LiveFact | None,
 ) -> Sequence[Mapping[str, Any]]:
     result = json.loads(bytes(row.result.body))
     if row.kind == Evidence.Kind.FAIRNESS:
@@ -121,7 +132,7 @@ def _tables(
                 table["live"] = _live(live, known.get((str(table["by"]), table["name"])))
         return tables
     if row.kind == Evidence.Kind.EXPLAINABILITY:
-        return [explainability_table(result)]
+        return [explainability_table(result, clauses, beside_it)]
     if row.kind == Evidence.Kind.PROJECT_STANDARDS:
         return [standards_table(result)]
     if row.kind == Evidence.Kind.GOVERN:
@@ -279,23 +290,34 @@ _HEADS = {
 }
 
 
-def explainability_table(result: Mapping[str, Any]) -> dict[str, Any]:
-    """What matters most to the model, as bars in per cent, and how well it does in each subpopulation."""
+def explainability_table(
+    result: Mapping[str, Any], clauses: Sequence[Clause] = (), live: LiveFact | None = None
+) -> dict[str, Any]:
+    """What matters most to the model, how it answers to it, and how well it does in each subpopulation."""
     features = result["features"]
+    asked = _asked(clauses, "explainability")
+    metrics = [metric for clause in clauses_for(clauses, "fairness") for metric in clause.params["metrics"]]
     return {
         "title": _("What matters most to the model"),
-        "bars": [Bar(str(one["feature"]), 100 * float(one["share"])) for one in features[:SHOWN_FEATURES]],
+        "bars": charts.bars(result, SHOWN_FEATURES),
         "more": max(0, len(features) - SHOWN_FEATURES),
-        "method": str(result.get("method", "")),
-        "subpopulations": [
-            {
-                "feature": one["feature"],
-                "name": _plain(one["feature"]),
-                "modalities": [m for m in one["modalities"] if not m.get("excluded")],
-            }
-            for one in result.get("subpopulations", [])
-        ],
+        "method": method_name(str(result.get("method", ""))),
+        "n": result.get("n"),
+        "proxies": charts.proxies_part(result, asked),
+        "drift": charts.drift_part(result, asked, live),
+        "curves": charts.curves(result),
+        "subpopulations": charts.subpopulations(result, charts.least_people(result, metrics)),
     }
+
+
+def clauses_for(clauses: Sequence[Clause], kind: str) -> list[Clause]:
+    """Those that ask for this kind of evidence."""
+    return [one for one in clauses if one.kind == "evidence" and one.params.get("kind") == kind]
+
+
+def _asked(clauses: Sequence[Clause], kind: str) -> dict[str, Any]:
+    """All that is asked of a kind of evidence; of several that ask the same, the last."""
+    return {name: held for clause in clauses_for(clauses, kind) for name, held in clause.params.items()}
 
 
 def junit_run(run: Mapping[str, Any]) -> junit.ScenarioRun:

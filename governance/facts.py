@@ -152,6 +152,21 @@ class RunningFact:
 
 
 @dataclass(frozen=True, slots=True)
+class LiveFact:
+    """The bundle that ran at the stage it is judged for, with the explainability evidence that held for it then.
+
+    An empty `bundle`: nothing ran there. An empty `evidence`, its digest: there was none of it. `features` are pairs of
+    feature and share, the largest first.
+    """
+
+    bundle: str
+    evidence: str = ""
+    at: str = ""
+    method: str = ""
+    features: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Barred:
     """A person whose sign-off does not count here.
 
@@ -250,6 +265,8 @@ class Case:
     # was given, as of every Case from before there could be one.
     ticket: str | None = None
     waivers: tuple[WaiverFact, ...] = ()
+    # What runs at the stage; None where the policy did not ask about it, as of every Case from before it could.
+    live: LiveFact | None = None
 
     @property
     def by_itself(self) -> bool:

@@ -71,7 +71,7 @@ def loads(body: bytes) -> Any:
     if len(body) > LIMIT:
         _no(
             "content",
-            f"The file is larger than {LIMIT // 1024} KiB. Send counts by group, not rows.",
+            f"The file is larger than {LIMIT // 1024} KiB. Send figures, not rows.",
             "import_too_large",
         )
     try:
@@ -100,12 +100,12 @@ def read(content: Any, *, min_group: int) -> dict[str, Any]:
 
     `min_group` is the smallest group that may be the reference.
     """
-    _check_values(content)
+    check_values(content)
     error = next(
         iter(sorted(_VALIDATOR.iter_errors(content), key=lambda one: (len(one.path), str(one.path)))), None
     )
     if error is not None:
-        _refuse(error)
+        refuse(error)
     reader = {"counts": _ours, "fairlearn": _fairlearn, "aif360": _aif360, "dss": _dss}[content["format"]]
     tables: dict[tuple[str, ...], list[_Said]] = {}
     for at, by, groups in reader(content):
@@ -431,7 +431,7 @@ def _same_people(counted: Mapping[tuple[str, ...], Mapping[tuple[str, ...], Tall
 # --- refusing ---
 
 
-def _check_values(content: Any) -> None:
+def check_values(content: Any) -> None:
     """Refuse what is nested too deep, and texts with characters that nobody can see or keep."""
     level = [content]
     for _depth in range(DEEPEST):
@@ -460,7 +460,8 @@ def _too_deep() -> NoReturn:
     )
 
 
-def _refuse(error: ValidationError) -> NoReturn:
+def refuse(error: ValidationError) -> NoReturn:
+    """Raise FairnessImportError for what a schema finds wrong, naming the field and the remedy."""
     instance: Any = error.instance
     # Where a key is missing or unknown the field is that key, in what should hold it.
     schema = error.schema if isinstance(error.schema, Mapping) else {}

@@ -13,9 +13,11 @@ from governance.actions.materiality import WHY_LIMIT
 from governance.actions.signoffs import CONDITION_LIMIT, Wish, end_of
 from governance.actions.waivers import WHY_LIMIT as WAIVER_WHY_LIMIT
 from governance.materiality import Materiality
+from governance.model_card import SECTION_LIMIT, Card, Section, tidy
 from governance.models import SignOff
 from portal.forms import FileForm, Form
 from portal.models import Portfolio
+from portal.texts import plain
 
 DECISIONS = (
     (SignOff.Decision.APPROVE.value, _("Approve")),
@@ -47,8 +49,9 @@ class DocumentForm(Form):
 
 
 class EvidenceForm(Form):
-    """Figures that were counted elsewhere, as a file or pasted, and the stage they are of."""
+    """Figures that were counted elsewhere, as a file or pasted, what they are of, and the stage."""
 
+    kind = forms.ChoiceField(label=_("What they are of"), choices=())
     stage = forms.ChoiceField(label=_("Of which stage"), choices=())
     upload = forms.FileField(label=_("File"), required=False, help_text=_("JSON, at most 1 MiB."))
     text = forms.CharField(
@@ -59,12 +62,15 @@ class EvidenceForm(Form):
         widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false", "class": "mono"}),
     )
 
-    def __init__(self, *args: Any, stages: list[tuple[str, str]], **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, stages: list[tuple[str, str]], kinds: list[tuple[str, str]], **kwargs: Any
+    ) -> None:
         # It stands on a page with other forms that have a stage and a text.
         super().__init__(*args, **{"auto_id": "bring_%s", **kwargs})
-        field = self.fields["stage"]
-        assert isinstance(field, forms.ChoiceField)
-        field.choices = stages
+        for name, choices in (("stage", stages), ("kind", kinds)):
+            field = self.fields[name]
+            assert isinstance(field, forms.ChoiceField)
+            field.choices = choices
 
     def clean(self) -> dict[str, Any]:
         """One of the two, not both."""
@@ -110,6 +116,57 @@ class ReportForm(Form):
         field = self.fields["stage"]
         assert isinstance(field, forms.ChoiceField)
         field.choices = stages
+
+
+class CardForm(Form):
+    """The sections of a model card; one that is only suggested has to be confirmed, or changed."""
+
+    def __init__(self, *args: Any, card: Card, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.card = card
+        for section in card.sections:
+            rows = min(14, max(3, section.text.count("\n") + len(section.text) // 90 + 2))
+            self.fields[section.field.key] = forms.CharField(
+                label=section.field.asks,
+                required=False,
+                strip=False,
+                initial=section.text,
+                max_length=SECTION_LIMIT,
+                widget=forms.Textarea(attrs={"rows": rows}),
+            )
+            if not section.missing and not section.confirmed:
+                self.fields[_confirm(section)] = forms.BooleanField(
+                    label=_("This is right for this bundle"), required=False
+                )
+
+    @property
+    def sections(self) -> list[tuple[Section, Any, Any]]:
+        """Each section with its field, and the box that confirms it where it needs one."""
+        return [
+            (one, self[one.field.key], self[_confirm(one)] if _confirm(one) in self.fields else None)
+            for one in self.card.sections
+        ]
+
+    @property
+    def confirmed(self) -> dict[str, str]:
+        """The texts to keep by section: written, changed or confirmed."""
+        found = {}
+        for section in self.card.sections:
+            text = tidy(self.cleaned_data[section.field.key])
+            as_it_was = _confirm(section) in self.fields and text == tidy(plain(section.text))
+            if text and (not as_it_was or self.cleaned_data[_confirm(section)]):
+                found[section.field.key] = text
+        return found
+
+    @property
+    def left_out(self) -> list[str]:
+        """The headings of the sections that have no text to keep."""
+        kept = self.confirmed
+        return [one.field.heading for one in self.card.sections if one.field.key not in kept]
+
+
+def _confirm(section: Section) -> str:
+    return f"confirm-{section.field.key}"
 
 
 class PolicyForm(FileForm):

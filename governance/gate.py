@@ -32,6 +32,7 @@ from governance.facts import (
     EvidenceFact,
     Finding,
     Holder,
+    LiveFact,
     PolicyRef,
     RunningFact,
     SignOffFact,
@@ -65,6 +66,7 @@ __all__ = [
     "EvidenceFact",
     "Finding",
     "Holder",
+    "LiveFact",
     "PolicyRef",
     "RunningFact",
     "SignOffFact",
@@ -109,6 +111,8 @@ def case_to_json(case: Case) -> dict[str, Any]:
         del fields["ticket"]  # nor that no ticket was asked for
     if not fields["waivers"]:
         del fields["waivers"]  # nor that nothing was waived
+    if fields["live"] is None:
+        del fields["live"]  # nor that nobody asked what runs there
     return {"v": _SHAPE, **fields}
 
 
@@ -137,8 +141,12 @@ def case_from_json(value: dict[str, Any]) -> Case:
         fields["barred"] = tuple(Barred(**fact) for fact in fields["barred"])
         fields["holders"] = tuple(Holder(**{**fact, **_let(fact)}) for fact in fields["holders"])
         fields["waivers"] = tuple(_waiver(fact) for fact in fields.get("waivers", ()))
+        if "live" in fields:
+            told = fields["live"]
+            features = tuple((feature, share) for feature, share in told["features"])
+            fields["live"] = LiveFact(**{**told, "features": features})
         return Case(**fields)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"This is not a stored case: {error}.") from error
 
 

@@ -26,6 +26,7 @@ from portal.marked import Language, Path_, Problem, Unreadable, at, find, listed
 DEFAULT_SMOKE = "TEST_SMOKE"
 DEFAULT_MIN_GROUP = 30
 DEFAULT_TOP = 10
+DEFAULT_SHARE_CHANGE = 0.1
 DEFAULT_PATTERN = "TEST_*"
 SCHEMA: dict[str, Any] = json.loads(Path(__file__).with_name("policy.schema.json").read_text("utf-8"))
 
@@ -64,6 +65,7 @@ LANGUAGE = Language(
         "metrics": " with the metrics and their thresholds",
         "forbid": " with the features that must not matter",
         "recipes": " with lines, complexity or both",
+        "of": " with the sensitive columns",
         "min": " with the lowest ratio that passes",
         "max": " with the largest difference that passes",
         "by": " with the sensitive columns",
@@ -289,6 +291,8 @@ def _clause(kind: str, said: Any, smokes: dict[str, Smoke], smoke: Smoke) -> Cla
             ]
         else:
             params |= {"top": int(said.get("top", DEFAULT_TOP)), "forbid": said["forbid"]}
+            params |= {"proxies": dict(said["proxies"])} if "proxies" in said else {}
+            params |= {"drift": _drift(said["drift"])} if "drift" in said else {}
         return clause(kind, params, ":".join(filter(None, (said["kind"], said.get("name")))))
     if kind == "tests" and {"scenarios", "recipes"} & said.keys():
         about = {name: said[name] for name in ("scenarios", "recipes") if name in said}
@@ -368,6 +372,17 @@ def _waive(said: dict[str, Any]) -> dict[str, Any]:
     if waive is None or waive == "never":
         return {} if waive is None else {"waive": waive}
     return {"waive": {"at_most": seconds(waive["at_most"])}}
+
+
+def _drift(said: dict[str, Any]) -> dict[str, Any]:
+    """Where no limit is given, that of the share."""
+    limits: dict[str, Any] = {
+        name: said[name] for name in ("max_share_change", "min_rank_correlation") if name in said
+    }
+    return {
+        "top": int(said.get("top", DEFAULT_TOP)),
+        **(limits or {"max_share_change": DEFAULT_SHARE_CHANGE}),
+    }
 
 
 def _max_age(said: dict[str, Any]) -> dict[str, int]:

@@ -8,7 +8,15 @@ from django.utils.translation import gettext as _
 from governance.facts import PARTS, Clause
 from governance.materiality import Materiality
 from governance.policy import PolicyDocument, Smoke, StageRules
-from governance.sentences import column_name, duration, metric_name, recipe_limits, title
+from governance.sentences import (
+    column_name,
+    drift_limits,
+    duration,
+    metric_name,
+    proxy_limit,
+    recipe_limits,
+    title,
+)
 from governance.window import day_names
 
 
@@ -142,7 +150,7 @@ def _detail(clause: Clause) -> str:
     told = [
         _value(name, value)
         for name, value in clause.params.items()
-        if name in ("covers", "max_age", "carry", "waive")
+        if name in ("covers", "max_age", "carry", "waive", "proxies", "drift")
     ]
     return f" ({'; '.join(told)})" if told else ""
 
@@ -217,6 +225,8 @@ def _name(name: str) -> str:
         "sections": _("sections"),
         "top": _("number of features looked at"),
         "forbid": _("forbidden columns"),
+        "proxies": _("proxies"),
+        "drift": _("drift from what runs"),
         "at": _("stage"),
         "for": _("time"),
         "pattern": _("pattern"),
@@ -259,6 +269,10 @@ def _bare(name: str, value: Any) -> str:
         return {"report": _("a test report"), "bundle": _("the bundle")}.get(str(value), str(value))
     if name == "waive" and isinstance(value, dict):
         return _("for at most %(time)s") % {"time": duration(int(value["at_most"]))}
+    if name == "proxies":
+        return proxy_limit(value)
+    if name == "drift":
+        return drift_limits(value)
     if name == "covers" and set(value) >= set(PARTS):
         return _("all")
     if isinstance(value, list):

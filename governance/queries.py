@@ -3,7 +3,7 @@
 Not in charge of judging: `governance.gate.judge` is. What runs where is told by the caller (deployments).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,12 +24,14 @@ from governance.gate import (
     Case,
     Clause,
     Holder,
+    LiveFact,
     PolicyRef,
     RunningFact,
     Verdict,
     instant,
     judge,
 )
+from governance.live import live_facts
 from governance.models import Document, Evidence, PolicyVersion, Report, SignOff, Waiver
 from governance.newest import Known, known, same_parts
 from governance.policy import PolicyDocument, StageRules, parse
@@ -159,6 +161,10 @@ def tiers_published() -> list[tuple[str, str]]:
     return [(row.name, tier) for row in versions for tier in parsed(row.source).tiers]
 
 
+# What runs in each of these lanes now, by id; None where nothing does. Asked only where a rule depends on it.
+WhatRuns = Callable[[Sequence[Lane]], Mapping[int, Bundle | None]]
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A judgement that is wanted: this bundle in this lane. `running` says what ran where and since when."""
@@ -185,19 +191,20 @@ def case_for(
     on_behalf_of: Person | None = None,
     asked_at: datetime | None = None,
     ticket: str = "",
+    what_runs: WhatRuns | None = None,
 ) -> Case:
     """Everything a judgement of this bundle in this lane needs, as it is now.
 
     `requested_by` (for whom they asked), the bundle's author, and who could have acted as one of them at that time are
-    barred from signing; `running` says what ran where and since when.
+    barred from signing; `running` says what ran where and since when, `what_runs` answers what runs there now.
     """
     asked = Asked(bundle, lane, requested_by, running, on_behalf_of, asked_at, ticket)
     rules = rules or rules_for(lane)
-    (facts,) = _facts([(asked, rules)])
+    (facts,) = _facts([(asked, rules)], what_runs)
     return _case(asked, rules, facts)
 
 
-def cases_for(asked: Sequence[Asked]) -> list[Case | Refused]:
+def cases_for(asked: Sequence[Asked], what_runs: WhatRuns | None = None) -> list[Case | Refused]:
     """As `case_for`, for many in a constant number of queries; where the policy says nothing, its refusal."""
     versions = _versions(one.lane.project.policy for one in asked)
     ruled: list[tuple[Asked, Rules | Refused]] = []
@@ -206,7 +213,7 @@ def cases_for(asked: Sequence[Asked]) -> list[Case | Refused]:
             ruled.append((one, _rules(one.lane, versions)))
         except Refused as refusal:
             ruled.append((one, refusal))
-    facts = iter(_facts([(one, rules) for one, rules in ruled if isinstance(rules, Rules)]))
+    facts = iter(_facts([(one, rules) for one, rules in ruled if isinstance(rules, Rules)], what_runs))
     return [rules if isinstance(rules, Refused) else _case(one, rules, next(facts)) for one, rules in ruled]
 
 
@@ -222,9 +229,10 @@ class _Facts:
     holders: tuple[Holder, ...]
     behind: frozenset[Barred]
     cooling_off: tuple[Barred, ...]
+    live: LiveFact | None
 
 
-def _facts(asked: Sequence[tuple[Asked, Rules]]) -> list[_Facts]:
+def _facts(asked: Sequence[tuple[Asked, Rules]], what_runs: WhatRuns | None) -> list[_Facts]:
     """What each case needs, in their order."""
     wanted = {one.lane.pk: _codenames(rules) for one, rules in asked}
     stages = {one.lane.pk: one.lane.stage.slug for one, _rules in asked}
@@ -257,15 +265,23 @@ def _facts(asked: Sequence[tuple[Asked, Rules]]) -> list[_Facts]:
         or any(holder.role == CAN_WAIVE for holder in holders[one[0].lane.pk])
     ]
     changes = lately((one.lane, rules.version.name) for one, rules in signed)
+    drifting = [one.lane for one, rules in asked if what_runs is not None and _asks_drift(rules)]
+    runs = what_runs(drifting) if what_runs is not None and drifting else {}
+    live = dict(zip(runs, live_facts(list(runs.values())), strict=True))
     return [
         _Facts(
             one,
             holders[asker.lane.pk],
             frozenset().union(*(bars[place + number] for place in range(0, len(bars), len(asked)))),
             _cooling_off(asker.lane, rules, holders[asker.lane.pk], one, changes),
+            live.get(asker.lane.pk) if _asks_drift(rules) else None,
         )
         for number, (one, (asker, rules)) in enumerate(zip(found, asked, strict=True))
     ]
+
+
+def _asks_drift(rules: Rules) -> bool:
+    return any("drift" in clause.params for clause in rules.stage.requirements)
 
 
 def _cooling_off(
@@ -312,6 +328,7 @@ def _case(asked: Asked, rules: Rules, facts: _Facts) -> Case:
         at=instant(timezone.now()),
         ticket=asked.ticket if asked.ticket or ticketed else None,
         waivers=tuple(waived.fact for waived in facts.known.waivers),
+        live=facts.live,
     )
 
 
@@ -324,6 +341,7 @@ def verdict_for(
     on_behalf_of: Person | None = None,
     asked_at: datetime | None = None,
     ticket: str = "",
+    what_runs: WhatRuns | None = None,
 ) -> tuple[Case, Verdict]:
     """The Case now, and what the gate says of it."""
     case = case_for(
@@ -334,6 +352,7 @@ def verdict_for(
         on_behalf_of=on_behalf_of,
         asked_at=asked_at,
         ticket=ticket,
+        what_runs=what_runs,
     )
     return case, judge(case)
 

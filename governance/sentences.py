@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from governance import waivers
 from governance.checks import Code, Why
+from governance.explainability import METHODS
 from governance.facts import (
     APPROVE,
     APPROVE_WITH_CONDITIONS,
@@ -90,7 +91,9 @@ def title(clause: Clause, stages: Names = stage_name) -> str:
             "%(columns)s not the feature that matters most",
             "%(columns)s not among the %(n)s features that matter most",
             top,
-        ) % {"columns": _capital(_and(map(column_name, params["forbid"]))), "n": _count(top)}
+        ) % {"columns": _capital(_and(map(column_name, params["forbid"]))), "n": _count(top)} + _and_also(
+            params
+        )
     if clause.kind == "tests":
         return _tests_title(params, stages)
     if clause.kind == "soak":
@@ -153,6 +156,18 @@ def _share(share: float) -> str:
 def _few(words: Sequence[str]) -> list[str]:
     more = len(words) - NAMED
     return [*words[:NAMED], _("%(n)s more") % {"n": more}] if more > 0 else list(words)
+
+
+def _and_also(params: Params) -> str:
+    """What else is asked of explainability."""
+    text = ""
+    if "proxies" in params:
+        text += _(", none of these a proxy of %(columns)s") % {
+            "columns": _or(map(column_name, params["proxies"]["of"]))
+        }
+    if "drift" in params:
+        text += _(", and much the same features as in what runs")
+    return text
 
 
 def does_not_count(entry: Params, names: Names) -> str:
@@ -875,12 +890,13 @@ def metric_name(metric: str) -> str:
 
 
 def _explainability_clear(params: Params, say: _Say) -> str:
-    return _("%(columns)s not found among the first %(n)s of %(known)s features; %(first)s matters most.") % {
+    text = _("%(columns)s not found among the first %(n)s of %(known)s features; %(first)s matters most.") % {
         "columns": _capital(_and(map(column_name, params["forbid"]))),
         "n": min(params["top"], params["known"]),
         "known": params["known"],
         "first": params["first"],
     }
+    return _join(text, *_explained_further(params))
 
 
 def _explainability_forbidden(params: Params, say: _Say) -> str:
@@ -889,7 +905,172 @@ def _explainability_forbidden(params: Params, say: _Say) -> str:
         % {"feature": held["feature"], "rank": held["rank"], "share": percent(held["share"])}
         for held in params["forbidden"]
     )
-    return _("%(used)s. Train the model without it and register a new bundle.") % {"used": _capital(used)}
+    text = _("%(used)s. Train the model without it and register a new bundle.") % {"used": _capital(used)}
+    return _join(text, *_explained_further(params))
+
+
+def _explained(params: Params, say: _Say) -> str:
+    """What decides comes first: what is violated, then what cannot be told, then what holds."""
+    return _join(*_explained_further(params))
+
+
+def _explained_further(params: Params) -> list[str]:
+    order = (NOT_MET, CANNOT_TELL, MET)
+    told = [
+        (order.index(params[name]["state"]), say(params[name]))
+        for name, say in (("proxies", proxies_row), ("drift", drift_row))
+        if name in params
+    ]
+    return [text for _place, text in sorted(told, key=lambda one: one[0])]
+
+
+def proxies_row(held: Params) -> str:
+    """What was found of proxies, as one or two sentences."""
+    limit = proxy_limit(held)
+    over = [row for row in held["rows"] if row["state"] == NOT_MET]
+    if over:
+        text = _(
+            "%(pairs)s; %(limit)s. Train the model without it, or say in a waiver why it has to stay."
+        ) % {
+            "pairs": _capital(_and(map(_pair, over[:NAMED]))),
+            "limit": limit,
+        }
+        if len(over) > NAMED:
+            text += " " + _("There are %(n)s more.") % {"n": len(over) - NAMED}
+        return text
+    across = [row for row in held["rows"] if row["state"] == CANNOT_TELL]
+    if across:
+        return _("%(pairs)s, which is across what passes: %(limit)s. Collect it from more rows.") % {
+            "pairs": _capital(_and(map(_pair, across[:NAMED]))),
+            "limit": limit,
+        }
+    if held["missing"]:
+        reasons: dict[str, list[str]] = {}
+        for one in held["missing"]:
+            reasons.setdefault(one["reason"], []).append(
+                _("%(feature)s with %(column)s")
+                % {"feature": one["feature"], "column": column_name(one["of"])}
+            )
+        return _join(
+            *(
+                _("How closely %(pairs)s go together cannot be told: %(why)s")
+                % {"pairs": _and(pairs[:NAMED]), "why": why_no_association(reason)}
+                for reason, pairs in reasons.items()
+            )
+        )
+    if not held["rows"]:
+        return _("No feature matters, so none is a proxy.")
+    return _("Of %(n)s pairs the closest: %(pair)s; %(limit)s.") % {
+        "n": f"{held['counted']:,}",
+        "pair": _pair(held["rows"][0]),
+        "limit": limit,
+    }
+
+
+def _pair(row: Params) -> str:
+    column = column_name(row["of"])
+    if row["measure"] == "same":
+        return _("%(feature)s is made from %(column)s") % {"feature": row["feature"], "column": column}
+    low, high = row["interval"]
+    text = _("%(feature)s goes with %(column)s by %(value)s (%(low)s to %(high)s)") % {
+        "feature": row["feature"],
+        "column": column,
+        "value": f"{row['value']:.2f}",
+        "low": f"{low:.2f}",
+        "high": f"{high:.2f}",
+    }
+    if row["n"] is not None:
+        text += _(" in %(n)s rows") % {"n": f"{row['n']:,}"}
+    return text
+
+
+def why_no_association(reason: str) -> str:
+    """Why it cannot be told how closely a feature goes with a sensitive column, and what to do."""
+    return {
+        "too_few": _("there are too few rows. Collect it again once more are scored."),
+        "one_group": _("the scored rows are all of one group. Collect it from rows of the others too."),
+        "too_many_groups": _(
+            "the sensitive column has too many values. Name one with fewer, such as an age band."
+        ),
+        "no_column": _("the scored dataset has no such column. Add it to the dataset that the model scores."),
+        "no_dataset": _("the project names no scored dataset. Ask an administrator to add it."),
+        "dataset_stale": _(
+            "the scored dataset is older than this bundle in its stage. Build it, then collect again."
+        ),
+        "dataset_build_failed": _(
+            "the last build of the scored dataset failed. Build it, then collect again."
+        ),
+        "too_many_features": _("so many features are not counted. Ask for fewer with top."),
+    }.get(reason, _("nobody counted it. Collect the evidence again, or bring figures that have it."))
+
+
+def proxy_limit(held: Params) -> str:
+    """What passes: `at most 0.30 with gender`."""
+    return _("at most %(max)s with %(columns)s passes") % {
+        "max": f"{held['max']:g}",
+        "columns": _or(map(column_name, held["of"])),
+    }
+
+
+def drift_row(held: Params) -> str:
+    """What was found of the features that matter most, against what runs."""
+    reason = held["reason"]
+    if reason == "first":
+        return _("Nothing runs there yet to compare the features with.")
+    if reason == "not_recorded":
+        return _(
+            "What ran there then was not written down, because the policy of that day did not ask about it."
+        )
+    if reason == "no_evidence":
+        return _(
+            "%(bundle)s runs there, and there is no explainability evidence of it to compare with. Collect it on the "
+            "page of %(bundle)s, or bring it."
+        ) % {"bundle": held["bundle"]}
+    if reason == "other_method":
+        return _(
+            "The importance is by %(method)s, and that of %(bundle)s, which runs there, by %(there)s, which do not "
+            "compare. Collect both, or bring both, by the same method."
+        ) % {
+            "method": method_name(held["method"]),
+            "there": method_name(held["method_there"]),
+            "bundle": held["bundle"],
+        }
+    moved = held["rows"][0]
+    text = _("Against %(bundle)s, which runs there, %(feature)s moved most: from %(then)s to %(now)s") % {
+        "bundle": held["bundle"],
+        "feature": moved["feature"],
+        "then": _place(moved["rank_there"], moved["share_there"]),
+        "now": _place(moved["rank"], moved["share"]),
+    }
+    text += _("; the ranks of the first %(top)s agree by %(agree)s; %(limits)s.") % {
+        "top": held["top"],
+        "agree": f"{held['rank_correlation']:z.2f}",
+        "limits": drift_limits(held),
+    }
+    if held["state"] == NOT_MET:
+        text += " " + _("Write in its documents why the model decides by other things, or train it again.")
+    return text
+
+
+def _place(rank: int | None, share: float) -> str:
+    if rank is None:
+        return _("none")
+    return _("%(share)s (number %(rank)s)") % {"share": percent(share), "rank": rank}
+
+
+def drift_limits(held: Params) -> str:
+    """What passes: `a share may move by 10.00 %, ranks agree by at least 0.7`."""
+    told = []
+    if "max_share_change" in held:
+        told.append(_("a share may move by %(share)s") % {"share": percent(held["max_share_change"])})
+    if "min_rank_correlation" in held:
+        told.append(_("ranks have to agree by %(least)s") % {"least": f"{held['min_rank_correlation']:g}"})
+    return _(" and ").join(told)
+
+
+def method_name(method: str) -> str:
+    """How an importance was computed."""
+    return METHODS.get(method, method) or _("an unnamed method")
 
 
 def _explainability_empty(params: Params, say: _Say) -> str:
@@ -1272,6 +1453,8 @@ def _not_recorded(params: Params, say: _Say) -> str:
             "Whether there was a change ticket was not written down, because the policy of that day did not ask for "
             "one."
         )
+    if params.get("what") == "live":
+        return _explained(params, say)
     return _(
         "Who could sign %(role)s then was not written down, because the policy of that day did not ask for it."
     ) % {"role": _topic(params["role"])}
@@ -1402,10 +1585,14 @@ _SENTENCES: dict[Code, Callable[[Params, _Say], str]] = {
     Code.EVIDENCE_OTHER_PARTS: _evidence_other_parts,
     Code.EVIDENCE_UNREADABLE: _evidence_unreadable,
     Code.EXPLAINABILITY_CLEAR: _explainability_clear,
+    Code.EXPLAINABILITY_DRIFTED: _explained,
+    Code.EXPLAINABILITY_DRIFT_UNCLEAR: _explained,
     Code.EXPLAINABILITY_EMPTY: _explainability_empty,
     Code.EXPLAINABILITY_FORBIDDEN: _explainability_forbidden,
     Code.EXTERNAL_FAILED: _external_failed,
     Code.EXTERNAL_PASSED: _external_passed,
+    Code.EXPLAINABILITY_PROXY: _explained,
+    Code.EXPLAINABILITY_PROXY_UNCLEAR: _explained,
     Code.FAIRNESS_HOLDS: _fairness,
     Code.FAIRNESS_NOT_COUNTED: _fairness,
     Code.FAIRNESS_UNCLEAR: _fairness,

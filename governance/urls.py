@@ -3,6 +3,7 @@
 from django.urls import path
 
 from governance import (
+    card_pages,
     combination_pages,
     document_pages,
     materiality_pages,
@@ -22,6 +23,7 @@ urlpatterns = [
     path("waivers/<int:pk>/statement/", waiver_pages.statement, name="waiver-statement"),
     path("documents/<int:pk>/", document_pages.one, name="document"),
     path("projects/<str:key>/documents/<str:kind>/", document_pages.of_kind, name="document-versions"),
+    path("projects/<str:key>/bundles/<str:bundle_id>/model-card/", card_pages.card, name="model-card"),
     path("evidence/<int:pk>/junit/", views.junit_report, name="junit-report"),
     path("reports/<int:pk>/", views.report, name="report"),
     path("reports/<int:pk>/pdf/", views.report_pdf, name="report-pdf"),

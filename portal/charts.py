@@ -10,6 +10,7 @@ chart fills its column at 360 px and on A4 with letters of one size.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 from math import floor, isfinite, log10
 from typing import TypeVar
 
@@ -219,6 +220,95 @@ def rate_chart(rows: Iterable[GroupRate], *, title: str, decimals: int = 1) -> C
     return ink.finish(y + 18)
 
 
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Where a curve passes: `at` on the way along, a number or a name, `value` there."""
+
+    at: float | str
+    value: float
+
+
+def line_chart(points: Iterable[Point], *, title: str, unit: str = "") -> Chart:
+    """Draw a curve: joined up where every point is at a number, else a mark for each name. ValueError without two."""
+    points = list(points)
+    if len(points) < 2:
+        raise ValueError("a curve needs at least two points")
+    numeric = all(isinstance(point.at, int | float) for point in points)
+    places = [float(point.at) if numeric else float(place) for place, point in enumerate(points)]
+    if not all(isfinite(n) for n in (*places, *(point.value for point in points))):
+        raise ValueError("a chart cannot draw a number that is not finite")
+    if numeric and any(after <= before for before, after in pairwise(places)):
+        raise ValueError("the points of a curve have to rise along the way")
+    ink = _Drawing(title)
+    values = [point.value for point in points]
+    up = _Scale(_around(min(values), max(values)))
+    ticks = up.ticks()
+    decimals = _places(ticks, 2)
+    label = 7 * max(len(f"{tick:.{decimals}f}") for tick in ticks) + 10
+    left = min(
+        30.0, 100 * label / NARROW
+    )  # room for the words of the axis, in per cent of the narrowest chart
+    along = _Inset((places[0], places[-1]), left, 98.0)
+    top, height = 8.0, 110.0
+
+    def y(value: float) -> float:
+        return top + height * (1 - up.share(value))
+
+    for tick in ticks:
+        ink.line(f"{left:.2f}%", y(tick), "100%", y(tick), "line", 1)
+        ink.text("0%", y(tick) + 4, f"{tick:.{decimals}f}", "ink-2", size=11)
+    marks = [(along.at(place), y(point.value)) for place, point in zip(places, points, strict=True)]
+    if numeric:
+        for (x1, y1), (x2, y2) in pairwise(marks):
+            ink.line(x1, y1, x2, y2, "accent", 2)
+    if not numeric or len(points) <= MARKED:
+        for x, here in marks:
+            ink.dot(x, here, "accent")
+    bottom = top + height + 16
+    shown = range(len(points)) if not numeric and len(points) <= NAMED_ALONG else (0, len(points) - 1)
+    for place in shown:
+        share = (places[place] - places[0]) / (places[-1] - places[0])
+        anchor = "start" if share < 0.04 else "end" if share > 0.96 else "middle"
+        ink.text(marks[place][0], bottom, _along(points[place].at), "ink-2", size=11, anchor=anchor)
+    suffix = f"\u00a0{unit}" if unit else ""
+    for point in points:
+        ink.say(_sentence(_along(point.at), f"{point.value:z.3g}{suffix}"))
+    return ink.finish(bottom + 6)
+
+
+MARKED = 20
+"""Points that are marked on a curve; more would be a thick line."""
+NAMED_ALONG = 4
+"""Names that fit beside each other below a curve on a phone."""
+
+
+def _along(at: float | str) -> str:
+    return f"{at:g}" if isinstance(at, int | float) else _clip(at)
+
+
+def _around(low: float, high: float) -> tuple[float, float]:
+    """A domain of round numbers that holds both; from zero where that wastes at most half of it."""
+    if low >= 0 and low <= high / 2:
+        low = 0.0
+    if low == high:
+        gap = abs(low) / 2 or 0.5
+        low, high = low - gap, high + gap
+    step = _step(high - low)
+    return (floor(low / step + 1e-9) * step, -floor(-(high / step) + 1e-9) * step)
+
+
+class _Inset:
+    """Maps a number of the domain to a percentage of the width between two of them."""
+
+    def __init__(self, domain: tuple[float, float], left: float, right: float) -> None:
+        self.low, self.high = domain
+        self.left, self.right = left, right
+
+    def at(self, value: float) -> str:
+        share = (value - self.low) / (self.high - self.low)
+        return f"{self.left + share * (self.right - self.left):.2f}%"
+
+
 class _Scale:
     """Maps a number of the domain to a percentage of the width; what lies outside is drawn at the edge."""
 
@@ -342,6 +432,10 @@ class _Drawing:
             shape = f'<circle class="f-{ink}" r="5" fill="{PAPER[ink]}"/>'
         # A nested svg is the one way to place a shape at a percentage without a transform.
         self.marks.append(f'<svg x="{x}" y="{y:g}" width="1" height="1" overflow="visible">{shape}</svg>')
+
+    def dot(self, x: str, y: float, ink: str) -> None:
+        """A small round mark on a curve."""
+        self.marks.append(f'<circle class="f-{ink}" cx="{x}" cy="{y:g}" r="3" fill="{PAPER[ink]}"/>')
 
     def finish(self, height: float, *, small: bool = False) -> Chart:
         alternative = " ".join(self.words)

@@ -26,7 +26,7 @@ from portal import ledger
 from portal.actions import bundles
 from portal.demo.cast import PASSWORD
 from portal.dss.sandbox import docx
-from portal.dss.values import Build, BundleInfo, Column, FutureState, ModelVersion
+from portal.dss.values import Build, BundleInfo, Column, FutureState, ModelDetails, ModelVersion
 from portal.event_kinds import EventKind
 from portal.models import Bundle, Lane, Node, Person
 from portal.reauthentication import Password
@@ -114,6 +114,13 @@ class Dss:
 
     def subpopulations(self, *_version: str) -> dict[str, Any]:
         return {"subpopulationAnalyses": []}
+
+    def partial_dependences(self, *_version: str) -> list[dict[str, Any]]:
+        return [{"feature": "tenure", "data": [{"value": 1, "average": 0.5}, {"value": 9, "average": 0.2}]}]
+
+    def model_details(self, *_version: str) -> ModelDetails:
+        raw = {"details": {"modeling": {"algorithm": "LOGISTIC_REGRESSION"}}}
+        return ModelDetails("S-CHURN", "Churn", "BINARY_CLASSIFICATION", "churned", {"auc": 0.81}, raw)
 
     def start_model_documentation(self, *_version: str) -> str:
         return "job"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from deployments.judging import what_runs
 from deployments.models import DeploymentRequest
 from governance.actions import signoffs
 from governance.behind import bars_behind
@@ -30,7 +31,9 @@ def barred(request: DeploymentRequest) -> Sequence[Barred]:
 
 def draft(*, by: Person, request: DeploymentRequest, requirement: str) -> signoffs.Draft:
     """What `by` would sign of this request now."""
-    return signoffs.draft(by=by, bundle=request.bundle, lane=request.lane, requirement=requirement)
+    return signoffs.draft(
+        by=by, bundle=request.bundle, lane=request.lane, requirement=requirement, what_runs=what_runs
+    )
 
 
 def sign(
@@ -57,4 +60,5 @@ def sign(
         conditions=conditions,
         barred=barred(request),
         subject=request.subject,
+        what_runs=what_runs,
     )

@@ -24,7 +24,7 @@ from governance.exhibits import Live, documents, exhibits
 from governance.fairness_import import loads
 from governance.forms import DocumentForm, EvidenceForm, ReportForm, UploadForm
 from governance.gate import Clause
-from governance.models import Collection, Document, SignOff, Waiver
+from governance.models import Collection, Document, Evidence, SignOff, Waiver
 from governance.queries import rules_of_tier
 from portal import rights, typed
 from portal.dss.manifest import PARTS
@@ -138,7 +138,8 @@ def _page(
     shown = exhibits(bundle, clauses, live_of(compared)) if bundle.is_registered else []
     collections = _collections(bundle)
     document_form = document_form or DocumentForm(kinds=kinds(clauses))
-    evidence_form = evidence_form or EvidenceForm(stages=_named(askable))
+    brought = _to_bring(clauses)
+    evidence_form = evidence_form or EvidenceForm(stages=_named(askable), kinds=brought)
     ask_form = None
     if askable and bundle.is_registered:
         ask_form = AskForm(
@@ -163,7 +164,7 @@ def _page(
             "exhibits": shown,
             "documents": _documents(bundle, clauses),
             "document_form": document_form,
-            "evidence_form": evidence_form if _asks_fairness(clauses) else None,
+            "evidence_form": evidence_form if brought else None,
             "upload_form": upload_form or UploadForm(kinds=kinds(clauses), auto_id="id_upload_%s"),
             "report_form": report_form
             or ReportForm(stages=stages_of(person, bundle), auto_id="id_report_%s"),
@@ -261,15 +262,18 @@ def write_document(request: HttpRequest, key: str, bundle_id: str) -> HttpRespon
 
 @posted_on("bundle", bundle_for)
 def import_evidence(request: HttpRequest, key: str, bundle_id: str) -> HttpResponse:
-    """Bring fairness figures that were counted elsewhere."""
+    """Bring figures that were counted elsewhere."""
     person = person_of(request)
     bundle = bundle_for(person, key, bundle_id)
     lanes = lanes_of(bundle.project)
-    form = EvidenceForm(request.POST, request.FILES, stages=_named(lanes))
+    form = EvidenceForm(
+        request.POST, request.FILES, stages=_named(lanes), kinds=_to_bring(clauses_of(bundle))
+    )
     if form.is_valid():
         with told_by(form):
             lane = next(one for one in lanes if one.stage.slug == form.cleaned_data["stage"])
-            imports.take_in(by=person, bundle=bundle, lane=lane, kind="fairness", content=loads(form.body))
+            kind = form.cleaned_data["kind"]
+            imports.take_in(by=person, bundle=bundle, lane=lane, kind=kind, content=loads(form.body))
             messages.success(
                 request, _("The figures are recorded as yours, so you cannot sign for them yourself.")
             )
@@ -281,8 +285,10 @@ def _named(lanes: list[Lane]) -> list[tuple[str, str]]:
     return [(one.stage.slug, one.stage.name) for one in lanes]
 
 
-def _asks_fairness(clauses: list[Clause]) -> bool:
-    return any(clause.kind == "evidence" and clause.params.get("kind") == "fairness" for clause in clauses)
+def _to_bring(clauses: list[Clause]) -> list[tuple[str, str]]:
+    """The kinds of evidence the policy asks for and people may bring, in its order."""
+    asked = dict.fromkeys(str(clause.params["kind"]) for clause in clauses if clause.kind == "evidence")
+    return [(kind, Evidence.Kind(kind).label.capitalize()) for kind in asked if kind in imports.READERS]
 
 
 @posted_on("bundle", bundle_for)

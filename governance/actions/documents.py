@@ -27,7 +27,7 @@ MARKDOWN = "text/markdown; charset=utf-8"
 
 def write(*, by: Person, bundle: Bundle, kind: str, title: str, text: str) -> Document:
     """Write a document about a bundle. Whoever may ask for a promotion of the project may; Invalid names the field."""
-    _check_may(by, bundle, kind)
+    check_may_write(by=by, bundle=bundle, kind=kind)
     title = _checked_title(title)
     text = text.replace("\r\n", "\n")
     if not text.strip():
@@ -58,7 +58,7 @@ def upload(*, by: Person, bundle: Bundle, kind: str, title: str, file: Any, name
 
     Without a title it has its file's name. Raises Invalid naming the field, `file` for what the content is refused for.
     """
-    _check_may(by, bundle, kind)
+    check_may_write(by=by, bundle=bundle, kind=kind)
     uploads.check_name(name)
     title = _checked_title(title.strip() or plain(name.rpartition(".")[0] or name))
     with uploads.looked_into(file, name) as looked:
@@ -75,7 +75,8 @@ def upload(*, by: Person, bundle: Bundle, kind: str, title: str, file: Any, name
     )
 
 
-def _check_may(by: Person, bundle: Bundle, kind: str) -> None:
+def check_may_write(*, by: Person, bundle: Bundle, kind: str) -> None:
+    """Raise Absent, Forbidden or Invalid unless somebody may write a document of this kind about the bundle."""
     lanes = list(Lane.objects.filter(project=bundle.project).select_related("project", "stage"))
     held = rights.held_on(by, lanes)
     if not any(Right.REQUEST.value in held[lane.pk] for lane in lanes):

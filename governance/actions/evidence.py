@@ -6,7 +6,7 @@ found again by the ids in `progress`, and nothing is kept until everything is kn
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from governance import explainability, fairness_import
+from governance.association import MOST_FEATURES, AssociationCounter
 from governance.docx import DocumentError, headings
 from governance.facts import PARTS
 from governance.fairness import GroupCounter
@@ -53,6 +54,9 @@ CLOCKS_APART = timedelta(minutes=5)
 RESULT_TYPE = "application/vnd.countersign.evidence+json"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
+# DSS's storage types of numbers.
+_NUMBERS = frozenset({"tinyint", "smallint", "int", "bigint", "float", "double", "decimal"})
+
 # Facts of a source that are recorded beside the evidence and say nothing about what was counted.
 RECORDED_ONLY = frozenset({"built_at", "promotion", "delivery", "sent_at", "upload", "report"})
 
@@ -69,8 +73,10 @@ ABOUT: dict[str, tuple[str, ...]] = {
 }
 
 
-def about(kind: str, bundle: Bundle) -> dict[str, str]:
-    """The digests of the parts a kind is about, for this bundle."""
+def about(kind: str, bundle: Bundle, result: Mapping[str, Any] | None = None) -> dict[str, str]:
+    """The digests of the parts a kind is about, for this bundle; of a result that depends on more, those too."""
+    if kind == "explainability" and result is not None and "associations" in result:
+        kind = "fairness"  # the scored rows say it, as they say how groups fare
     return {part: bundle.parts[part] for part in ABOUT[kind] if part in bundle.parts}
 
 
@@ -410,7 +416,23 @@ def _explainability(by: Person, collection: Collection, dss: Dss) -> float | Non
         )
         if again > 0:
             return again
-    result = None if importance is None else explainability.result(importance, subpopulations)
+    names = [] if importance is None else explainability.ranked(importance)
+    dependence, again = _dependence(dss, collection, version, names[: explainability.MOST_DRAWN])
+    if again > 0:
+        return again
+    source: dict[str, Any] = {"model": project.model_id, "version": version}
+    associations = _associations(collection, dss, names, source)
+    result = (
+        None
+        if importance is None
+        else explainability.result(
+            importance,
+            subpopulations,
+            dependence=dependence,
+            associations=associations,
+            model=_told_of(dss, project, version),
+        )
+    )
     if result is None:
         raise Refused(
             _("DSS has no feature importance of model %(model)s. Compute it in DSS, then collect again.")
@@ -418,10 +440,102 @@ def _explainability(by: Person, collection: Collection, dss: Dss) -> float | Non
             code="explainability_empty",
         )
     _runs_there(dss, collection)
-    _record(
-        by, collection, Evidence.Kind.EXPLAINABILITY, result, {"model": project.model_id, "version": version}
-    )
+    _record(by, collection, Evidence.Kind.EXPLAINABILITY, result, source)
     return None
+
+
+def _dependence(
+    dss: Dss, collection: Collection, version: str, names: Sequence[str]
+) -> tuple[Sequence[Mapping[str, Any]] | None, float]:
+    """DSS's partial dependences, and after how many seconds to come again for them (0: not at all).
+
+    Not every engine has them, and nothing depends on them: where DSS cannot compute them there are none.
+    """
+    project, given_up = collection.lane.project, "dependence_given_up"
+    found = dss.partial_dependences(project.key, project.model_id, version)
+    if found is not None or not names or given_up in collection.progress:
+        return found, 0
+    try:
+        return None, _compute(
+            dss,
+            collection,
+            "dependence",
+            lambda: dss.start_partial_dependences(project.key, project.model_id, version, list(names)),
+        )
+    except (Refused, DssError) as error:
+        if isinstance(error, DssError) and is_passing(error):
+            raise
+        collection.progress[given_up] = True
+        return None, 0
+
+
+def _told_of(dss: Dss, project: Project, version: str) -> dict[str, Any]:
+    """What DSS tells of the version itself; nothing where it does not."""
+    try:
+        details = dss.model_details(project.key, project.model_id, version)
+    except DssError as error:
+        if is_passing(error):
+            raise
+        return {}
+    return explainability.told_of(
+        details.name, details.prediction_type, details.target, details.metrics, details.raw
+    )
+
+
+def _associations(
+    collection: Collection, dss: Dss, names: Sequence[str], source: dict[str, Any]
+) -> dict[str, Any] | None:
+    """How closely the features that matter most go with sensitive columns; None where no stage of the tier asks.
+
+    Counted from the scored dataset in one stream, its source noted in `source`. Where it cannot be, `reason` says why:
+    the importance is evidence all the same.
+    """
+    project = collection.lane.project
+    of, top = proxies_asked(project)
+    if not of:
+        return None
+    if not project.scored_dataset:
+        return {"reason": "no_dataset"}
+    columns = dss.dataset_columns(project.key, project.scored_dataset)
+    types = {column.name: column.type for column in columns}
+    looked_at = {name: explainability.column_of(name, types) for name in names[:top]}
+    counted = list(dict.fromkeys(column for column in looked_at.values() if column is not None))
+    dropped = set(counted[MOST_FEATURES:])
+    wanted = [column for column in counted if column not in dropped]
+    sensitive_ones = [name for name in of if name in types]
+    try:
+        built_ms = _built_since(collection, dss)
+    except Refused as refusal:
+        return {"reason": refusal.code}
+    told: dict[str, Any] = {"n": 0, "rows": [], "not_counted": []}
+    if wanted and sensitive_ones:
+        read = list(dict.fromkeys([*wanted, *sensitive_ones]))
+        counter = AssociationCounter(
+            wanted,
+            sensitive_ones,
+            numeric=[name for name in wanted if types[name].lower() in _NUMBERS],
+            columns=read,
+        )
+        for row in dss.iter_rows(project.key, project.scored_dataset, read):
+            counter.feed(row)
+        told = counter.result()
+    source |= {
+        "dataset": project.scored_dataset,
+        "built_at": None if built_ms is None else ledger.instant(_moment(built_ms)),
+    }
+    return explainability.of_features(told, looked_at, of, dropped)
+
+
+def proxies_asked(project: Project) -> tuple[list[str], int]:
+    """The sensitive columns of which any stage of the tier asks for proxies, and among how many features."""
+    asked = [
+        clause.params
+        for rules in rules_of_tier(project).values()
+        for clause in rules.requirements
+        if clause.kind == "evidence" and "proxies" in clause.params
+    ]
+    of = list(dict.fromkeys(name for params in asked for name in params["proxies"]["of"]))
+    return of, max((int(params["top"]) for params in asked), default=0)
 
 
 def _split_by(collection: Collection) -> list[str]:
@@ -663,7 +777,7 @@ def _record(
                 bundle=collection.bundle,
                 stage=collection.lane.stage.slug,
                 kind=kind,
-                parts=about(kind, collection.bundle),
+                parts=about(kind, collection.bundle, result),
                 result=result,
                 source=source,
             )

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from governance import fairness_import
+from governance import explainability_import, fairness_import
 from governance.actions.evidence import about, keep, sensitive
 from governance.models import Evidence
 from portal import ledger, rights
@@ -47,7 +47,7 @@ def take_in(*, by: Person, bundle: Bundle, lane: Lane, kind: str, content: Any) 
             bundle=bundle,
             stage=lane.stage.slug,
             kind=kind,
-            parts=about(kind, bundle),
+            parts=about(kind, bundle, result),
             result=result,
             source=source | {"upload": _fingerprint(content)},
         )
@@ -65,7 +65,12 @@ def _fairness(project: Project, content: Any) -> tuple[dict[str, Any], dict[str,
     return result, {"format": content["format"]}
 
 
+def _explainability(project: Project, content: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    return explainability_import.read(content), {"format": content["format"]}
+
+
 READERS: dict[str, Callable[[Project, Any], tuple[dict[str, Any], dict[str, Any]]]] = {
+    Evidence.Kind.EXPLAINABILITY.value: _explainability,
     Evidence.Kind.FAIRNESS.value: _fairness,
 }
 """What reads a kind of evidence: `(project, content)` to the result that is kept, and what is told of its source."""

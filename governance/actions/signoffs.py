@@ -18,7 +18,7 @@ from governance import openings
 from governance.checks import CHECKS, bar_behind, current_document, current_evidence
 from governance.gate import Barred, Case, Clause
 from governance.models import Condition, Fulfilment, SignOff, Withdrawal
-from governance.queries import Rules, case_for, rules_for
+from governance.queries import Rules, WhatRuns, case_for, rules_for
 from governance.sentences import cannot_approve, cooling_off, cooling_off_of, meaning
 from governance.statement import (
     Shown,
@@ -84,10 +84,13 @@ class Draft:
         return tuple(one for one in self.case.barred if one.until > self.case.at)
 
 
-def draft(*, by: Person, bundle: Bundle, lane: Lane, requirement: str) -> Draft:
-    """What `by` would sign of this requirement now. Raises Absent/Forbidden for the role, Refused for no such thing.
+def draft(
+    *, by: Person, bundle: Bundle, lane: Lane, requirement: str, what_runs: WhatRuns | None = None
+) -> Draft:
+    """What `by` would sign of this requirement now; `what_runs` answers what runs in the lane.
 
-    Who is barred may read it all the same; `sign` refuses them.
+    Raises Absent/Forbidden for the role, Refused for no such thing. Who is barred may read it all the
+    same; `sign` refuses them.
     """
     rights.see(by, lane.project)
     rules = rules_for(lane)
@@ -98,7 +101,7 @@ def draft(*, by: Person, bundle: Bundle, lane: Lane, requirement: str) -> Draft:
     rights.check(by, Right.SIGN, lane, role=role)
     if not bundle.is_registered or bundle.project_id != lane.project_id:
         raise Refused(_("This bundle is not registered."), code="bundle_not_registered")
-    case = case_for(bundle=bundle, lane=lane, requested_by=None, running=(), rules=rules)
+    case = case_for(bundle=bundle, lane=lane, requested_by=None, running=(), rules=rules, what_runs=what_runs)
     scope = covered(bundle.parts, clause)
     evidence, documents = _shown(case)
     principal = rights.standing_in_for(by, Right.SIGN, lane, role=role)
@@ -214,6 +217,7 @@ def sign(
     conditions: Sequence[Wish] = (),
     barred: Sequence[Barred] = (),
     subject: str = "",
+    what_runs: WhatRuns | None = None,
 ) -> SignOff:
     """Sign one requirement of this bundle in this lane.
 
@@ -221,7 +225,7 @@ def sign(
     what was shown (`bound`) is not what would be signed now or was signed like this already, Invalid naming the field,
     Refused for an approval while evidence or documents that the policy asks for are not there to be read.
     """
-    shown = draft(by=by, bundle=bundle, lane=lane, requirement=requirement)
+    shown = draft(by=by, bundle=bundle, lane=lane, requirement=requirement, what_runs=what_runs)
     if decision not in SignOff.Decision.values:
         raise Invalid(
             _("Choose to approve, to ask for changes or to reject."), code="decision", field="decision"

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from governance import explainability_charts
 from governance.actions import imports
 from governance.models import Evidence
 from governance.queries import evidence_holding
@@ -92,4 +93,6 @@ class OneEvidence(APIView):
         result = json.loads(content.get(found.result_id))
         if found.kind == Evidence.Kind.FAIRNESS:
             result = published(result)
+        elif found.kind == Evidence.Kind.EXPLAINABILITY:
+            result = explainability_charts.published(result)
         return Response({**EvidenceSerializer(found).data, "result": result})

@@ -29,6 +29,7 @@ from governance.api.documents import (
 from governance.api.evidence import EvidenceOfBundle, OneEvidence
 from governance.api.external_checks import ExternalCheck
 from governance.api.materiality import MaterialityAnswers, MaterialityOfProject
+from governance.api.model_cards import ModelCardOfBundle
 from governance.api.policies import OnePolicy, Policies, PreviewPolicy
 from governance.api.reports import OneReport, ReportPdf, Reports
 from governance.api.signoffs import FulfilCondition, OneSignOff, SignOffsOfBundle, WithdrawSignOff
@@ -51,6 +52,7 @@ urlpatterns = [
     path("projects/<str:key>/documents/<str:kind>/", VersionsOfDocument.as_view()),
     path("projects/<str:key>/documents/<str:kind>/diff/", VersionsCompared.as_view()),
     path(f"{BUNDLE}/tests/", ReportsOfBundle.as_view()),
+    path(f"{BUNDLE}/model-card/", ModelCardOfBundle.as_view()),
     path(f"{BUNDLE}/signoffs/", SignOffsOfBundle.as_view()),
     path(f"{BUNDLE}/collections/", CollectionsOfBundle.as_view()),
     path("evidence/<int:number>/", OneEvidence.as_view()),

@@ -6,6 +6,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from governance import explainability_charts
 from governance.fairness import Table as Table_
 from governance.fairness import key_of, name_of, table_of, tables
 from governance.fairness_charts import MOST_GROUPS, RATES, compared_chart, kinds_of, rates_chart
@@ -13,11 +14,11 @@ from governance.parity import assess
 from governance.report import words
 from governance.report.chain import Chain
 from governance.report.values import Drawing, Fact, Paper, Piece, Requirement, Table
-from governance.sentences import column_name, state_word, with_interval
+from governance.sentences import column_name, method_name, state_word, with_interval
 from governance.standards_words import standards_table
 from governance.suppression import hidden, least_of
 from portal import ledger
-from portal.charts import Bar, importance_chart
+from portal.charts import importance_chart
 from portal.ledger import Entry
 
 TOP_FEATURES = 12
@@ -64,6 +65,10 @@ def _share(rate: float | None, interval: Sequence[float] | None) -> str:
 def _left_out(group: Mapping[str, Any], least: int) -> str:
     """Why a group's figures are not printed."""
     return _("below %(least)s") % {"least": least} if group["n"] < least else _("withheld")
+
+
+def _ranked(rank: int | None, share: float) -> str:
+    return words.NOT_SAID if rank is None else f"{words.share(share)}  ({rank}.)"
 
 
 class Findings(Chain):
@@ -378,14 +383,12 @@ class Findings(Chain):
         asked = self._asked_of("explainability")
         features = result["features"]
         shown = features[: max(TOP_FEATURES, int(asked.get("top", 0)))]
-        least = max(
-            [30, *(int(m.get("min_group", 1)) for m in self._asked_of("fairness").get("metrics", ()))]
-        )
+        least = explainability_charts.least_people(result, self._asked_of("fairness").get("metrics", ()))
         lead = ngettext(
             "%(known)s feature carries importance (%(method)s).",
             "%(known)s features carry importance (%(method)s).",
             len(features),
-        ) % {"known": words.capital(words.spelled(len(features))), "method": result["method"]}
+        ) % {"known": words.capital(words.spelled(len(features))), "method": method_name(result["method"])}
         if len(shown) < len(features):
             lead += " " + _("The first %(shown)s are shown.") % {"shown": words.spelled(len(shown))}
         if asked:
@@ -394,26 +397,104 @@ class Findings(Chain):
                 "top": words.spelled(int(asked.get("top", 0))),
             }
         chart = importance_chart(
-            [Bar(one["feature"], 100 * one["share"]) for one in shown],
-            title=_("Share of the whole importance"),
+            explainability_charts.bars(result, len(shown)), title=_("Share of the whole importance")
         )
+        drawings = [
+            Drawing(heading=_("Features that matter most"), found=(), charts=(chart,), tables=()),
+            *self._proxies(result, asked),
+            *self._drift(result, asked),
+        ]
+        if curves := explainability_charts.curves(result):
+            drawings.append(
+                Drawing(
+                    heading=_("Mean prediction as one feature moves"),
+                    found=(),
+                    charts=tuple(curves),
+                    tables=(),
+                )
+            )
         return Piece(
             heading=self._heading(_("Explainability"), entry),
             lead=lead,
             facts=self._piece_facts(entry),
-            drawings=(Drawing(heading=_("Features that matter most"), found=(), charts=(chart,), tables=()),),
-            tables=tuple(self._subpopulation(one, least) for one in result["subpopulations"]),
+            drawings=tuple(drawings),
+            tables=tuple(
+                self._subpopulation(one) for one in explainability_charts.subpopulations(result, least)
+            ),
             seq=entry.seq,
         )
 
-    def _subpopulation(self, analysis: Mapping[str, Any], least: int) -> Table:
+    def _proxies(self, result: Mapping[str, Any], asked: Mapping[str, Any]) -> list[Drawing]:
+        part = explainability_charts.proxies_part(result, asked)
+        if part is None:
+            return []
+        table = Table(
+            caption=_("How closely features go with sensitive columns (0: not at all, 1: wholly)"),
+            heads=(_("Feature"), _("Column"), _("By"), _("95 % interval"), _("Rows")),
+            rows=tuple(
+                (
+                    row["feature"],
+                    words.topic(row["of"]),
+                    f"{row['value']:.3f}",
+                    words.range_of(row["interval"], lambda n: f"{n:.3f}"),
+                    words.NOT_SAID if row["n"] is None else f"{row['n']:,}",
+                )
+                for row in part.rows
+            ),
+            widths=(32, 22, 12, 20, 14),
+            numbers=frozenset({2, 3, 4}),
+        )
+        return [
+            Drawing(
+                heading=_("Proxies of sensitive columns"),
+                found=(self._found(part),),
+                charts=(part.chart,) if part.chart is not None else (),
+                tables=(table,) if part.rows else (),
+            )
+        ]
+
+    def _drift(self, result: Mapping[str, Any], asked: Mapping[str, Any]) -> list[Drawing]:
+        """As it was judged: what ran then is in the case."""
+        part = explainability_charts.drift_part(result, asked, self.case.live if self.case else None)
+        if part is None:
+            return []
+        rows = tuple(
+            (
+                row["feature"],
+                _ranked(row["rank_there"], row["share_there"]),
+                _ranked(row["rank"], row["share"]),
+                f"{100 * row['change']:+z.1f}",
+            )
+            for row in part.rows
+        )
+        table = Table(
+            caption=_("The share of each feature, with its rank"),
+            heads=(_("Feature"), _("Ran there"), _("This bundle"), _("Moved by points")),
+            rows=rows,
+            widths=(40, 22, 22, 16),
+            numbers=frozenset({1, 2, 3}),
+        )
+        return [
+            Drawing(
+                heading=_("Against what ran there"),
+                found=(self._found(part),),
+                charts=(),
+                tables=(table,) if rows else (),
+            )
+        ]
+
+    def _found(self, part: explainability_charts.Part) -> Requirement:
+        return Requirement(
+            part.state, state_word(part.state) if part.state else "", _("Asked for"), part.said
+        )
+
+    def _subpopulation(self, analysis: Mapping[str, Any]) -> Table:
         rows = []
         for one in analysis["modalities"][:MOST_GROUPS]:
-            small = one["n"] is not None and one["n"] < least
             people = words.NOT_SAID if one["n"] is None else f"{one['n']:,.0f}"
             rows.append(
-                (one["modality"], _("below %(least)s") % {"least": least}, *[words.NOT_SAID] * 3)
-                if small
+                (one["modality"], _("below %(least)s") % {"least": one["least"]}, *[words.NOT_SAID] * 3)
+                if "least" in one
                 else (
                     one["modality"],
                     people,

@@ -179,6 +179,10 @@ def _model(facts: Mapping[str, Any]) -> str:
         said += ", " + _("made on %(when)s") % {
             "when": instant(datetime.fromtimestamp(int(version) / 1000, UTC))
         }
+    if facts.get("dataset"):
+        said += "; " + _("rows of dataset %(dataset)s") % {"dataset": facts["dataset"]}
+        if facts.get("built_at"):
+            said += ", " + _("built on %(when)s") % {"when": instant(moment(facts["built_at"]))}
     return f"{said}."
 
 

@@ -10,7 +10,7 @@ import csv
 import random
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, Self, TypeVar
 
@@ -55,6 +55,8 @@ GOVERN_PAGE, GOVERN_PAGES = 200, 100
 # Code recipes hold their code as payload; the payload of the visual ones is DSS's own JSON.
 _CODE_RECIPE = re.compile(r"(?i)(python|^r$|sql|spark|shell|hive|impala|julia|scala)")
 # Some models answer with an error instead of an empty object where nothing was computed.
+# What DSS wants said of a computation on a model: dataikuapi's own defaults, all of them.
+_COMPUTATION = {"sample_size": 1000, "random_state": 1337, "n_jobs": 1, "debug_mode": False}
 _NOT_COMPUTED = re.compile(r"(?i)not (been )?(computed|available|supported)|unsupported|no .{0,40}computed")
 
 
@@ -996,18 +998,30 @@ class Dss:
     def start_subpopulations(self, project: str, model: str, version: str, features: list[str]) -> str:
         """Start sub-population analyses split by each of the features; return the id of the task to follow."""
         path = self._version(project, model, version)
-        # The computation parameters are dataikuapi's own defaults; DSS wants all of them.
-        body = {
-            "features": list(features),
-            "computationParams": {
-                "sample_size": 1000,
-                "random_state": 1337,
-                "n_jobs": 1,
-                "debug_mode": False,
-            },
-        }
+        body = {"features": list(features), "computationParams": dict(_COMPUTATION)}
         return self._start(
             f"computing the sub-population analyses of model {model}", f"{path}/subpopulation-analyses", body
+        )
+
+    def partial_dependences(
+        self, project: str, model: str, version: str
+    ) -> Sequence[Mapping[str, Any]] | None:
+        """Return DSS's partial dependences as they come, None when there is none."""
+        path = self._version(project, model, version)
+
+        def call() -> Sequence[Mapping[str, Any]] | None:
+            return (
+                read.some(read.obj(self._get(f"{path}/partial-dependencies")), "partialDependencies") or None
+            )
+
+        return self._computed(f"reading the partial dependences of model {model}", call)
+
+    def start_partial_dependences(self, project: str, model: str, version: str, features: list[str]) -> str:
+        """Start computing the partial dependence of these features; return the id of the task to follow."""
+        path = self._version(project, model, version)
+        body = {"features": list(features), "computationParams": dict(_COMPUTATION)}
+        return self._start(
+            f"computing the partial dependences of model {model}", f"{path}/partial-dependencies", body
         )
 
     def start_model_documentation(self, project: str, model: str, version: str) -> str:

@@ -310,6 +310,12 @@ def percent(value: float | None, decimals: int = 1) -> str:
 
 
 @register.filter
+def points(value: float) -> str:
+    """Show a change of a fraction of one in points of per cent, always with its sign."""
+    return _("%(points)s points") % {"points": f"{100 * value:+z.1f}"}
+
+
+@register.filter
 def any_of(names: Iterable[object]) -> str:
     """Join names as alternatives: "Fay Okafor, Lena Vogt or Abe Tanner"."""
     said = [str(name) for name in names]

@@ -29,6 +29,7 @@ PAGES: dict[str, tuple[Player | None, str]] = {
     "projects": (DEV, "/projects/"),
     "project": (DEV, f"{BOX}/"),
     "bundle": (DEV, f"{BOX}/bundles/v3/"),
+    "model card": (DEV, f"{BOX}/bundles/v3/model-card/"),
     "request refused": (MONA, f"{BOX}/requests/{{v1}}/"),
     "request done": (FAY, f"{BOX}/requests/{{v2}}/"),
     "request held": (MONA, f"{BOX}/requests/{{v3}}/"),

@@ -26,6 +26,7 @@ ONE_THING = {
     "projects/<str:key>/owners/dss/": "who owns and works on one project in DSS",
     "reports/<int:number>/pdf/": "one file",
     "documents/<int:number>/content/": "one file",
+    "projects/<str:key>/bundles/<str:bundle_id>/model-card/": "one form, of as many sections as Annex IV has points",
     "projects/<str:key>/combinations/": "one project, what is named cut at the same length",
     "access-reviews/<int:number>/signatures/<int:signature>/statement/": "one file",
     "projects/<str:key>/bundles/<str:bundle_id>/manifest/": "one file",

@@ -17,6 +17,7 @@ from portal import content, lease, ledger
 from portal.demo import cast
 from portal.dss.client import Dss
 from portal.dss.values import Build, ScenarioRun
+from portal.errors import Refused
 from portal.event_kinds import EventKind
 from portal.models import Node, Person
 from tests.pages import signed_in, words
@@ -76,6 +77,7 @@ def test_collected(there: World, what: str) -> None:
         ("fairness", "iter_rows"),
         ("explainability", "start_feature_importance"),
         ("explainability", "start_subpopulations"),
+        ("explainability", "start_partial_dependences"),
         ("model-documentation", "start_model_documentation"),
         ("model-documentation", "open_documentation"),
     ],
@@ -379,3 +381,72 @@ def test_pages_offer_it_and_show_it(asks_dss: World) -> None:
     assert "Project standards of DSS" in page
     assert "Sign-off in Dataiku Govern" in page
     assert "review approved" in page
+
+
+PROXIES = "proxies: {of: [gender], max: 0.3}"
+
+
+@pytest.fixture
+def asked_for_proxies(there: World) -> World:
+    text = cast.POLICY.read_text()
+    assert "top: 10, forbid: [gender]}" in text
+    there.publish(text.replace("top: 10, forbid: [gender]}", f"top: 10, forbid: [gender], {PROXIES}}}"))
+    return there
+
+
+def of_model() -> dict[str, Any]:
+    row = Evidence.objects.filter(kind="explainability").latest("pk")
+    return dict(json.loads(content.get(row.result_id)))
+
+
+def test_curves_and_what_dss_tells_of_the_model_come_with_the_importance(there: World) -> None:
+    assert collect(ask(there, "explainability")).status == "done"
+    result = of_model()
+    first = [one["feature"] for one in result["features"][:6]]
+    assert {curve["feature"] for curve in result["dependence"]} == set(first)
+    assert all(2 <= len(curve["points"]) <= 60 for curve in result["dependence"])
+    assert result["model"]["algorithm"] == "LOGISTIC_REGRESSION"
+    assert result["model"]["metrics"]["auc"] > 0.5
+    assert "associations" not in result  # nobody asked
+    assert "data" not in Evidence.objects.get(kind="explainability").parts
+
+
+def test_without_partial_dependences_there_is_importance_all_the_same(
+    there: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def not_here(*args: Any, **named: Any) -> Any:
+        raise Refused("Not for this engine.", code="no")
+
+    monkeypatch.setattr(Dss, "start_partial_dependences", not_here)
+    assert collect(ask(there, "explainability")).status == "done"
+    result = of_model()
+    assert "dependence" not in result
+    assert result["features"]
+
+
+def test_associations_are_counted_from_the_scored_rows(asked_for_proxies: World) -> None:
+    done = collect(ask(asked_for_proxies, "explainability"))
+    assert done.status == "done", done.problem
+    told = of_model()["associations"]
+    assert told["n"] > 1000
+    assert told["rows"]
+    assert all(0 <= row["interval"][0] <= row["value"] <= row["interval"][1] <= 1 for row in told["rows"])
+    row = Evidence.objects.get(kind="explainability")
+    assert {"data", "flow", "models"} <= set(row.parts)
+    assert row.source["dataset"] == "churn_scored"
+
+
+@pytest.mark.parametrize("code", ["dataset_stale", "dataset_build_failed"])
+def test_rows_of_another_model_are_not_counted(
+    asked_for_proxies: World, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    build = Build(started_ms=1, succeeded=code == "dataset_stale")
+    monkeypatch.setattr(Dss, "dataset_build", lambda *args: build)
+    assert collect(ask(asked_for_proxies, "explainability")).status == "done"
+    assert of_model()["associations"] == {"reason": code}
+
+
+def test_without_a_scored_dataset_the_importance_stands(asked_for_proxies: World) -> None:
+    type(asked_for_proxies.project).objects.update(scored_dataset="")
+    assert collect(ask(asked_for_proxies, "explainability")).status == "done"
+    assert of_model()["associations"] == {"reason": "no_dataset"}

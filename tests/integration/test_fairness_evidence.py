@@ -114,7 +114,9 @@ def test_it_takes_the_right_to_request(cast: Cast) -> None:
     session(cast.otto).absent("post", EVIDENCE, body)
     outsider_sees_nothing(signed_in(cast.otto), PAGE + "evidence/", post=True)
     refused(
-        signed_in(cast.fay).post(PAGE + "evidence/", {"stage": "qa", "text": json.dumps(FIGURES)}),
+        signed_in(cast.fay).post(
+            PAGE + "evidence/", {"kind": "fairness", "stage": "qa", "text": json.dumps(FIGURES)}
+        ),
         403,
         "right",
     )
@@ -122,14 +124,14 @@ def test_it_takes_the_right_to_request(cast: Cast) -> None:
 
 
 def sent(client: Client, **form: Any) -> Any:
-    return client.post(PAGE + "evidence/", {"stage": "qa", **form}, follow=True)
+    return client.post(PAGE + "evidence/", {"stage": "qa", "kind": "fairness", **form}, follow=True)
 
 
 def test_figures_are_brought_on_the_page(cast: Cast) -> None:
     bundle_registered(cast)
     client = signed_in(cast.dev)
-    assert "Bring fairness figures counted elsewhere" in words(client.get(PAGE))
-    assert "Bring fairness figures" not in words(signed_in(cast.fay).get(PAGE))
+    assert "Bring figures counted elsewhere" in words(client.get(PAGE))
+    assert "Bring figures" not in words(signed_in(cast.fay).get(PAGE))
     ids = re.findall(r' id="([^"]+)"', client.get(PAGE).content.decode())
     assert len(ids) == len(set(ids))  # several forms stand there, and a label has to lead to its own field
     answer = words(sent(client, upload=SimpleUploadedFile("figures.json", json.dumps(FIGURES).encode())))

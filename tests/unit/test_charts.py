@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from portal import charts
-from portal.charts import Bar, GroupRate, Interval
+from portal.charts import Bar, GroupRate, Interval, Point
 
 STATIC = Path(charts.__file__).parent / "static" / "portal"
 CSS = (STATIC / "app.css").read_text()
@@ -255,3 +255,43 @@ def test_a_chart_without_a_title_is_refused() -> None:
 def test_a_page_takes_a_chart_as_markup() -> None:
     chart = charts.importance_chart([Bar("a", 1.0)], title="T")
     assert chart.__html__() == str(chart) == chart.svg
+
+
+CURVE = [Point(1, 0.1), Point(2.5, 0.3), Point(9, 0.2)]
+
+
+def test_a_curve_is_joined_up_and_told_in_words() -> None:
+    chart = charts.line_chart(CURVE, title="tenure")
+    root = parsed(chart)
+    assert len([e for e in root.iter(f"{SVG}line") if e.get("class") == "s-accent"]) == 2
+    assert len(list(root.iter(f"{SVG}circle"))) == 3
+    assert chart.alternative == "1: 0.1. 2.5: 0.3. 9: 0.2."
+
+
+def test_names_are_marked_and_not_joined_up() -> None:
+    chart = charts.line_chart([Point("few", 0.1), Point("<many>", 0.4)], title="calls")
+    root = parsed(chart)
+    assert not [e for e in root.iter(f"{SVG}line") if e.get("class") == "s-accent"]
+    assert {"few", "<many>"} <= {e.text for e in root.iter(f"{SVG}text")}
+
+
+@pytest.mark.parametrize("values", [(0.5, 0.5), (0.0, 0.0), (-3e-9, 2e-9), (-1e90, 1e90), (0.4999, 0.5001)])
+def test_a_curve_of_any_height_is_within_its_frame(values: tuple[float, float]) -> None:
+    chart = charts.line_chart([Point(place, value) for place, value in enumerate(values)], title="T")
+    for mark in parsed(chart).iter(f"{SVG}circle"):
+        assert 0 <= float(mark.get("cy") or -1) <= chart.height
+        assert 0 <= float((mark.get("cx") or "-1%").rstrip("%")) <= 100
+
+
+@pytest.mark.parametrize(
+    "points, said",
+    [
+        ([], "two points"),
+        ([Point(1, 0.1)], "two points"),
+        ([Point(1, 0.1), Point(1, 0.2)], "rise"),
+        ([Point(1, 0.1), Point(2, float("nan"))], "not finite"),
+    ],
+)
+def test_what_is_no_curve_is_refused(points: list[Point], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        charts.line_chart(points, title="T")

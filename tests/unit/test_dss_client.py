@@ -1331,6 +1331,20 @@ def test_subpopulations(fake: Fake, dss: Dss) -> None:
         assert stream.read_all(10) == b"docx"
 
 
+def test_partial_dependences(fake: Fake, dss: Dss) -> None:
+    address = f"{VERSION}/partial-dependencies"
+    empty: list[Any] = [{"partialDependencies": []}, {}, error(400, "Not supported for this engine")]
+    for nothing in empty:
+        fake.say("GET", address, nothing)
+        assert dss.partial_dependences("P", "M", "V") is None
+    told = [{"feature": "age", "data": [{"value": 1, "average": 0.2}]}]
+    fake.say("GET", address, {"partialDependencies": told})
+    assert dss.partial_dependences("P", "M", "V") == told
+    fake.say("POST", address, {"jobId": "j4"})
+    assert dss.start_partial_dependences("P", "M", "V", ["age"]) == "j4"
+    assert json.loads(fake.bodies[-1])["features"] == ["age"]
+
+
 def test_recipes(fake: Fake, dss: Dss) -> None:
     inputs = {"main": {"items": [{"ref": "a"}, {"ref": "b"}]}, "model": {"items": [{"ref": "m"}]}}
     fake.say(

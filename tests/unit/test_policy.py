@@ -103,6 +103,27 @@ def test_the_demo_policy() -> None:
             {"kind": "explainability", "top": 10, "forbid": ["gender"]},
         ),
         (
+            "evidence: {kind: explainability, forbid: [g], proxies: {of: [g], max: 0.3}, drift: {}}",
+            "evidence:explainability",
+            {
+                "kind": "explainability",
+                "top": 10,
+                "forbid": ["g"],
+                "proxies": {"of": ["g"], "max": 0.3},
+                "drift": {"top": 10, "max_share_change": 0.1},
+            },
+        ),
+        (
+            "evidence: {kind: explainability, forbid: [g], drift: {top: 5, min_rank_correlation: 0.7}}",
+            "evidence:explainability",
+            {
+                "kind": "explainability",
+                "top": 10,
+                "forbid": ["g"],
+                "drift": {"top": 5, "min_rank_correlation": 0.7},
+            },
+        ),
+        (
             "evidence: {kind: fairness, name: strict, metrics: [{name: equalized_odds_difference, by: [g], max: 0.1}]}",
             "evidence:fairness:strict",
             {
@@ -362,3 +383,6 @@ def test_defaults_of_the_schema_are_the_defaults() -> None:
     assert named["tests"]["properties"]["pattern"]["default"] == policy.DEFAULT_PATTERN
     explainability = named["evidence"]["allOf"][1]["then"]["properties"]
     assert explainability["top"]["default"] == policy.DEFAULT_TOP
+    drift = named["drift"]["properties"]
+    assert drift["top"]["default"] == policy.DEFAULT_TOP
+    assert drift["max_share_change"]["default"] == policy.DEFAULT_SHARE_CHANGE

@@ -25,6 +25,7 @@ from governance.sentences import (
 from tests.unit import test_checks as checks
 from tests.unit import test_parity as parity
 from tests.unit import test_waivers
+from tests.unit.test_explained import explained_cases
 from tests.unit.test_gate import ago, bare_case, complete_case, counted
 
 PRINTED = {
@@ -76,6 +77,7 @@ def cases() -> Iterator[Case]:
     yield checks.newer(
         case, "explainability", {"features": [{"feature": "gender", "importance": 1, "share": 1.0}]}
     )
+    yield from explained_cases(case)
     for runs in ([], [{"scenario": "TEST_A", "outcome": "FAILED"}]):
         yield checks.newer(case, "tests", {"listed": ["TEST_A"], "runs": runs})
     yield checks.newer(case, "tests", {"listed": [], "runs": []})
