@@ -30,6 +30,7 @@ PAGES: dict[str, tuple[Player | None, str]] = {
     "project": (DEV, f"{BOX}/"),
     "bundle": (DEV, f"{BOX}/bundles/v3/"),
     "model card": (DEV, f"{BOX}/bundles/v3/model-card/"),
+    "versions of a document": (DEV, f"{BOX}/documents/intended-use/"),
     "request refused": (MONA, f"{BOX}/requests/{{v1}}/"),
     "request done": (FAY, f"{BOX}/requests/{{v2}}/"),
     "request held": (MONA, f"{BOX}/requests/{{v3}}/"),
