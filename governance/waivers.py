@@ -159,7 +159,11 @@ def _states(params: Mapping[str, Any]) -> list[Any]:
 
 
 def _forbidden(params: Mapping[str, Any]) -> list[Any]:
-    return sorted([one["feature"], one["forbidden"]] for one in params["forbidden"])
+    return [
+        *sorted([one["feature"], one["forbidden"]] for one in params.get("forbidden", ())),
+        # A feature that was waived is no word on proxies or drift found later, nor on more of either.
+        *(params[name] for name in ("proxies", "drift") if name in params),
+    ]
 
 
 _SAYS: Mapping[str, Callable[[Mapping[str, Any]], list[Any]]] = {
@@ -173,7 +177,11 @@ _SAYS: Mapping[str, Callable[[Mapping[str, Any]], list[Any]]] = {
     Code.EVIDENCE_EXPIRED: _named("id"),
     Code.EVIDENCE_UNREADABLE: _named("id"),
     Code.EXPLAINABILITY_EMPTY: _nothing,
+    Code.EXPLAINABILITY_DRIFTED: _forbidden,
+    Code.EXPLAINABILITY_DRIFT_UNCLEAR: _forbidden,
     Code.EXPLAINABILITY_FORBIDDEN: _forbidden,
+    Code.EXPLAINABILITY_PROXY: _forbidden,
+    Code.EXPLAINABILITY_PROXY_UNCLEAR: _forbidden,
     Code.FAIRNESS_NOT_COUNTED: _states,
     Code.FAIRNESS_UNCLEAR: _states,
     Code.FAIRNESS_VIOLATED: _states,

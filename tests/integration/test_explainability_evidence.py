@@ -79,7 +79,7 @@ def test_what_cannot_be_read_is_refused_by_field(asking: Cast, content: Any, fie
     body = {"kind": "explainability", "stage": "qa", "content": content}
     problem = session(asking.dev).refused(400, "post", EVIDENCE, body)
     assert field in json.dumps(problem)
-    assert not Evidence.objects.exists()
+    assert not Evidence.objects.filter(kind="explainability").exists()
 
 
 def test_it_is_brought_on_the_page_and_says_whose_it_is(asking: Cast) -> None:

@@ -11,6 +11,7 @@ from governance.explained import Share, changes, rank_correlation
 from governance.facts import Case, Clause, Finding, LiveFact
 from governance.gate import case_digest, case_from_json, case_to_json, judge
 from governance.sentences import sentence, title
+from governance.waivers import mark, same
 from tests.unit import test_checks as checks
 from tests.unit.test_gate import ago, complete_case
 
@@ -251,3 +252,16 @@ def test_the_title_says_all_that_is_asked() -> None:
         "Gender not among the three features that matter most, none of these a proxy of gender, and much the same"
         " features as in what runs"
     )
+
+
+def test_a_waived_feature_is_no_word_on_a_proxy_found_later() -> None:
+    clause = asking(proxies=PROXIES)
+    said = with_pairs(pair("tenure", 0.1, 0.0, 0.2), pair("calls", 0.1, 0.0, 0.2))
+    said["features"].insert(0, {"feature": "gender", "importance": 9, "share": 0.5})
+    waived = found(clause, said)
+    assert waived.code == "explainability_forbidden"
+    assert same(mark(waived), mark(found(clause, said)))
+    later = with_pairs(pair("tenure", 0.9, 0.8, 1.0), pair("calls", 0.1, 0.0, 0.2))
+    later["features"] = said["features"]
+    assert found(clause, later).code == waived.code
+    assert not same(mark(waived), mark(found(clause, later)))
