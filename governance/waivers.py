@@ -171,6 +171,7 @@ _SAYS: Mapping[str, Callable[[Mapping[str, Any]], list[Any]]] = {
     Code.DOCUMENT_OTHER_PARTS: _nothing,
     Code.DOCUMENT_EXPIRED: _named("id"),
     Code.DOCUMENT_SECTIONS_MISSING: _named("absent"),
+    Code.DOCUMENT_SECTIONS_UNTOLD: _named("id"),
     Code.EVIDENCE_MISSING: _nothing,
     Code.EVIDENCE_OTHER_PARTS: _nothing,
     # What an old piece, or one that cannot be read, says is not judged: another one is another thing.
@@ -185,6 +186,8 @@ _SAYS: Mapping[str, Callable[[Mapping[str, Any]], list[Any]]] = {
     Code.FAIRNESS_NOT_COUNTED: _states,
     Code.FAIRNESS_UNCLEAR: _states,
     Code.FAIRNESS_VIOLATED: _states,
+    Code.PROJECT_UNSOUND: _named("absent", "over"),
+    Code.PROJECT_UNTOLD: _named("untold", "more"),
     # A stretch that was cut short, or began anew, is another one.
     Code.SOAK_CUT_SHORT: _named("since", "until"),
     Code.SOAK_NEVER: _nothing,
@@ -195,6 +198,8 @@ _SAYS: Mapping[str, Callable[[Mapping[str, Any]], list[Any]]] = {
     Code.TESTS_FAILED: _named("failed"),
     Code.TESTS_NONE: _nothing,
     Code.TESTS_NOT_RUN: _named("not_run"),
+    Code.TESTS_RATE: _named("failed", "listed", "passed"),
+    Code.TESTS_REQUIRED: _named("required"),
     Code.TICKET_MISSING: _nothing,
     Code.TICKET_OTHER: _named("ticket"),
     Code.TICKET_UNREADABLE: _named("ticket"),

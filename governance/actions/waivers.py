@@ -25,6 +25,7 @@ from governance.gate import judge
 from governance.models import Waiver, WaiverAnswer, WaiverWithdrawal
 from governance.sentences import not_independent, sentence, title, waiver_meaning, when
 from governance.statement import envelope_bytes, seal, statement_bytes
+from governance.testing import kind_of
 from governance.waiver_statement import Waived, waiver_statement
 from portal import content, ledger, reauthentication, rights, signing, telling
 from portal.canonical import digest
@@ -427,8 +428,10 @@ def pieces(case: Case, clause: Clause) -> list[str]:
     found: EvidenceFact | DocumentFact | None = None
     if clause.kind == "document":
         found = current_document(case, kind)
-    elif clause.kind in ("evidence", "tests"):
-        found = current_evidence(case, kind or "tests", clause.params.get("at"))
+    elif clause.kind == "evidence":
+        found = current_evidence(case, kind)
+    elif clause.kind == "tests":
+        found = current_evidence(case, kind_of(clause), clause.params.get("at"))
     return [found.digest] if found is not None else []
 
 
