@@ -132,7 +132,9 @@ def _tables(
                 table["live"] = _live(live, known.get((str(table["by"]), table["name"])))
         return tables
     if row.kind == Evidence.Kind.EXPLAINABILITY:
-        return [explainability_table(result, clauses, beside_it)]
+        # What is told twice of the same evidence is told once, unless the policy asks.
+        same = beside_it is not None and beside_it.evidence == row.digest
+        return [explainability_table(result, clauses, beside_it, same=same)]
     if row.kind == Evidence.Kind.PROJECT_STANDARDS:
         return [standards_table(result)]
     if row.kind == Evidence.Kind.GOVERN:
@@ -291,7 +293,11 @@ _HEADS = {
 
 
 def explainability_table(
-    result: Mapping[str, Any], clauses: Sequence[Clause] = (), live: LiveFact | None = None
+    result: Mapping[str, Any],
+    clauses: Sequence[Clause] = (),
+    live: LiveFact | None = None,
+    *,
+    same: bool = False,
 ) -> dict[str, Any]:
     """What matters most to the model, how it answers to it, and how well it does in each subpopulation."""
     features = result["features"]
@@ -304,7 +310,7 @@ def explainability_table(
         "method": method_name(str(result.get("method", ""))),
         "n": result.get("n"),
         "proxies": charts.proxies_part(result, asked),
-        "drift": charts.drift_part(result, asked, live),
+        "drift": charts.drift_part(result, asked, None if same and "drift" not in asked else live),
         "curves": charts.curves(result),
         "subpopulations": charts.subpopulations(result, charts.least_people(result, metrics)),
     }
