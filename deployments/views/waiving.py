@@ -17,7 +17,7 @@ from deployments.models import DeploymentRequest
 from deployments.views.requests import found
 from deployments.waiving import waivers_of
 from governance import openings
-from governance.actions.waivers import Draft, able, end_of_day, is_open, longest, to_waive
+from governance.actions.waivers import Draft, able, end_of_day, is_open, longest, pieces, to_waive
 from governance.exhibits import documents, exhibits
 from governance.forms import AskWaiverForm, WaiveForm
 from governance.models import Opening, Waiver
@@ -130,7 +130,8 @@ def _page(
     status: int,
 ) -> HttpResponse:
     clauses = [draft.clause] if draft.clause is not None else []
-    shown = exhibits(wish.bundle, clauses) if clauses else []
+    about = {digest for clause in clauses for digest in pieces(draft.case, clause)}
+    shown = [one for one in exhibits(wish.bundle, clauses) if one.evidence.digest in about] if about else []
     kinds = {str(clause.params.get("kind")) for clause in clauses if clause.kind == "document"}
     texts = [one for one in documents(wish.bundle) if one.kind in kinds] if kinds else []
     openings.opened(

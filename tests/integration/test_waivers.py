@@ -648,6 +648,7 @@ def test_from_the_checklist_to_a_signed_answer(cast: Cast, wish: DeploymentReque
         "I waive the requirement “Groups treated alike by",
     ):
         assert said in words(page)
+    assert "Tests in QA" not in words(page)
     bound = page.context["draft"].bound
     wrong = decides.post(review, {"answer": "grant", "bound": bound, "password": "guess", "comment": ""})
     assert list(wrong.context["form"].errors) == ["password"]
