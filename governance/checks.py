@@ -278,6 +278,11 @@ class _Seated:
         """The name under which a person is seated."""
         return self._one.get(person, person)
 
+    def short(self, key: str, words: _Words, people: int) -> int:
+        """How many people a place lacks even if everybody signs who has or can now."""
+        able = {self.one(fact.person) for fact in words.counting if fact.id not in self.left_out}
+        return max(0, people - len(able | {self.one(person) for person in self._could[key]}))
+
     def helpers(self, key: str) -> tuple[str, ...]:
         """The people themselves who could help at a place now."""
         found = self.seating.helpers.get(key) or self.seating.swaps.get(key, {})
@@ -792,6 +797,8 @@ def _sign_off_finding(
     if waited_for := not_there(case):
         params["not_there"] = [{"field": held.kind, "kind": held.params["kind"]} for held in waited_for]
     helpers = seated.helpers(key)
+    if short := seated.short(key, words, params["people"]):
+        params["short"] = short
     if not seating.helpers[key] and key in seating.swaps:
         params["swaps"] = [
             {"person": person, "role": move.place.partition(":")[2], "instead": move.person}

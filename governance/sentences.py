@@ -332,8 +332,22 @@ def _parts(covers: Sequence[str]) -> str:
     return _and(part for part in PARTS if part in covers and part != "other")
 
 
+def _short(params: Params) -> str:
+    """That no number of signatures given now would do; a finding recorded by an earlier version does not say it."""
+    short, able = int(params.get("short", 0)), int(params["people"]) - int(params.get("short", 0))
+    if not short or not able:
+        return ""
+    return ngettext(
+        "Only %(able)s can sign it, which is not enough: ask an admin to give the right to one more.",
+        "Only %(able)s can sign it, which is not enough: ask an admin to give the right to %(n)s more.",
+        short,
+    ) % {"able": ngettext("one person", "%(n)s people", able) % {"n": _count(able)}, "n": _count(short)}
+
+
 def _missing(params: Params, say: _Say) -> str:
-    return _join(_progress(params, say), _waits(params), _not_counted(params, say), _swaps(params, say))
+    return _join(
+        _progress(params, say), _short(params), _waits(params), _not_counted(params, say), _swaps(params, say)
+    )
 
 
 def _asked_again(params: Params, say: _Say) -> str:
@@ -344,6 +358,7 @@ def _asked_again(params: Params, say: _Say) -> str:
     return _join(
         again,
         _progress(params, say),
+        _short(params),
         _waits(params),
         _not_counted(params, say, but=Why.DIFFERS),
         _swaps(params, say),

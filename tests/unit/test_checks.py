@@ -22,6 +22,7 @@ from governance.gate import (
     instant,
     judge,
 )
+from governance.sentences import sentence
 from portal.canonical import digest
 from tests.unit.test_gate import NOW, ago, complete_case, counted, parts_of
 from tests.unit.test_policy import clauses
@@ -435,6 +436,27 @@ def test_two_people_are_two_people() -> None:
     finding = only(plus(case, replace(first, id="again", at=ago(minutes=1))), FAIRNESS)
     assert (finding.code, finding.params["missing"], finding.unblock) == ("sign_off_missing", 1, ("gil",))
     assert only(plus(case, replace(first, id="g", person="gil")), FAIRNESS).state == "met"
+
+
+def test_more_signers_asked_than_there_are_people_is_said_before_they_all_signed() -> None:
+    clause = policy.clause("sign_off", {"role": "fairness", "people": 5, "covers": list(PARTS)}, "fairness")
+    case = complete_case()
+    first = word(case, "fairness", clause=clause.digest)
+    case = replace(
+        case,
+        requirements=(clause,),
+        holders=tuple(Holder("fairness", one) for one in ("fay", "gil", "ida")),
+        signoffs=(first,),
+    )
+    finding = only(case, FAIRNESS)
+    assert (finding.state, finding.params["short"], finding.unblock) == ("not_met", 2, ("gil", "ida"))
+    said = sentence(finding.code, finding.params, str.capitalize)
+    assert (
+        "Only three people can sign it, which is not enough: ask an admin to give the right to two more."
+        in said
+    )
+    enough = tuple(Holder("fairness", one) for one in ("fay", "gil", "ida", "joe", "kim"))
+    assert "short" not in only(replace(case, holders=enough), FAIRNESS).params
 
 
 # --- document ---
