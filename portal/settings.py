@@ -363,6 +363,7 @@ SPECTACULAR_SETTINGS = {
         "NotificationKind": "portal.models.notification.Notification.Kind",
         "NodeKind": "portal.models.estate.Node.Kind",
         "FactorKind": "portal.models.factor.Factor.Kind",
+        "WaiverState": "governance.models.waiver.Waiver.State",
         "EvidenceKind": "governance.models.evidence.Evidence.Kind",
         "PromotionKind": "deployments.models.promotion.Promotion.Kind",
     },

@@ -419,7 +419,7 @@ def open_asks(now: datetime) -> Any:
 
 def is_open(waiver: Waiver) -> bool:
     """Whether a waiver waits for an answer."""
-    return waiver.state == "asked"
+    return waiver.state == Waiver.State.ASKED
 
 
 def pieces(case: Case, clause: Clause) -> list[str]:

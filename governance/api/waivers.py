@@ -48,7 +48,7 @@ class WaiverSerializer(serializers.Serializer[Waiver]):
     found = serializers.CharField()
     why = serializers.CharField()
     until = At()
-    state = serializers.ChoiceField(choices=["asked", "waived", "refused", "withdrawn", "expired"])
+    state = serializers.ChoiceField(choices=Waiver.State.choices)
     asked_at = At()
     asked_by = PersonSerializer()
     on_behalf_of = PersonSerializer(allow_null=True)

@@ -13,6 +13,13 @@ from portal.models import Bundle, Content, Lane, Person
 class Waiver(models.Model):
     """That somebody asked to let one finding of a requirement pass: for these parts, under this clause, until when."""
 
+    class State(models.TextChoices):
+        ASKED = "asked", _("not answered")
+        WAIVED = "waived", _("waived")
+        REFUSED = "refused", _("refused")
+        WITHDRAWN = "withdrawn", _("taken back")
+        EXPIRED = "expired", _("expired")
+
     bundle = models.ForeignKey(Bundle, on_delete=models.PROTECT, related_name="waivers")
     lane = models.ForeignKey(Lane, on_delete=models.PROTECT, related_name="waivers")
     requirement = models.CharField(max_length=120)
@@ -60,16 +67,16 @@ class Waiver(models.Model):
         return f"waiver:{self.pk}"
 
     @property
-    def state(self) -> str:
-        """How it stands: "asked", "waived", "refused", "withdrawn" or "expired"; whether it counts the gate says."""
+    def state(self) -> State:
+        """How it stands; whether it counts the gate says."""
         answer = getattr(self, "answer", None)
         if answer is not None and not answer.granted:
-            return "refused"
+            return self.State.REFUSED
         if hasattr(self, "withdrawal"):
-            return "withdrawn"
+            return self.State.WITHDRAWN
         if self.until <= timezone.now():
-            return "expired"
-        return "asked" if answer is None else "waived"
+            return self.State.EXPIRED
+        return self.State.ASKED if answer is None else self.State.WAIVED
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Insert only."""

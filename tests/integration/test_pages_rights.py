@@ -157,7 +157,7 @@ def test_who_may_not_grant_learns_nobodys_name(cast: Cast) -> None:
 def test_a_right_that_nothing_asks_for_is_not_offered(cast: Cast) -> None:
     form = signed_in(cast.ada).get(EACH).context["form"]
     offered = {value for value, _label in form.fields["right"].choices}
-    assert offered == {"", "view", "request", "promote", "sign", "manage", "audit"}
+    assert offered == {"", "view", "request", "promote", "sign", "waive", "manage", "audit"}
     form = signed_in(cast.ada).get("/rights/each/").context["form"]
     assert {value for value, _label in form.fields["right"].choices} == {*offered, "provision"}
     answer = signed_in(cast.ada).post(EACH, wish(cast, right="roll_back"))
