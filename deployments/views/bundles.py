@@ -189,10 +189,11 @@ def _page(
 
 def _compared(request: HttpRequest, bundle: Bundle, stands: list[Standing]) -> Against | None:
     """Against the bundle or the stage asked for, otherwise against the last stage where another bundle runs."""
-    if other := request.GET.get("bundle", ""):
+    other, stage = request.GET.get("bundle", ""), request.GET.get("against", "")
+    if other:
         return against_bundle(bundle, bundle_for(person_of(request), bundle.project.key, other))
     able = [one for one in stands if one.runs is not None]
-    wanted = [one for one in able if one.lane.stage.slug == request.GET.get("against", "")]
+    wanted = [one for one in able if one.lane.stage.slug == stage]
     others = [one for one in able if one.runs is not None and one.runs.bundle_id != bundle.pk]
     chosen = wanted or others[::-1] or able[::-1]
     return against(bundle, chosen[0]) if chosen else None

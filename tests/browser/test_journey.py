@@ -273,7 +273,7 @@ def rolled_back(mona: Page) -> None:
     expect(mona.get_by_role("status").filter(has_text="Held")).to_contain_text(
         "The smoke test TEST_SMOKE ended FAILED"
     )
-    told = mona.get_by_role("region", name="What happened")
+    told = mona.get_by_role("region", name="What happened", exact=True)
     expect(told).to_contain_text("Rolled back: Production runs v2 again, the last one that was good there.")
     expect(told).to_contain_text("v3 did not make it to Production.")
     expect(mona.get_by_role("region", name="How v3 went").locator(".step-failed")).to_contain_text(

@@ -36,7 +36,9 @@ def test_a_session_that_ended_loses_nothing_and_a_double_click_starts_once(told:
     done = mona.get_by_role("heading", name="Bring v2 to QA Done")
     look_until(mona, lambda: done.count() > 0)
     assert len(told.by(DEV).get(f"requests/{number}/")["promotions"]) == 1
-    expect(mona.get_by_role("region", name="What happened").get_by_role("listitem")).to_have_count(1)
+    expect(
+        mona.get_by_role("region", name="What happened", exact=True).get_by_role("listitem")
+    ).to_have_count(1)
 
 
 def test_a_word_typed_when_the_session_ended_is_given_back(told: Story, desk: Desk) -> None:

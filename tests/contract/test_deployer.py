@@ -156,6 +156,7 @@ def test_bundles_in_use_cannot_be_deleted_others_can(fresh: Estate) -> None:
 
 
 def test_no_standards_report_is_null(fresh: Estate) -> None:
+    fresh.control.set_standards("CHURN", none=True)
     fresh.publish("b1")
     assert fresh.deployer().get_project("CHURN").get_project_standards_report("b1") is None
 

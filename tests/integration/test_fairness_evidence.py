@@ -94,7 +94,7 @@ def test_whoever_brought_evidence_does_not_sign_for_it(cast: Cast) -> None:
 def test_what_cannot_be_brought_names_its_field(cast: Cast, body: dict[str, Any], field: str) -> None:
     bundle_registered(cast)
     assert session(cast.dev).refused(400, "post", EVIDENCE, body)["field"] == field
-    assert not Evidence.objects.exists()
+    assert not Evidence.objects.exclude(kind="project").exists()
 
 
 def test_figures_without_a_canonical_form_are_fine_or_refused(cast: Cast) -> None:
@@ -120,7 +120,7 @@ def test_it_takes_the_right_to_request(cast: Cast) -> None:
         403,
         "right",
     )
-    assert not Evidence.objects.exists()
+    assert not Evidence.objects.exclude(kind="project").exists()
 
 
 def sent(client: Client, **form: Any) -> Any:
@@ -138,9 +138,9 @@ def test_figures_are_brought_on_the_page(cast: Cast) -> None:
     assert "recorded as yours, so you cannot sign for them" in answer
     assert "Fairness by gender" in answer
     assert "Brought of v1 in QA (counts)" in answer
-    assert Evidence.objects.get().author == cast.dev
+    assert Evidence.objects.exclude(kind="project").get().author == cast.dev
     assert "Fairness by gender" in words(sent(client, text=json.dumps(FIGURES)))
-    assert Evidence.objects.count() == 2
+    assert Evidence.objects.exclude(kind="project").count() == 2
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_what_cannot_be_used_is_said_on_the_page(cast: Cast, form: dict[str, str
     answer = sent(signed_in(cast.dev), **form)
     assert answer.status_code == 400
     assert says in words(answer)
-    assert not Evidence.objects.exists()
+    assert not Evidence.objects.exclude(kind="project").exists()
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,9 @@ class Books:
                 shelf.words[facts["signoff"]] = Word(entry.actor_id, times[entry.subject], facts)
             case EventKind.SIGNOFF_WITHDRAWN:
                 shelf.words[facts["signoff"]].withdrawn = True
-            case EventKind.EVIDENCE_RECORDED:
+            case EventKind.EVIDENCE_RECORDED if (
+                facts["evidence"] != "project"
+            ):  # of what the bundle holds, nobody asks
                 one = (times[entry.subject], facts["digest"], passed(facts["result"]), facts["parts"])
                 shelf.evidence.append(one)
 
