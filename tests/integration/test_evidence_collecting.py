@@ -101,9 +101,8 @@ def test_killed_it_is_recorded_once(
     assert done.status == "done", done.problem
     assert recorded(what) == 1
     kinds = [entry.kind for entry in ledger.events(project="CHURN")]
-    assert (
-        kinds.count(EventKind.EVIDENCE_RECORDED) + kinds.count(EventKind.DOCUMENT_RECORDED) == 3
-    )  # and tests, and what the bundle holds
+    # Tests, what the bundle holds, and this.
+    assert kinds.count(EventKind.EVIDENCE_RECORDED) + kinds.count(EventKind.DOCUMENT_RECORDED) == 3
     analyses = there.control.counters().get("analyses", {})
     assert all(times == 1 for times in analyses.values()), "computed once, although its id was lost"
 

@@ -93,7 +93,8 @@ def test_what_it_says_is_evidence_and_opens_the_gate(cast: Cast, bundle: Bundle)
     assert evidence.author.is_system
     (finding,) = judge_now(wish).verdict.findings
     assert (finding.state, finding.code) == ("met", "external_passed")
-    (event,) = ledger.events(kinds=[EventKind.EVIDENCE_RECORDED])
+    recorded = ledger.events(kinds=[EventKind.EVIDENCE_RECORDED])
+    (event,) = [one for one in recorded if one.facts["evidence"] == "external_check"]
     assert (event.subject, event.facts["evidence"]) == (evidence.subject, "external_check")
     assert (event.facts["source"]["check"], event.facts["source"]["delivery"]) == (SCAN, "scan-1")
     assert (
@@ -109,7 +110,8 @@ def test_pages_and_api_show_it(cast: Cast, bundle: Bundle) -> None:
     assert "Security scan passed" in words(answer)
     assert b"&lt;b&gt;None&lt;/b&gt;" in answer.content
     assert b'href="https://scanner.example/runs/1"' in answer.content
-    (row,) = session(cast.dev).rows("projects/CHURN/bundles/v1/evidence/")
+    rows = session(cast.dev).rows("projects/CHURN/bundles/v1/evidence/")
+    (row,) = [one for one in rows if one["kind"] == "external_check"]
     assert (row["kind"], row["name"], row["stage"]) == ("external_check", SCAN, "")
     assert session(cast.dev).get(f"evidence/{row['id']}/")["result"]["state"] == "passed"
 
@@ -126,7 +128,7 @@ def test_the_same_delivery_counts_once(bundle: Bundle) -> None:
 
 def test_a_message_captured_long_ago_says_nothing(bundle: Bundle) -> None:
     now = int(timezone.now().timestamp())
-    for at in (now - 301, now + 301, 0):
+    for at in (now - 301, now + 360, 0):  # time goes on while it is sent
         answer = send(message(bundle), at=at)
         assert (answer.status_code, answer.json()["code"]) == (401, "signed_long_ago")
     assert not Evidence.objects.exclude(kind="project").exists()

@@ -33,8 +33,8 @@ OUTSIDERS = ("outsider", "another team", "token elsewhere")
 SLOW = {"/api/v1/schema/"}  # names no object, and is written anew for each who asks
 # What a directory asks for there is all its own, or the same everywhere.
 OF_DIRECTORIES = ("/scim/v2/Groups/", "/scim/v2/Schemas/", "/scim/v2/ResourceTypes/")
-# Whoever manages a project is told there of everybody, for they pick of all people; and of a kind of document both teams
-# have one of their own.
+# Whoever manages a project is told there of everybody, for they pick of all people; and of a kind of document both
+# teams have one of their own.
 OF_EVERYBODY = {
     "/api/v1/projects/<key>/rights/of/<login>/",
     "/projects/<key>/documents/<kind>/",
