@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from itertools import chain, combinations
 from typing import Any, Protocol
 
@@ -139,35 +139,15 @@ class _About(Protocol):
 # --- what evidence and documents are about ---
 
 
-def changed_parts(parts: Mapping[str, str], case: Case, scope: Iterable[str] = ()) -> tuple[str, ...]:
-    """The names, among those of `parts` and `scope`, that differ from the bundle's; an absent part is empty."""
-    if parts.items() <= case.parts.items() and all(
-        part in parts or not case.parts.get(part) for part in scope
-    ):
-        return ()  # as nearly always
-    return tuple(sorted(part for part in {*parts, *scope} if parts.get(part, "") != case.parts.get(part, "")))
-
-
 def current_evidence(case: Case, kind: str, stage: str | None = None, name: str = "") -> EvidenceFact | None:
-    """The newest evidence of a kind (and name) about parts equal to the bundle's; about no part at all it is none."""
-    held = (
-        fact
-        for fact in reversed(case.evidence)
-        if fact.kind == kind
-        and fact.name == name
-        and (stage is None or fact.stage == stage)
-        and fact.parts
-        and not changed_parts(fact.parts, case)
-    )
-    return next(held, None)
+    """The newest evidence of a kind (and name) about parts equal to the bundle's."""
+    held = case.current.get((kind, name), ())
+    return next((fact for fact in held if stage is None or fact.stage == stage), None)
 
 
 def current_document(case: Case, kind: str) -> DocumentFact | None:
     """The newest document of a kind that is about parts equal to the bundle's."""
-    held = (
-        fact for fact in reversed(case.documents) if fact.kind == kind and not changed_parts(fact.parts, case)
-    )
-    return next(held, None)
+    return case.texts.get(kind)
 
 
 def _of_kind(case: Case, kind: str, stage: str | None, name: str) -> list[EvidenceFact]:
@@ -181,12 +161,14 @@ def _of_kind(case: Case, kind: str, stage: str | None, name: str) -> list[Eviden
 # --- sign_off ---
 
 
-def check(case: Case) -> tuple[Finding, ...]:
-    """The finding of each requirement, in the policy's order."""
+def check(case: Case, known: Mapping[str, Finding] | None = None) -> tuple[Finding, ...]:
+    """The finding of each requirement, in the policy's order; those `known` by key are taken as they are."""
     found: list[Finding] = []
     signed: Callable[[Clause], Finding] | None = None
     for clause in case.requirements:
-        if clause.kind == "sign_off":  # their places are filled together, once for all of them
+        if known and clause.key in known:
+            found.append(known[clause.key])
+        elif clause.kind == "sign_off":  # their places are filled together, once for all of them
             signed = signed or _signed(case)
             found.append(signed(clause))
         else:
@@ -505,7 +487,7 @@ def _other_subject(case: Case, clause: Clause, fact: SignOffFact, scope: set[str
         differs.append({"field": "stage", "signed": fact.stage, "now": case.stage})
     differs += [
         {"field": "part", "part": part, "signed": fact.covered.get(part, ""), "now": case.parts.get(part, "")}
-        for part in changed_parts(fact.covered, case, scope)
+        for part in case.changed(fact.covered, scope)
     ]
     if fact.clause != clause.digest:
         differs.append({"field": "clause", "signed": fact.clause, "now": clause.digest})
@@ -526,7 +508,7 @@ def _other_evidence(seen: _Seen, fact: SignOffFact, scope: set[str]) -> list[dic
         if piece is None:
             differs.append(_paper("evidence", "", signed, "", "unknown"))
             continue
-        if not scope.intersection(changed_parts(piece.parts, case)):
+        if not scope.intersection(case.changed(piece.parts)):
             shown.add(piece.kind)
         now = current_evidence(case, piece.kind, piece.stage if piece.kind in testing.STAGED else None)
         if now is None:
@@ -859,7 +841,7 @@ def document(case: Case, clause: Clause) -> Finding:
     if found is None:
         others = [fact for fact in case.documents if fact.kind == kind]
         if others:
-            params |= {"at": others[-1].at, "changed": list(changed_parts(others[-1].parts, case))}
+            params |= {"at": others[-1].at, "changed": list(case.changed(others[-1].parts))}
             return _finding(clause, NOT_MET, Code.DOCUMENT_OTHER_PARTS, params, able)
         return _finding(clause, NOT_MET, Code.DOCUMENT_MISSING, params, able)
     params |= _identity(found)
@@ -884,6 +866,7 @@ def has_section(headings: Iterable[str], wanted: str) -> bool:
     return needle.strip() != "" and any(needle in f" {_plain_words(heading)} " for heading in headings)
 
 
+@lru_cache(maxsize=1024)  # the same few headings in every judgement
 def _plain_words(text: str) -> str:
     return " ".join(re.findall(r"\w+", text.casefold().replace("_", " ")))
 
@@ -925,7 +908,7 @@ def _from_evidence(
     if found is None:
         others = _of_kind(case, kind, stage, name)
         if others:
-            params |= {"at": others[-1].at, "changed": list(changed_parts(others[-1].parts, case))}
+            params |= {"at": others[-1].at, "changed": list(case.changed(others[-1].parts))}
             return _finding(clause, NOT_MET, Code.EVIDENCE_OTHER_PARTS, params, able)
         return _finding(clause, NOT_MET, Code.EVIDENCE_MISSING, params, able)
     params |= _identity(found)
@@ -1025,7 +1008,7 @@ def _stretches(case: Case, stage: str) -> list[tuple[str, str | None]]:
     """Unbroken stretches in which equal parts ran at a stage; a redeployment of the same parts breaks none."""
     found: list[tuple[str, str | None]] = []
     for fact in case.running:  # sorted by stage and since
-        if fact.stage != stage or fact.since > case.at or changed_parts(fact.parts, case, case.parts):
+        if fact.stage != stage or fact.since > case.at or case.changed(fact.parts, case.parts):
             continue
         until = None if fact.until is None or fact.until > case.at else fact.until
         if found:

@@ -1,12 +1,15 @@
 """The plain values a judgement is made of: the facts of a Case, and the Findings of a Verdict.
 
-Frozen, JSON-able, without behaviour beyond their own order. Not in charge of gathering facts (queries do) or of
-judging them (`governance.gate`, `governance.checks`); import these names from `governance.gate`.
+Frozen, JSON-able, without behaviour beyond their own order and what a Case holds about equal parts. Not in charge of
+gathering facts (queries do) or of judging them (`governance.gate`, `governance.checks`); import these names from
+`governance.gate`.
 """
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, Literal
 
 PARTS = ("data", "flow", "models", "automation", "presentation", "settings", "other")
@@ -235,7 +238,7 @@ class WaiverFact:
         return (self.person,)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: what is worked out of it stays with it
 class Case:
     """Everything one judgement needs, frozen. The order in which facts were gathered means nothing: it is normalised.
 
@@ -272,6 +275,29 @@ class Case:
     def by_itself(self) -> bool:
         """Whether nobody has to start a promotion once everything is met."""
         return self.automation == "full"
+
+    @cached_property
+    def current(self) -> dict[tuple[str, str], tuple[EvidenceFact, ...]]:
+        """Evidence about parts equal to the bundle's, the newest first, by kind and name; about no part it is none."""
+        found: dict[tuple[str, str], tuple[EvidenceFact, ...]] = {}
+        for fact in self.evidence:
+            if fact.parts and not self.changed(fact.parts):
+                key = (fact.kind, fact.name)
+                found[key] = (fact, *found.get(key, ()))
+        return found
+
+    @cached_property
+    def texts(self) -> dict[str, DocumentFact]:
+        """The newest document of each kind that is about parts equal to the bundle's."""
+        return {fact.kind: fact for fact in self.documents if not self.changed(fact.parts)}
+
+    def changed(self, parts: Mapping[str, str], scope: Iterable[str] = ()) -> tuple[str, ...]:
+        """The names, among those of `parts` and `scope`, that differ from the bundle's; an absent part is empty."""
+        if parts == self.parts:  # as nearly always
+            return ()
+        return tuple(
+            sorted(part for part in {*parts, *scope} if parts.get(part, "") != self.parts.get(part, ""))
+        )
 
     def __post_init__(self) -> None:
         put = object.__setattr__

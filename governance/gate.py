@@ -5,6 +5,7 @@ each kind (`governance.checks`) or of sentences (`governance.sentences`). `holds
 the clock alone could change a finding; whatever people do may change it sooner.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -87,9 +88,13 @@ _SHAPE = 1
 _LET = ("let_in", "let_back_in")
 
 
-def judge(case: Case) -> Verdict:
-    """Every requirement of the policy, each met or not, each with its reason. Never stops at the first no."""
-    findings = waivers.applied(case, check(case))
+def judge(case: Case, known: Mapping[str, Finding] | None = None) -> Verdict:
+    """Every requirement of the policy, each met or not, each with its reason. Never stops at the first no.
+
+    `known` are findings, by key, that were worked out of the same facts under the same requirement (see
+    `governance.unchanged`).
+    """
+    findings = waivers.applied(case, check(case, known))
     return Verdict(findings, min((f.holds_until for f in findings if f.holds_until), default=None))
 
 
@@ -128,18 +133,13 @@ def case_from_json(value: dict[str, Any]) -> Case:
         )
         fields["signoffs"] = tuple(
             SignOffFact(
-                **{
-                    **fact,
-                    **_let(fact),
-                    "evidence": tuple(fact["evidence"]),
-                    "documents": tuple(fact["documents"]),
-                }
+                **{**_let(fact), "evidence": tuple(fact["evidence"]), "documents": tuple(fact["documents"])}
             )
             for fact in fields["signoffs"]
         )
         fields["running"] = tuple(RunningFact(**fact) for fact in fields["running"])
         fields["barred"] = tuple(Barred(**fact) for fact in fields["barred"])
-        fields["holders"] = tuple(Holder(**{**fact, **_let(fact)}) for fact in fields["holders"])
+        fields["holders"] = tuple(Holder(**_let(fact)) for fact in fields["holders"])
         fields["waivers"] = tuple(_waiver(fact) for fact in fields.get("waivers", ()))
         if "live" in fields:
             told = fields["live"]
@@ -182,11 +182,14 @@ def _leave_out_what_is_not(fact: dict[str, Any]) -> None:
 
 
 def _waiver(fact: dict[str, Any]) -> WaiverFact:
-    return WaiverFact(**{**fact, **_let(fact), "behind": tuple(Barred(**bar) for bar in fact["behind"])})
+    return WaiverFact(**{**_let(fact), "behind": tuple(Barred(**bar) for bar in fact["behind"])})
 
 
-def _let(fact: dict[str, Any]) -> dict[str, tuple[str, ...]]:
-    return {name: tuple(fact[name]) for name in _LET if name in fact}
+def _let(fact: dict[str, Any]) -> dict[str, Any]:
+    """A fact's values, those that say who let somebody in as tuples."""
+    if not any(name in fact for name in _LET):  # as of almost everybody
+        return fact
+    return {**fact, **{name: tuple(fact[name]) for name in _LET if name in fact}}
 
 
 def _opened(value: dict[str, Any]) -> dict[str, Any]:

@@ -1,10 +1,10 @@
 """Reads what was judged before, out of the ledger: the Cases that a draft of a policy is replayed on."""
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
 
-from governance.facts import SignOffFact
+from governance.facts import Finding, SignOffFact
 from governance.gate import Case, case_from_json
 from governance.models import PolicyVersion, SignOff
 from governance.replay import Past
@@ -12,63 +12,103 @@ from portal import content, ledger
 from portal.event_kinds import EventKind
 from portal.models import Bundle
 
-AT_A_TIME = 500
+AT_A_TIME = 100
+_FOUND = tuple(one.name for one in fields(Finding))
 
 
 def judged_under(policy: str, limit: int | None = None, *, scan: int | None = None) -> Iterator[Past]:
-    """The judgements by any version of this policy, the newest first, at most `limit`; a few queries for every 500.
+    """The judgements by any version of this policy, the newest first, at most `limit`; a few queries for every 100.
 
     `scan`: look through so many judgements by whichever policy, no more. Raises Refused where a case is gone from the
     store, or is not what was put there.
     """
     if not PolicyVersion.objects.filter(name=policy).exists():
         return
-    rows = ledger.rows(kinds=[EventKind.VERDICT_JUDGED]).order_by("-seq")
-    left, unseen = limit, scan
+    rows = ledger.rows(kinds=[EventKind.VERDICT_JUDGED]).order_by("-seq").values_list("seq", "body")
+    left, unseen, given = limit, scan, _WhereGiven()
     some = list(rows[: _at_a_time(unseen)])
     while some and left != 0:
-        told = [(row.seq, ledger.decoded(bytes(row.body))["facts"]) for row in some]
-        told = [(seq, facts) for seq, facts in told if facts["policy"]["name"] == policy][:left]
-        bodies = content.get_many({facts["case"] for _seq, facts in told})
-        cases = _where_given([case_from_json(json.loads(bodies[facts["case"]])) for _seq, facts in told])
-        for (seq, facts), case in zip(told, cases, strict=True):
+        told = [one for seq, body in some if (one := _told(seq, bytes(body), policy))][:left]
+        bodies = content.get_many({one.case for one in told})
+        for one in told:  # built one by one: a case is large, and what dies young costs little
+            case = given.whole(case_from_json(json.loads(bodies[one.case])))
             yield Past(
-                seq=seq,
-                request=facts["request"],
-                moment=facts["moment"],
+                seq=one.seq,
+                request=one.request,
+                moment=one.moment,
                 case=case,
-                met=facts["outcome"] == "met",
+                met=one.met,
+                findings=one.findings,
             )
         left = None if left is None else left - len(told)
         unseen = None if unseen is None else unseen - len(some)
-        some = list(rows.filter(seq__lt=some[-1].seq)[: _at_a_time(unseen)])
+        some = list(rows.filter(seq__lt=some[-1][0])[: _at_a_time(unseen)])
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What the event of a judgement says; `case` is the digest of its Case."""
+
+    seq: int
+    request: int
+    moment: str
+    case: str
+    met: bool
+    findings: tuple[Finding, ...]
+
+
+def _told(seq: int, body: bytes, policy: str) -> _Told | None:
+    """The judgement of an event, None of another policy's."""
+    facts = ledger.decoded(body)["facts"]
+    if facts["policy"]["name"] != policy:
+        return None
+    findings = tuple(
+        Finding(**{name: one[name] for name in _FOUND} | {"unblock": tuple(one["unblock"])})
+        for one in facts["findings"]
+    )
+    return _Told(seq, facts["request"], facts["moment"], facts["case"], facts["outcome"] == "met", findings)
 
 
 def _at_a_time(unseen: int | None) -> int:
     return AT_A_TIME if unseen is None else min(AT_A_TIME, unseen)
 
 
-def _where_given(cases: Sequence[Case]) -> list[Case]:
-    """The cases, those of before it was written down saying on which bundle each signature was given."""
-    untold = {int(fact.id) for case in cases for fact in case.signoffs if not fact.bundle}
-    given = {
-        str(row.pk): row.bundle for row in SignOff.objects.filter(pk__in=untold).select_related("bundle")
-    }
-    later: dict[tuple[int, int], int] = {}
+class _WhereGiven:
+    """Says in Cases of before it was written down on which bundle each signature was given.
 
-    def told(fact: SignOffFact, case: Case) -> SignOffFact:
-        signed = given.get(fact.id)
-        if fact.bundle or signed is None or signed.bundle_id == case.bundle:
-            return fact
-        judged = Bundle.objects.filter(project=signed.project_id, bundle_id=case.bundle).first()
-        key = (signed.pk, judged.pk if judged else 0)
-        if key not in later:
-            between = Bundle.objects.filter(project=signed.project_id, pk__gt=key[0], pk__lte=key[1])
-            later[key] = between.filter(status=Bundle.Status.REGISTERED).count() if key[1] > key[0] else -1
-        return replace(fact, bundle=signed.bundle_id, carried=later[key])
+    Signatures are read a thousand at a time, by their numbers, so that many Cases take few queries.
+    """
 
-    def whole(case: Case) -> Case:
-        signoffs = tuple(told(fact, case) for fact in case.signoffs)
+    def __init__(self) -> None:
+        self._read: set[int] = set()
+        self._given: dict[str, tuple[int, int, str]] = {}
+        self._later: dict[tuple[int, int], int] = {}
+
+    def whole(self, case: Case) -> Case:
+        """The case, with what is known of its signatures."""
+        signoffs = tuple(self._told(fact, case) for fact in case.signoffs)
         return case if signoffs == case.signoffs else replace(case, signoffs=signoffs)
 
-    return [whole(case) for case in cases]
+    def _of(self, number: int) -> tuple[int, int, str]:
+        """The signature's bundle, its project, and the bundle's name; zeros where there is no such signature."""
+        thousand = number // 1000
+        if thousand not in self._read:
+            self._read.add(thousand)
+            rows = SignOff.objects.filter(pk__gte=thousand * 1000, pk__lt=(thousand + 1) * 1000)
+            found = rows.values_list("pk", "bundle__pk", "bundle__project", "bundle__bundle_id")
+            self._given |= {str(signoff): (bundle, project, name) for signoff, bundle, project, name in found}
+        return self._given.get(str(number), (0, 0, ""))
+
+    def _told(self, fact: SignOffFact, case: Case) -> SignOffFact:
+        if fact.bundle:
+            return fact
+        signed, project, name = self._of(int(fact.id))
+        if not name or name == case.bundle:
+            return fact
+        judged = Bundle.objects.filter(project=project, bundle_id=case.bundle).values_list("pk", flat=True)
+        key = (signed, judged.first() or 0)
+        if key not in self._later:
+            between = Bundle.objects.filter(project=project, pk__gt=key[0], pk__lte=key[1])
+            counted = between.filter(status=Bundle.Status.REGISTERED).count() if key[1] > key[0] else -1
+            self._later[key] = counted
+        return replace(fact, bundle=name, carried=self._later[key])

@@ -7,7 +7,7 @@ or of words (`governance.replay_words`).
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 from governance.checks import Code
 from governance.facts import (
@@ -20,21 +20,27 @@ from governance.facts import (
     Clause,
     Finding,
     PolicyRef,
+    SignOffFact,
+    Verdict,
+    WaiverFact,
 )
 from governance.gate import judge
 from governance.policy import PolicyDocument
+from governance.unchanged import unchanged
 
 STOPPED: Literal["would_stop"] = "would_stop"
 PASSED: Literal["would_pass"] = "would_pass"
 UNKNOWN: Literal["cannot_tell"] = "cannot_tell"
 Outcome = Literal["would_stop", "would_pass", "cannot_tell"]
+_Word = TypeVar("_Word", SignOffFact, WaiverFact)
 
 
 @dataclass(frozen=True, slots=True)
 class Past:
     """A judgement that was made: of a request's bundle, at a moment (`promote`, `start`, `before_live`), and its end.
 
-    `seq` is the number of its event.
+    `seq` is the number of its event. `findings` are what it found, as far as that is known; under requirements that the
+    draft leaves as they were they are not worked out again.
     """
 
     seq: int
@@ -42,6 +48,7 @@ class Past:
     moment: str
     case: Case
     met: bool
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +116,8 @@ def _flip(document: PolicyDocument, past: Past) -> Flip | None:
     if rules is None:
         return Flip(_about(past), STOPPED, (), {}) if past.met else None
     clauses = {clause.key: clause for clause in rules.requirements}
-    wrong = _missing(past.case, _under(document, past.case, rules.requirements))
+    under = _under(document, past.case, rules.requirements)
+    wrong = _missing(past.case, under, judge(under, unchanged(past.case, past.findings, under)))
     certain = tuple(finding for finding in wrong if finding.code != Code.NOT_RECORDED)
     if past.met and certain:
         return Flip(_about(past), STOPPED, certain, clauses)
@@ -134,14 +142,19 @@ def _under(document: PolicyDocument, case: Case, requirements: tuple[Clause, ...
         case,
         policy=PolicyRef(document.name, 0, document.digest),
         requirements=requirements,
-        signoffs=tuple(replace(fact, clause=again.get(fact.clause, fact.clause)) for fact in case.signoffs),
-        waivers=tuple(replace(fact, clause=again.get(fact.clause, fact.clause)) for fact in case.waivers),
+        signoffs=tuple(_moved(fact, again) for fact in case.signoffs),
+        waivers=tuple(_moved(fact, again) for fact in case.waivers),
     )
 
 
-def _missing(recorded: Case, under: Case) -> tuple[Finding, ...]:
+def _moved(fact: _Word, again: Mapping[str, str]) -> _Word:
+    """A signature or waiver as one under the draft's clause of the same key."""
+    clause = again.get(fact.clause, fact.clause)
+    return fact if clause == fact.clause else replace(fact, clause=clause)
+
+
+def _missing(recorded: Case, under: Case, verdict: Verdict) -> tuple[Finding, ...]:
     """What the draft would have missed, with what the case cannot tell put as such."""
-    verdict = judge(under)
     known = {clause.params["role"] for clause in recorded.requirements if clause.kind == "sign_off"}
     spoken = {
         fact.role

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from governance import checks
-from governance.checks import Code, bar_behind, changed_parts, who_is_barred
+from governance.checks import Code, bar_behind, who_is_barred
 from governance.facts import (
     CAN_WAIVE,
     MET,
@@ -276,7 +276,7 @@ def _differs(case: Case, clause: Clause, now: Mapping[str, Any], fact: WaiverFac
     differs: list[dict[str, Any]] = []
     if (fact.project, fact.stage) != (case.project, case.stage):
         differs.append({"field": "lane"})
-    differs += [{"field": "part", "part": part} for part in changed_parts(fact.parts, case, case.parts)]
+    differs += [{"field": "part", "part": part} for part in case.changed(fact.parts, case.parts)]
     if fact.clause != clause.digest:
         differs.append({"field": "clause"})
     if not same(fact.finding, now):

@@ -13,7 +13,7 @@ from deployments.models import DeploymentRequest
 from governance.actions import policies
 from governance.gate import case_from_json
 from governance.models import PolicyVersion
-from governance.past import _where_given, judged_under
+from governance.past import _WhereGiven, judged_under
 from governance.previews import preview
 from portal import content, ledger
 from portal.actions import changes, edits, grants, people
@@ -124,10 +124,10 @@ def test_a_case_of_before_it_was_written_down_says_where_its_signatures_were_giv
     case = json.loads(content.get(event.facts["case"]))
     assert case["signoffs"]
     old = content.put_json({**case, "bundle": newer.bundle_id})
-    (filled,) = _where_given([case_from_json(json.loads(content.get(old.digest)))])
+    filled = _WhereGiven().whole(case_from_json(json.loads(content.get(old.digest))))
     assert {(fact.bundle, fact.carried) for fact in filled.signoffs} == {("v1", 1)}
     same = case_from_json(case)
-    assert _where_given([same]) == [same]
+    assert _WhereGiven().whole(same) == same
 
 
 # --- pages ------------------------------------------------------------------------------------------------------------

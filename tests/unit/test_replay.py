@@ -7,16 +7,18 @@ from typing import Any
 import pytest
 
 from governance.checks import Code
-from governance.facts import APPROVE, REJECT, Case
+from governance.facts import APPROVE, REJECT, Case, Holder
 from governance.gate import judge
 from governance.policy import parse
-from governance.replay import PASSED, STOPPED, UNKNOWN, Flip, Past, replay
-from tests.unit.test_gate import RULES, ago, complete_case
+from governance.replay import PASSED, STOPPED, UNKNOWN, Flip, Past, _under, replay
+from governance.unchanged import unchanged
+from tests.unit.test_gate import RULES, ago, complete_case, counted
 
 
 def past(case: Case | None = None, seq: int = 1, moment: str = "promote") -> Past:
     case = case or complete_case()
-    return Past(seq, request=seq, moment=moment, case=case, met=judge(case).met)
+    verdict = judge(case)
+    return Past(seq, seq, moment, case, verdict.met, verdict.findings)
 
 
 def edited(*edits: tuple[str, str]) -> str:
@@ -28,7 +30,11 @@ def edited(*edits: tuple[str, str]) -> str:
 
 
 def flips(*edits: tuple[str, str], case: Case | None = None) -> list[Flip]:
-    return list(replay(parse(edited(*edits)), [past(case)]).flips)
+    draft, judged = parse(edited(*edits)), past(case)
+    found = replay(draft, [judged])
+    # What was found then only saves work.
+    assert found == replay(draft, [replace(judged, findings=())])
+    return list(found.flips)
 
 
 def flip(*edits: tuple[str, str], case: Case | None = None) -> tuple[str, list[tuple[str, str]]]:
@@ -151,3 +157,87 @@ def test_a_ticket_that_nobody_asked_for_cannot_be_told() -> None:
     assert flip(asks) == (UNKNOWN, [("change_ticket", Code.NOT_RECORDED)])
     assert flips(asks, case=complete_case(ticket="CHG7")) == []
     assert flip(asks, case=complete_case(ticket="INC7")) == (STOPPED, [("change_ticket", Code.TICKET_OTHER)])
+
+
+# --- what was found then ---
+
+EDITS = (
+    ("max_age: 7d", "max_age: 1d"),
+    ("for: 24h", "for: 90d"),
+    ("min: 0.8", "min: 0.9"),
+    ("limits]", "limits, owner]"),
+    ("          - soak: {at: qa, for: 24h}\n", ""),
+    ("          - document: intended-use\n", ""),
+    ("- soak", "- document: privacy\n          - soak"),
+    ("{role: fairness}", "{role: fairness, people: 2}"),
+    ("{role: fairness}", "{role: fairness, covers: [models]}"),
+    ("top: 3", "top: 1"),
+    ("          - sign_off: {role: explainability}\n", ""),
+)
+
+
+def _odd_case(rng: random.Random) -> Case:
+    """A case of which now and then something is missing, was replaced, or was signed under something else."""
+    case = complete_case()
+    evidence = tuple(one for one in case.evidence if rng.random() < 0.9)
+    if rng.random() < 0.4:  # newer, and signed by nobody
+        piece = next(one for one in case.evidence if one.kind == "fairness")
+        result = counted(rng.randint(1_500, 2_000), 2_000)
+        evidence += (replace(piece, id="newer", digest="f" * 64, at=case.at, result=result),)
+    documents = tuple(one for one in case.documents if rng.random() < 0.9)
+    signoffs = tuple(
+        replace(one, decision=REJECT if rng.random() < 0.1 else one.decision)
+        for one in case.signoffs
+        if rng.random() < 0.9
+    )
+    holders = case.holders
+    if signoffs and rng.random() < 0.5:  # who holds two roles fills one place
+        one, other = rng.choice(signoffs), rng.choice(case.signoffs)
+        signoffs = (
+            *(held for held in signoffs if held.role != other.role),
+            replace(other, person=one.person),
+        )
+        holders += (Holder(other.role, one.person),)
+    running = case.running if rng.random() < 0.8 else ()
+    return replace(
+        case,
+        evidence=evidence,
+        documents=documents,
+        signoffs=signoffs,
+        holders=holders,
+        running=running,
+    )
+
+
+def test_what_was_found_then_saves_work_and_changes_nothing() -> None:
+    rng = random.Random(4)
+    reused = judged_anew = 0
+    drafts = []
+    for _draft in range(30):
+        text = RULES
+        for old, new in rng.sample(EDITS, rng.randint(0, 2)):
+            text = text.replace(old, new)  # of two edits of one line the second may find nothing
+        drafts.append(parse(text))
+    for turn in range(300):
+        draft = drafts[turn % len(drafts)]
+        judged = past(_odd_case(rng))
+        under = _under(draft, judged.case, draft.rules("critical", "prod").requirements)
+        kept = unchanged(judged.case, judged.findings, under)
+        verdict = judge(under)
+        assert kept == {one.key: one for one in verdict.findings if one.key in kept}
+        assert judge(under, kept) == verdict
+        reused, judged_anew = reused + len(kept), judged_anew + len(verdict.findings) - len(kept)
+    assert reused > 1_000
+    assert judged_anew > 100
+
+
+def test_evidence_that_replaced_what_was_signed_has_sign_offs_judged_anew() -> None:
+    case = complete_case()
+    piece = next(one for one in case.evidence if one.kind == "fairness")
+    newer = replace(piece, id="newer", digest="f" * 64, at=case.at)
+    judged = past(replace(case, evidence=(*case.evidence, newer)))
+    draft = parse(edited(("min: 0.8", "min: 0.85")))
+    under = _under(draft, judged.case, draft.rules("critical", "prod").requirements)
+    assert not [key for key in unchanged(judged.case, judged.findings, under) if key.startswith("sign_off")]
+    kept = unchanged(case, judge(case).findings, replace(under, evidence=case.evidence))
+    assert [key for key in kept if key.startswith("sign_off")]
