@@ -25,7 +25,7 @@ from pytest_django import DjangoDbBlocker
 from tests import databases, servers
 from tests.settings import TEST_DATABASE
 
-pytest_plugins = ["tests.cast", "tests.world"]
+pytest_plugins = ["tests.cast", "tests.requested", "tests.world"]
 
 # --- the run ---------------------------------------------------------------------------------------------------------
 

@@ -17,16 +17,13 @@ from portal.actions import grants
 from portal.errors import Absent, Forbidden, Invalid, Refused
 from portal.models import Event, Grant, Notification, Person, Right
 from tests.cast import Cast
-from tests.factories import all_but_signed, bundle_registered, request_at, signed, to_read
+from tests.factories import bundle_registered, request_at, signed, to_read
 from tests.pages import signed_in, words
 
 
 @pytest.fixture
-def wish(cast: Cast) -> DeploymentRequest:
-    """A request of v1 to production in which the three signatures are all that is missing."""
-    bundle = bundle_registered(cast)
-    all_but_signed(cast, bundle)
-    return request_at(cast, "open", bundle, cast.prod)
+def wish(unsigned: DeploymentRequest) -> DeploymentRequest:
+    return unsigned
 
 
 def look() -> None:

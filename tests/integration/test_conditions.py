@@ -26,17 +26,14 @@ from portal.names import names
 from portal.reauthentication import Password
 from tests.api import Api
 from tests.cast import Cast
-from tests.factories import all_but_signed, bundle_registered, request_at
 from tests.pages import signed_in, words
 
 KEY = "sign_off:fairness"
 
 
 @pytest.fixture
-def wish(cast: Cast) -> DeploymentRequest:
-    bundle = bundle_registered(cast)
-    all_but_signed(cast, bundle)
-    return request_at(cast, "open", bundle, cast.prod)
+def wish(unsigned: DeploymentRequest) -> DeploymentRequest:
+    return unsigned
 
 
 def under(by: Person, wish: DeploymentRequest, *conditions: tuple[str, float], **more: Any) -> SignOff:

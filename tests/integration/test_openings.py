@@ -15,17 +15,15 @@ from portal.demo.cast import PASSWORD
 from portal.models import Place
 from portal.reauthentication import Password
 from tests.cast import Cast
-from tests.factories import all_but_signed, bundle_registered, request_at, runs_in, signed
+from tests.factories import bundle_registered, runs_in, signed
 from tests.pages import signed_in, words
 
 KEY = "sign_off:fairness"
 
 
 @pytest.fixture
-def wish(cast: Cast) -> DeploymentRequest:
-    bundle = bundle_registered(cast)
-    all_but_signed(cast, bundle)
-    return request_at(cast, "open", bundle, cast.prod)
+def wish(unsigned: DeploymentRequest) -> DeploymentRequest:
+    return unsigned
 
 
 def recorded(signoff: SignOff) -> list[dict[str, str]]:

@@ -22,27 +22,32 @@ from portal.event_kinds import EventKind
 from portal.models import Change, Content, Grant, Person, Right
 from tests.api import session
 from tests.cast import POLICY, Cast
-from tests.factories import all_but_signed, all_signed, bundle_registered, request_at
+from tests.factories import all_signed, bundle_registered
 from tests.integration.test_ledger import unprotected
 from tests.pages import outsider_sees_nothing, queries_of, refused, signed_in, words
+from tests.remembered import Remembered
 
 WHY = "The audit asked for it."
 STRICTER = POLICY.replace("max_age: 7d", "max_age: 1s").replace("min: 0.8", "min: 0.9")
 LOOSER = POLICY.replace("          - sign_off: {role: model-risk, people: 1, covers: all}\n", "")
 
 
+_JUDGED: Remembered[DeploymentRequest] = Remembered()
+
+
 @pytest.fixture
-def judged(cast: Cast) -> DeploymentRequest:
+def judged(cast: Cast, unsigned: DeploymentRequest) -> DeploymentRequest:
     """Production was tried in vain before the signatures, and is on its way since: two judgements, of one request."""
-    bundle = bundle_registered(cast)
-    all_but_signed(cast, bundle)
-    request = request_at(cast, bundle=bundle, lane=cast.prod)
-    with pytest.raises(Refused):
-        promotions.promote(by=cast.mona, request=request)
-    all_signed(cast, request)
-    request.refresh_from_db()
-    promotions.promote(by=cast.mona, request=request)
-    return request
+
+    def made() -> DeploymentRequest:
+        with pytest.raises(Refused):
+            promotions.promote(by=cast.mona, request=unsigned)
+        all_signed(cast, unsigned)
+        unsigned.refresh_from_db()
+        promotions.promote(by=cast.mona, request=unsigned)
+        return unsigned
+
+    return _JUDGED.again(made)
 
 
 def run(*arguments: str) -> tuple[int, str]:

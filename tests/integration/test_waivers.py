@@ -36,14 +36,19 @@ from tests.api import same_at_any_size, session, token
 from tests.cast import POLICY, Cast
 from tests.factories import all_but_signed, all_signed, bundle_registered, fairness_of, request_at
 from tests.pages import outsider_sees_nothing, queries_of, refused, signed_in, words
+from tests.remembered import Remembered
 
 FAIRNESS = "evidence:fairness"
+
+
+_WIM: Remembered[Person] = Remembered()
+_WISH: Remembered[DeploymentRequest] = Remembered()
 
 
 @pytest.fixture
 def wim(cast: Cast) -> Person:
     """Who may waive on churn, and nothing else."""
-    return waiver_of_churn(cast, "wim", "Wim Vogel")
+    return _WIM.again(lambda: waiver_of_churn(cast, "wim", "Wim Vogel"))
 
 
 def waiver_of_churn(cast: Cast, login: str, name: str) -> Person:
@@ -57,12 +62,16 @@ def waiver_of_churn(cast: Cast, login: str, name: str) -> Person:
 @pytest.fixture
 def wish(cast: Cast, wim: Person) -> DeploymentRequest:
     """A request of v1 to production in which its fairness is all that is not met."""
-    bundle = bundle_registered(cast)
-    all_but_signed(cast, bundle)
-    fairness_of(cast, bundle, women=0.2)
-    request = request_at(cast, "open", bundle, cast.prod)
-    all_signed(cast, request)
-    return request
+
+    def made() -> DeploymentRequest:
+        bundle = bundle_registered(cast)
+        all_but_signed(cast, bundle)
+        fairness_of(cast, bundle, women=0.2)
+        request = request_at(cast, "open", bundle, cast.prod)
+        all_signed(cast, request)
+        return request
+
+    return _WISH.again(made)
 
 
 def later(days: float = 10) -> Any:
