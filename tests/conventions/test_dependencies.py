@@ -3,6 +3,7 @@
 import importlib.util
 import re
 import tomllib
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -30,10 +31,14 @@ def declared() -> list[str]:
     return [normal(re.match(r"[A-Za-z0-9_.-]+", line)[0]) for line in lines]  # type: ignore[index]
 
 
+@cache  # what is installed is read from as many files as there are packages
+def modules() -> dict[str, set[str]]:
+    """Distributions by the modules they bring."""
+    return {module: {*map(normal, owners)} for module, owners in packages_distributions().items()}
+
+
 def import_names(distribution: str) -> set[str]:
-    return {
-        module for module, owners in packages_distributions().items() if distribution in map(normal, owners)
-    }
+    return {module for module, owners in modules().items() if distribution in owners}
 
 
 def test_every_dependency_says_why() -> None:

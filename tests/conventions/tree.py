@@ -36,6 +36,7 @@ def files() -> tuple[Path, ...]:
 
 
 @cache
+@cache  # a run does not change the tree
 def texts() -> dict[str, str]:
     """Path from the root -> text, of every file that is text."""
     found = {}

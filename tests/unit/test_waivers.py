@@ -431,13 +431,13 @@ def test_what_changes_is_said(old: str, new: str, said: str) -> None:
 # --- at random ---
 
 
-def test_nothing_passes_that_was_not_waived_by_another_who_may() -> None:
+def test_nothing_passes_that_was_not_waived_by_another_who_may(full_size: bool) -> None:
     """However facts fall, what passes was asked by one, granted by another, who holds the right and is not barred."""
     chance = random.Random(20261129)
     people = ["dev", "wim", "ada", "olga"]
     base = unfair(complete_case())
     passed = 0
-    for _turn in range(3_000):
+    for _turn in range(3_000 if full_size else 800):
         some = [one for one in people if chance.random() < 0.5]
         case = replace(
             base,
@@ -479,4 +479,4 @@ def test_nothing_passes_that_was_not_waived_by_another_who_may() -> None:
         assert not fact.withdrawn
         assert case.at < finding.params["until"] == fact.until
         assert case.at < str(finding.holds_until) <= fact.until
-    assert passed > 200
+    assert passed > 50
