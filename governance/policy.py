@@ -296,7 +296,7 @@ def _clause(kind: str, said: Any, smokes: dict[str, Smoke], smoke: Smoke) -> Cla
         return clause(kind, params, ":".join(filter(None, (said["kind"], said.get("name")))))
     if kind == "tests" and {"scenarios", "recipes"} & said.keys():
         about = {name: said[name] for name in ("scenarios", "recipes") if name in said}
-        params = {"at": said["at"], "from": "bundle", **about, **_max_age(said)}
+        params = {"at": said["at"], "from": "bundle", **about, **_max_age(said), **_waive(said)}
         return clause(kind, params, ":".join(filter(None, (said["at"], said.get("name")))))
     if kind == "tests":
         share = {name: said[name] for name in ("pass_rate", "required") if name in said}
@@ -307,6 +307,7 @@ def _clause(kind: str, said: Any, smokes: dict[str, Smoke], smoke: Smoke) -> Cla
             "pattern": said.get("pattern", "*"),
             **share,
             **_max_age(said),
+            **_waive(said),
         }
         return clause(kind, params, ":".join(filter(None, (said["at"], said.get("name")))))
     if kind == "tests":

@@ -416,6 +416,27 @@ def test_the_language_says_never_and_how_long() -> None:
 
 
 @pytest.mark.parametrize(
+    "said",
+    [
+        "tests: {at: qa, waive: never}",
+        "tests: {at: qa, from: report, waive: never}",
+        "tests: {at: design, scenarios: [TEST_A], waive: never}",
+        "tests: {at: design, recipes: {lines: 100}, waive: never}",
+        "document: {kind: intended-use, waive: never}",
+        "evidence: {kind: explainability, forbid: [gender], waive: never}",
+        "external_check: {name: scan, waive: never}",
+        "project_standards: {waive: never}",
+        'change_ticket: {pattern: "CHG[0-9]+", waive: never}',
+        'window: {days: mon, hours: "09:00-16:00", zone: UTC, waive: never}',
+    ],
+)
+def test_never_is_kept_of_every_kind_that_takes_it(said: str) -> None:
+    text = f"policy: one\ntiers: {{a: {{stages: {{qa: {{requires: []}}, prod: {{requires: [{said}]}}}}}}}}"
+    (clause,) = parse(text).rules("a", "prod").requirements
+    assert not waivers.may_be(clause)
+
+
+@pytest.mark.parametrize(
     ("old", "new", "said"),
     [
         (RULES, with_waive("never"), "waived never, was as long as the portal allows"),
