@@ -1143,7 +1143,18 @@ def _tests_required(params: Params, say: _Say) -> str:
         else _("%(test)s is not there") % {"test": run["scenario"]}
         for run in params["required"]
     )
-    return _join(_("Required by name: %(missing)s.") % {"missing": missing}, _again(params, say))
+    # Cases from before it was kept do not tell of the others.
+    named = {run["scenario"] for run in params["required"]}
+    others = [run["scenario"] for run in params.get("failed", ()) if run["scenario"] not in named]
+    also = _("Not passed either: %(names)s.") % {"names": _and(_few(others))} if others else ""
+    left = [name for name in params.get("not_run", ()) if name not in named]
+    return _join(
+        _("Required by name: %(missing)s.") % {"missing": missing}, also, _not_run(left), _again(params, say)
+    )
+
+
+def _not_run(names: Sequence[str]) -> str:
+    return _("Not run: %(names)s.") % {"names": _and(_few(names))} if names else ""
 
 
 def _project(params: Params, say: _Say) -> str:
@@ -1215,7 +1226,7 @@ def _tests_failed(params: Params, say: _Say) -> str:
         if _is_report(params)
         else _("%(passed)s of %(listed)s scenarios passed: %(failed)s.")
     ) % {"passed": params["passed"], "listed": params["listed"], "failed": failed}
-    return f"{text} {_again(params, say)}"
+    return _join(text, _not_run(params.get("not_run", ())), _again(params, say))
 
 
 def _tests_not_run(params: Params, say: _Say) -> str:
@@ -1333,7 +1344,10 @@ def _standards_broken(params: Params, say: _Say) -> str:
         % {"check": one["name"], "severity": severity_word(one["severity"])}
         for one in params["found"]
     )
-    return _("%(found)s. Repair it in DSS and register a new bundle.") % {"found": found}
+    return _join(
+        _("%(found)s. Repair it in DSS and register a new bundle.") % {"found": found},
+        _not_run(params.get("not_run", ())),
+    )
 
 
 def _standards_none(params: Params, say: _Say) -> str:

@@ -27,7 +27,9 @@ def standards(result: Mapping[str, Any], asked: Mapping[str, Any]) -> tuple[Stat
     if graver:
         graver.sort(key=lambda one: (-int(one["severity"]), one["name"]))
         found = [{"name": one["name"], "severity": _severity(one["severity"])} for one in graver[:MAX_NAMED]]
-        return NOT_MET, "standards_broken", params | {"found": found}
+        params |= {"found": found, "graver": len(graver)}
+        params |= {"not_run": [one["name"] for one in broken[:MAX_NAMED]]} if broken else {}
+        return NOT_MET, "standards_broken", params
     if broken:
         return (
             CANNOT_TELL,

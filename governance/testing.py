@@ -41,16 +41,18 @@ def tests_of(result: Mapping[str, Any], asked: Mapping[str, Any]) -> Assessment:
     params: dict[str, Any] = {"pattern": pattern, "listed": len(listed)}
     good = {"SUCCESS", "WARNING"} if asked.get("warning") == "passes" else {"SUCCESS"}
     absent = [name for name in asked.get("required", ()) if last.get(name) not in good]
-    if absent:
-        told = [{"scenario": name, "outcome": str(last.get(name) or "")} for name in absent[:MAX_NAMED]]
-        return NOT_MET, "tests_required", params | {"required": told}
-    if not listed:
-        return NOT_MET, "tests_none", params
     failed = [name for name in listed if last.get(name) and last[name] not in good]
     not_run = [name for name in listed if not last.get(name)]
     passed = len(listed) - len(failed) - len(not_run)
-    params |= {"passed": passed}
     outcomes = [{"scenario": name, "outcome": str(last[name])} for name in failed[:MAX_NAMED]]
+    # What else did not pass: whoever repairs, or waives, what is named first has to know of it.
+    rest: dict[str, Any] = {"passed": passed} | ({"not_run": not_run[:MAX_NAMED]} if not_run else {})
+    if absent:
+        told = [{"scenario": name, "outcome": str(last.get(name) or "")} for name in absent[:MAX_NAMED]]
+        return NOT_MET, "tests_required", params | {"required": told, "failed": outcomes} | rest
+    if not listed:
+        return NOT_MET, "tests_none", params
+    params |= {"passed": passed}
     warned = [name for name in listed if last.get(name) == "WARNING" and name not in failed]
     if "pass_rate" in asked:
         rate = Fraction(str(asked["pass_rate"]))
@@ -59,7 +61,7 @@ def tests_of(result: Mapping[str, Any], asked: Mapping[str, Any]) -> Assessment:
             return NOT_MET, "tests_rate", params
         return MET, "tests_passed", params | {"warned": warned[:MAX_NAMED]}
     if failed:
-        return NOT_MET, "tests_failed", params | {"failed": outcomes}
+        return NOT_MET, "tests_failed", params | {"failed": outcomes} | rest
     if not_run:
         return NOT_MET, "tests_not_run", params | {"not_run": not_run[:MAX_NAMED]}
     return MET, "tests_passed", params | {"warned": warned[:MAX_NAMED]}

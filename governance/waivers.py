@@ -104,15 +104,28 @@ def mark(finding: Finding) -> dict[str, Any]:
     """What of a finding a waiver is about: while it stays `same`, it is that finding.
 
     `says` is all that has to be equal. `limits` are numbers that may move: [metric, by, "min" or "max", the worst value
-    that what was waived may stand for, the value now]; a worse one is another finding.
+    that what was waived may stand for, the value now]; a worse one is another finding. `groups`, of fairness, the same
+    of each group that is not met or cannot be told: [metric, by, group, rate, and the three]; so is one more of them.
     """
     about = _SAYS.get(finding.code, _everything)  # none of them looks at what is said of an earlier waiver
-    rows = finding.params.get("metrics", ()) if finding.code.startswith("fairness_") else ()
+    params = finding.params if finding.code.startswith("fairness_") else {}
+    rows = [row for row in params.get("metrics", ()) if row["state"] != MET]
+    groups = [(row, group) for row in rows for group in row["groups"] if group["state"] != MET]
     return {
         "state": finding.state,
         "code": finding.code,
         "says": about(finding.params),
-        "limits": [_limit(row) for row in rows if row["state"] != MET],
+        "limits": [[row["metric"], row["by"], *_limit(row, row)] for row in rows],
+        **(
+            {
+                "groups": [
+                    [row["metric"], row["by"], group["group"], group["of"], *_limit(row, group)]
+                    for row, group in groups
+                ]
+            }
+            if groups
+            else {}
+        ),
     }
 
 
@@ -120,18 +133,29 @@ def same(waived: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     """Whether a finding is still what was waived."""
     if any(waived[name] != now[name] for name in ("state", "code", "says")):
         return False
-    for was, has in zip(waived["limits"], now["limits"], strict=False):
-        _metric, _by, side, limit, _value = was
-        value = has[4]
-        if limit is not None and value is not None and (value < limit if side == "min" else value > limit):
-            return False
-    return True
+    if any(_worse(was[-3:], has[-1]) for was, has in zip(waived["limits"], now["limits"], strict=False)):
+        return False
+    # The worst of a metric stands for all of its groups, but each is waived as it was.
+    limits = {_group(one): one[-3:] for one in waived.get("groups", ())}
+    return all(
+        _group(one) in limits and not _worse(limits[_group(one)], one[-1]) for one in now.get("groups", ())
+    )
 
 
-def _limit(row: Mapping[str, Any]) -> list[Any]:
+def _limit(row: Mapping[str, Any], held: Mapping[str, Any]) -> list[Any]:
     ratio = row["metric"] in RATIO_METRICS
-    low, high = row["interval"] or (None, None)
-    return [row["metric"], row["by"], "min" if ratio else "max", low if ratio else high, row["value"]]
+    low, high = held["interval"] or (None, None)
+    return ["min" if ratio else "max", low if ratio else high, held["value"]]
+
+
+def _worse(limit: Sequence[Any], value: float | None) -> bool:
+    side, least, _was = limit
+    return least is not None and value is not None and (value < least if side == "min" else value > least)
+
+
+def _group(one: Sequence[Any]) -> tuple[Any, ...]:
+    metric, by, group, of, *_numbers = one
+    return metric, by if isinstance(by, str) else tuple(by), group, of
 
 
 def _nothing(_params: Mapping[str, Any]) -> list[Any]:
@@ -166,6 +190,12 @@ def _forbidden(params: Mapping[str, Any]) -> list[Any]:
     ]
 
 
+def _tests(params: Mapping[str, Any]) -> list[Any]:
+    """What did not pass: also what is not named because another thing is, and how many in all."""
+    names = ("required", "failed", "not_run")
+    return [*(params.get(name, []) for name in names), params["listed"] - params["passed"]]
+
+
 _SAYS: Mapping[str, Callable[[Mapping[str, Any]], list[Any]]] = {
     Code.DOCUMENT_MISSING: _nothing,
     Code.DOCUMENT_OTHER_PARTS: _nothing,
@@ -186,20 +216,20 @@ _SAYS: Mapping[str, Callable[[Mapping[str, Any]], list[Any]]] = {
     Code.FAIRNESS_NOT_COUNTED: _states,
     Code.FAIRNESS_UNCLEAR: _states,
     Code.FAIRNESS_VIOLATED: _states,
-    Code.PROJECT_UNSOUND: _named("absent", "over"),
+    Code.PROJECT_UNSOUND: _named("absent", "over", "untold", "more"),
     Code.PROJECT_UNTOLD: _named("untold", "more"),
     # A stretch that was cut short, or began anew, is another one.
     Code.SOAK_CUT_SHORT: _named("since", "until"),
     Code.SOAK_NEVER: _nothing,
     Code.SOAK_RUNNING: _named("since"),
-    Code.STANDARDS_BROKEN: _named("found"),
+    Code.STANDARDS_BROKEN: _named("found", "graver", "not_run"),
     Code.STANDARDS_NONE: _nothing,
     Code.STANDARDS_NOT_RUN: _named("not_run"),
-    Code.TESTS_FAILED: _named("failed"),
+    Code.TESTS_FAILED: _tests,
     Code.TESTS_NONE: _nothing,
-    Code.TESTS_NOT_RUN: _named("not_run"),
+    Code.TESTS_NOT_RUN: _tests,
     Code.TESTS_RATE: _named("failed", "listed", "passed"),
-    Code.TESTS_REQUIRED: _named("required"),
+    Code.TESTS_REQUIRED: _tests,
     Code.TICKET_MISSING: _nothing,
     Code.TICKET_OTHER: _named("ticket"),
     Code.TICKET_UNREADABLE: _named("ticket"),

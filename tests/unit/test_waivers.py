@@ -220,6 +220,94 @@ def test_numbers_may_move_within_what_was_waived() -> None:
     assert found(under(checks.newer(case, "fairness", counted(500, 1200), id="z"), fact)).state == "not_met"
 
 
+def of_three(female: int, other: int, male: int = 1200) -> dict[str, Any]:
+    result = counted(female, male)
+    result["attributes"][0]["groups"].append({"group": "X", "n": 4000, "selected": other})
+    return result
+
+
+def test_each_group_is_waived_as_it_was() -> None:
+    case = checks.newer(unfair(complete_case()), "fairness", of_three(400, 850))
+    fact = waived(case)
+
+    def then(*selected: int) -> str:
+        return found(under(checks.newer(case, "fairness", of_three(*selected), id="z"), fact)).state
+
+    assert then(405, 845) == "waived"
+    # Above what the worst of them had, and far below what it had itself.
+    assert then(400, 500) == "not_met"
+    assert then(850, 400) == "not_met"
+
+
+def test_one_more_group_in_doubt_is_another_finding() -> None:
+    case = checks.newer(unfair(complete_case()), "fairness", of_three(400, 1150))
+    fact = waived(case)
+    doubt = checks.newer(case, "fairness", of_three(400, 970), id="z")
+    assert [one["state"] for one in found(doubt).params["metrics"][0]["groups"]].count("cannot_tell") == 1
+    assert found(under(doubt, fact)).state == "not_met"
+
+
+def test_a_test_that_is_required_hides_no_other() -> None:
+    asked = {"at": "qa", "pattern": "TEST_*", "warning": "fails", "smoke": "", "required": ["TEST_A"]}
+    base = complete_case()
+    clause = policy.clause("tests", asked, "qa")
+    base = replace(
+        base,
+        requirements=tuple(clause if one.key == TESTS else one for one in base.requirements),
+        holders=(*base.holders, Holder(CAN_WAIVE, "wim")),
+    )
+
+    def ran(id: str, **outcomes: str) -> Case:
+        runs = [{"scenario": name, "outcome": outcome} for name, outcome in outcomes.items() if outcome]
+        return checks.newer(base, "tests", {"listed": list(outcomes), "runs": runs}, id=id)
+
+    case = ran("y", TEST_A="FAILED", TEST_B="SUCCESS", TEST_C="SUCCESS")
+    fact = waived(case, TESTS)
+    assert found(under(case, fact), TESTS).state == "waived"
+    again = ran("z", TEST_A="FAILED", TEST_B="SUCCESS", TEST_C="SUCCESS", TEST_D="SUCCESS")
+    assert found(under(again, fact), TESTS).state == "waived"
+    more = ran("z", TEST_A="FAILED", TEST_B="FAILED", TEST_C="")
+    assert found(under(more, fact), TESTS).state == "not_met"
+    said = sentence(found(more, TESTS).code, found(more, TESTS).params, names)
+    assert "TEST_A ended as FAILED. Not passed either: TEST_B. Not run: TEST_C." in said
+
+
+def test_failed_tests_hide_none_that_were_not_run() -> None:
+    base = replace(complete_case(), holders=(*complete_case().holders, Holder(CAN_WAIVE, "wim")))
+    listed = [f"TEST_{number}" for number in range(30)]
+    runs = [{"scenario": name, "outcome": "FAILED"} for name in listed[:24]]
+    passed = [{"scenario": name, "outcome": "SUCCESS"} for name in listed[24:]]
+    case = checks.newer(base, "tests", {"listed": listed, "runs": [*runs, *passed]}, id="y")
+    fact = waived(case, TESTS)
+    assert found(under(case, fact), TESTS).state == "waived"
+    for worse in ([*runs, *passed[1:]], [*runs, *passed[1:], {**passed[0], "outcome": "FAILED"}]):
+        now = checks.newer(base, "tests", {"listed": listed, "runs": worse}, id="z")
+        assert found(under(now, fact), TESTS).state == "not_met"
+
+
+def test_a_standard_that_is_broken_hides_none_that_was_not_run() -> None:
+    clause = policy.clause("project_standards", {"max_severity": "low"})
+    base = replace(complete_case(), requirements=(clause,), holders=(Holder(CAN_WAIVE, "wim"),))
+
+    def ran(id: str, *checked: tuple[str, int | None]) -> Case:
+        result = [
+            {"name": f"c{n}", "status": status, "severity": severity}
+            for n, (status, severity) in enumerate(checked)
+        ]
+        return checks.newer(base, "project_standards", {"checks": result}, id=id)
+
+    case = ran("y", ("RUN_SUCCESS", 5), ("RUN_SUCCESS", 0))
+    fact = waived(case, clause.key)
+    assert found(under(case, fact), clause.key).state == "waived"
+    broken = ran("z", ("RUN_SUCCESS", 5), ("RUN_ERROR", None))
+    assert found(under(broken, fact), clause.key).state == "not_met"
+    assert "c1" in sentence(found(broken, clause.key).code, found(broken, clause.key).params, names)
+    many = ran("y", *[("RUN_SUCCESS", 5)] * 25)
+    fact = waived(many, clause.key)
+    assert found(under(many, fact), clause.key).state == "waived"
+    assert found(under(ran("z", *[("RUN_SUCCESS", 5)] * 26), fact), clause.key).state == "not_met"
+
+
 def test_a_waiver_of_what_comes_back_counts_again() -> None:
     case = unfair(complete_case())
     fact = waived(case)
