@@ -94,8 +94,9 @@ def known(asked: Sequence[tuple[Bundle, Lane]]) -> list[Known]:
     texts = _TEXTS.to(asked, bound)
     later = _later(asked, words)
     due = _due(words)
-    waived = _waived(asked)
+    waivers = _waivers(asked)
     statements = {row["statement_id"] for rows in words for row in rows}
+    statements |= {row.answer.statement_id for rows in waivers for row in rows}
     values = {
         key: json.loads(bytes(body))
         for key, body in _bodies(digests={row["result_id"] for rows in pieces for row in rows} | statements)
@@ -105,7 +106,15 @@ def known(asked: Sequence[tuple[Bundle, Lane]]) -> list[Known]:
             tuple(_word(row, values[row["statement_id"]], later, due) for row in words[number]),
             tuple(_piece(row, values) for row in pieces[number]),
             tuple(map(_text, texts[number])),
-            tuple(waived[number]),
+            tuple(
+                Waived(
+                    _waiver(row, values[row.answer.statement_id]),
+                    row.asked_by,
+                    row.on_behalf_of,
+                    row.asked_at,
+                )
+                for row in waivers[number]
+            ),
         )
         for number in range(len(asked))
     ]
@@ -244,7 +253,7 @@ def _last_waivers(lanes: Any, bundles: Any, now: Any) -> QuerySet[Any]:
     return newest(rows, "answer__answered_at", *group).select_related("answer", "asked_by", "on_behalf_of")
 
 
-def _waived(asked: Sequence[tuple[Bundle, Lane]]) -> list[list[Waived]]:
+def _waivers(asked: Sequence[tuple[Bundle, Lane]]) -> list[list[Any]]:
     """The waivers that may matter to each."""
     by_pair: dict[tuple[int, int], list[Any]] = {}
     for row in _last_waivers(
@@ -253,13 +262,7 @@ def _waived(asked: Sequence[tuple[Bundle, Lane]]) -> list[list[Waived]]:
         now=timezone.now(),
     ):
         by_pair.setdefault((row.judged, row.lane_id), []).append(row)
-    return [
-        [
-            Waived(_waiver(row, lane), row.asked_by, row.on_behalf_of, row.asked_at)
-            for row in by_pair.get((bundle.pk, lane.pk), [])
-        ]
-        for bundle, lane in asked
-    ]
+    return [by_pair.get((bundle.pk, lane.pk), []) for bundle, lane in asked]
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,7 +369,9 @@ def _word(
     )
 
 
-def _waiver(row: Any, lane: Lane) -> WaiverFact:
+def _waiver(row: Any, statement: Mapping[str, Any]) -> WaiverFact:
+    # As of a signature: for the project and the stage that were signed.
+    signed = statement["predicate"]
     return WaiverFact(
         id=str(row.pk),
         requirement=row.requirement,
@@ -374,8 +379,8 @@ def _waiver(row: Any, lane: Lane) -> WaiverFact:
         at=instant(row.answer.answered_at),
         until=instant(row.until),
         asked_by=str(row.asked_by_id),
-        project=lane.project.key,
-        stage=lane.stage.slug,
+        project=signed["project"],
+        stage=signed["stage"],
         parts=row.parts,
         clause=row.clause,
         finding=row.finding,

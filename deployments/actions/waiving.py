@@ -58,7 +58,7 @@ def grant(
 ) -> WaiverAnswer:
     """Grant a waiver that was asked for, with a signature; whoever asked is told."""
     _check_not_over(request)
-    answer = waivers.grant(
+    return waivers.grant(
         by=by,
         proof=proof,
         waiver=waiver,
@@ -66,19 +66,13 @@ def grant(
         bound=bound,
         subject=request.subject,
         comment=comment,
+        url=request.address,
     )
-    line = _("%(project)s: “%(title)s” is waived for %(bundle)s to %(stage)s")
-    said = f"{by.name}: {answer.comment}" if answer.comment else by.name
-    waivers.tell_asker(waiver, line, said, url=request.address)
-    return answer
 
 
 def refuse(*, by: Person, request: DeploymentRequest, waiver: Waiver, why: str) -> WaiverAnswer:
     """Say no to a waiver that was asked for; whoever asked is told."""
-    answer = waivers.refuse(by=by, waiver=waiver, why=why)
-    line = _("%(project)s: “%(title)s” is not waived for %(bundle)s to %(stage)s")
-    waivers.tell_asker(waiver, line, f"{by.name}: {answer.comment}", url=request.address)
-    return answer
+    return waivers.refuse(by=by, waiver=waiver, why=why, url=request.address)
 
 
 def address_of(request: DeploymentRequest, waiver: Waiver) -> str:

@@ -246,10 +246,11 @@ def grant(
     bound: str,
     comment: str = "",
     subject: str,
+    url: str,
 ) -> WaiverAnswer:
     """Let a finding pass, with a signature: by a second person, as independent as a signer and of who asked.
 
-    Raises Absent/Forbidden for the right, a wrong password or somebody barred (which the ledger keeps under `subject`),
+    Whoever asked is told, and to look at `url`. Raises Absent/Forbidden for the right, a wrong password or somebody barred (which the ledger keeps under `subject`),
     Stale when it was answered or taken back, or what was shown (`bound`) is not what would be signed now, Refused where
     it is about something else by now, Invalid naming the field.
     """
@@ -325,11 +326,13 @@ def grant(
             proved_by=proved_by,
             comment=comment,
         )
+        line = _("%(project)s: “%(title)s” is waived for %(bundle)s to %(stage)s")
+        tell_asker(waiver, line, f"{by.name}: {comment}" if comment else by.name, url=url)
         return answer
 
 
-def refuse(*, by: Person, waiver: Waiver, why: str) -> WaiverAnswer:
-    """Say no to a waiver. Raises Absent/Forbidden for the right and for who asked, Invalid for no reason, Stale."""
+def refuse(*, by: Person, waiver: Waiver, why: str, url: str) -> WaiverAnswer:
+    """Say no to a waiver; whoever asked is told, and to look at `url`. Raises Absent/Forbidden for the right and for who asked, Invalid for no reason, Stale."""
     rights.check(by, Right.WAIVE, waiver.lane)
     why = _checked(why)
     if not why:
@@ -346,6 +349,8 @@ def refuse(*, by: Person, waiver: Waiver, why: str) -> WaiverAnswer:
             comment_salt=secrets.token_hex(16),
         )
         _record(EventKind.WAIVER_REFUSED, waiver, by, comment=why)
+        line = _("%(project)s: “%(title)s” is not waived for %(bundle)s to %(stage)s")
+        tell_asker(waiver, line, f"{by.name}: {why}", url=url)
         return answer
 
 

@@ -30,7 +30,7 @@ from portal.actions import accounts, delegations, grants, people
 from portal.demo.cast import PASSWORD
 from portal.errors import Absent, Forbidden, Invalid, Refused, Stale
 from portal.event_kinds import EventKind
-from portal.models import Event, Grant, Notification, Person, Right
+from portal.models import Event, Grant, Notification, Person, Project, Right
 from portal.reauthentication import Password
 from tests.api import same_at_any_size, session, token
 from tests.cast import POLICY, Cast
@@ -248,6 +248,35 @@ def test_another_finding_is_not_waived_and_says_so(cast: Cast, wish: DeploymentR
     assert (now.state, now.params["waiver"]["differs"]) == ("not_met", [{"field": "finding"}])
     fairness_of(cast, wish.bundle, women=0.5)
     assert finding(wish).state == "met"
+
+
+def test_it_holds_for_the_project_that_was_signed_also_under_another_name(
+    cast: Cast, wish: DeploymentRequest, wim: Person
+) -> None:
+    granted(wim, wish, asked(cast, wish))
+    Project.objects.filter(pk=cast.churn.pk).update(key="ELSEWHERE")
+    renamed = DeploymentRequest.objects.get(pk=wish.pk)
+    now = finding(renamed)
+    assert (now.state, now.params["waiver"]["differs"]) == ("not_met", [{"field": "lane"}])
+
+
+@pytest.mark.parametrize("answer", ["grant", "refuse"])
+def test_what_cannot_be_told_is_not_answered(
+    cast: Cast, wish: DeploymentRequest, wim: Person, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    waiver = asked(cast, wish)
+
+    def broken(*_args: object) -> None:
+        raise RuntimeError("the worker died")
+
+    monkeypatch.setattr(action.telling, "tell", broken)
+    with pytest.raises(RuntimeError):
+        if answer == "grant":
+            granted(wim, wish, waiver)
+        else:
+            waiving.refuse(by=wim, request=wish, waiver=waiver, why="No.")
+    assert not WaiverAnswer.objects.exists()
+    assert kinds() == ["waiver.asked"]
 
 
 def test_another_clause_is_not_waived(cast: Cast, wish: DeploymentRequest, wim: Person) -> None:
