@@ -29,6 +29,12 @@ RULES: Mapping[Rule, tuple[Promise | str, Promise | str]] = {
             "Take one of the two away: who decides who may ask and sign is not to start what they asked and signed for."
         ),
     ),
+    Rule.MANAGES_AND_WAIVES: (
+        gettext_lazy("Manages rights and waives"),
+        gettext_lazy(
+            "Take one of the two away: who decides who may ask and sign is not to let pass what they leave open."
+        ),
+    ),
     Rule.AUDITS_AND_ACTS: (
         gettext_lazy("Audits and acts"),
         gettext_lazy("Take one of the two away: nobody audits what they did themselves."),

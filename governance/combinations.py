@@ -445,6 +445,7 @@ class Rule(StrEnum):
     TWO_ROLES = "two_roles"
     MANAGES_AND_SIGNS = "manages_and_signs"
     MANAGES_AND_STARTS = "manages_and_starts"
+    MANAGES_AND_WAIVES = "manages_and_waives"
     AUDITS_AND_ACTS = "audits_and_acts"
 
 
@@ -481,6 +482,8 @@ def _broken(names: Collection[str]) -> Iterator[tuple[Rule, tuple[str, ...]]]:
         yield Rule.MANAGES_AND_SIGNS, ("manage", *roles)
     if "manage" in names and PROMOTE in names:
         yield Rule.MANAGES_AND_STARTS, ("manage", PROMOTE)
+    if "manage" in names and WAIVE in names:
+        yield Rule.MANAGES_AND_WAIVES, ("manage", WAIVE)
     acts = tuple(name for name in ACTING if name in names) + roles
     if "audit" in names and acts:
         yield Rule.AUDITS_AND_ACTS, ("audit", *acts)

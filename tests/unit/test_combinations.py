@@ -171,6 +171,8 @@ RISKY: list[tuple[Profile, set[Rule]]] = [
     (hands("sign_fairness@qa", "sign_model-risk@prod"), set()),
     (hands("manage", "sign_fairness"), {Rule.MANAGES_AND_SIGNS}),
     (hands("manage", "promote"), {Rule.MANAGES_AND_STARTS}),
+    (hands("manage", "waive"), {Rule.MANAGES_AND_WAIVES}),
+    (hands("manage@qa", "waive@prod"), set()),
     (hands("audit", "request"), {Rule.AUDITS_AND_ACTS}),
     (hands("audit", "manage"), {Rule.AUDITS_AND_ACTS}),
     (hands("audit"), set()),
