@@ -6,8 +6,9 @@ Woken by the events of a project; by a sweep for what time brings, and for what 
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Q
@@ -15,6 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from deployments import asking_waivers
 from deployments.actions.asking import (
     NOT_ASKED,
     SUPERSEDED,
@@ -26,11 +28,13 @@ from deployments.actions.asking import (
 )
 from deployments.judging import Judged, judge_now
 from deployments.models import Ask, Counted, CountedWaiver, DeploymentRequest
+from deployments.reminders import due
 from deployments.waiving import number_of
 from deployments.words import day
+from governance import waivers
 from governance.checks import Code, Why
-from governance.facts import WAIVED, Finding, parse_instant
-from governance.models import SignOff
+from governance.facts import WAIVED, Finding, instant, parse_instant
+from governance.models import SignOff, Waiver
 from governance.waivers import not_there
 from portal import ledger
 from portal.errors import Refused
@@ -41,7 +45,6 @@ log = logging.getLogger(__name__)
 AT_A_TIME = 50
 # Whatever nothing woke is looked at once in this time.
 AGAIN = timedelta(minutes=10)
-MOST_REMINDERS = 3
 # Given elsewhere, or beside another: such a signature stands as it did, and may count again with the next.
 _SEATED_OTHERWISE = (Why.ONE_PLACE, Why.COUNTS_ELSEWHERE)
 
@@ -99,8 +102,13 @@ def _one(number: int, now: datetime) -> datetime | None:
         system = Person.objects.system()
         _lapses(system, request, judged, now)
         _waiver_lapses(system, request, judged, now)
-        asked = _asks(system, request, judged, now) if request.status == DeploymentRequest.Status.OPEN else []
-        soon = _reminders(system, request, judged, asked, now)
+        soon: list[datetime] = []
+        if request.status == DeploymentRequest.Status.OPEN:
+            every = list(Ask.objects.filter(request=request, ended_at=None).select_related("person"))
+            asked = _asks(system, request, judged, [one for one in every if one.waiver_id is None], now)
+            soon += _reminders(system, request, judged, asked, now)
+            to_waive = [one for one in every if one.waiver_id is not None]
+            soon += asking_waivers.look(system, request, judged, to_waive, now)
     ends = [parse_instant(judged.verdict.holds_until)] if judged.verdict.holds_until else []
     return min([*ends, *soon], default=None)
 
@@ -124,10 +132,11 @@ def wanted(judged: Judged) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _asks(by: Person, request: DeploymentRequest, judged: Judged, now: datetime) -> list[Ask]:
+def _asks(
+    by: Person, request: DeploymentRequest, judged: Judged, every: Sequence[Ask], now: datetime
+) -> list[Ask]:
     """Ask whoever is not asked yet, and leave alone whoever need not or cannot any more; the asks that stand."""
     missing = wanted(judged)
-    every = list(Ask.objects.filter(request=request, ended_at=None).select_related("person"))
     over = [one for one in every if str(one.person_id) not in missing.get(one.requirement, ())]
     Ask.objects.filter(pk__in=[one.pk for one in over if one.told_at is None]).delete()  # nobody knows of it
     Ask.objects.filter(pk__in=[one.pk for one in over if one.told_at is not None]).update(ended_at=now)
@@ -163,29 +172,18 @@ def _reminders(
     by: Person, request: DeploymentRequest, judged: Judged, asks: Sequence[Ask], now: datetime
 ) -> list[datetime]:
     """Remind and escalate what has waited long enough; when the next of it is due."""
-    remind, escalate = (
-        timedelta(seconds=settings.REMIND_SECONDS),
-        timedelta(seconds=settings.ESCALATE_SECONDS),
-    )
-    due = [one.begun_at + _settling() for one in asks if one.told_at is None]
+    soon = [one.begun_at + _settling() for one in asks if one.told_at is None]
     asks = [one for one in asks if one.told_at is not None]
     findings = {finding.key: finding for finding in judged.verdict.findings}
     for key in dict.fromkeys(one.requirement for one in asks):
         some = [one for one in asks if one.requirement == key]
-        late = [one for one in some if one.reminders < MOST_REMINDERS and _reminded(one) + remind <= now]
-        if late and remind:
-            remind_now(by=by, request=request, finding=findings[key], asks=late, now=now)
-        waits = min(one.begun_at for one in some)
-        told = any(one.escalated_at for one in some)
-        if escalate and not told and waits + escalate <= now:
+        found = due(some, now)
+        if found.remind:
+            remind_now(by=by, request=request, finding=findings[key], asks=found.remind, now=now)
+        if found.escalate:
             escalate_now(by=by, request=request, finding=findings[key], asks=some, now=now)
-        due += [_reminded(one) + remind for one in some if remind and one.reminders < MOST_REMINDERS]
-        due += [waits + escalate] if escalate and not told else []
-    return [at for at in due if at > now]
-
-
-def _reminded(ask: Ask) -> datetime:
-    return ask.reminded_at or ask.begun_at
+        soon += found.soon
+    return [at for at in soon if at > now]
 
 
 # --- what counts no more ----------------------------------------------------------------------------------------------
@@ -233,14 +231,9 @@ def _gone(signoff: SignOff, judged: Judged) -> str:
 
 def _waiver_lapses(by: Person, request: DeploymentRequest, judged: Judged, now: datetime) -> None:
     """The same of waivers: of one that is not needed any more nothing is told."""
-    counting: set[int] = set()
-    gone: dict[int, Finding] = {}
-    for finding in judged.verdict.findings:
-        number = number_of(finding.params)
-        if number and finding.state == WAIVED:
-            counting.add(int(number))
-        elif number:
-            gone[int(number)] = finding
+    counting = {
+        int(number_of(finding.params)) for finding in judged.verdict.findings if finding.state == WAIVED
+    }
     rows = {row.waiver_id: row for row in CountedWaiver.objects.filter(request=request)}
     CountedWaiver.objects.bulk_create(
         (CountedWaiver(request=request, waiver_id=pk, since=now) for pk in sorted(counting - rows.keys())),
@@ -248,12 +241,34 @@ def _waiver_lapses(by: Person, request: DeploymentRequest, judged: Judged, now: 
     )
     back = [row.pk for pk, row in rows.items() if pk in counting and row.lapsed_at is not None]
     CountedWaiver.objects.filter(pk__in=back).update(lapsed_at=None, why="", since=now)
-    for pk, row in rows.items():
-        if pk in gone and row.lapsed_at is None:
-            CountedWaiver.objects.filter(pk=row.pk).update(
-                lapsed_at=now, why=gone[pk].params["waiver"]["why"]
-            )
-            waiver_lapse(by=by, request=request, finding=gone[pk])
+    gone = [pk for pk, row in rows.items() if pk not in counting and row.lapsed_at is None]
+    if not gone:
+        return
+    missing = {finding.key: finding for finding in judged.verdict.missing}
+    waived = Waiver.objects.select_related("asked_by", "answer__answered_by", "withdrawal").in_bulk(gone)
+    for pk, waiver in waived.items():
+        if waiver.requirement in missing:
+            entry = _why_no_more(waiver, missing[waiver.requirement], judged)
+            CountedWaiver.objects.filter(pk=rows[pk].pk).update(lapsed_at=now, why=entry["why"])
+            waiver_lapse(by=by, request=request, waiver=waiver, entry=entry)
+
+
+def _why_no_more(waiver: Waiver, finding: Finding, judged: Judged) -> Mapping[str, Any]:
+    """Why a waiver that counted does not: the finding says it of one, which need not be this."""
+    told: Mapping[str, Any] = finding.params.get("waiver", {})
+    if number_of(finding.params) == str(waiver.pk):
+        return told
+    known = {fact.id: fact for fact in judged.case.waivers}
+    if str(waiver.pk) in known:
+        return waivers.why_not(judged.case, finding, known[str(waiver.pk)])
+    # Of those that cannot count, a case keeps the newest alone.
+    over = hasattr(waiver, "withdrawal")
+    return {
+        "waiver": str(waiver.pk),
+        "person": str(waiver.answer.answered_by_id),
+        "until": instant(waiver.until),
+        "why": (waivers.Why.WITHDRAWN if over else waivers.Why.EXPIRED).value,
+    }
 
 
 # --- words ------------------------------------------------------------------------------------------------------------

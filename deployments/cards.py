@@ -109,7 +109,7 @@ def gate_rows(
                 }
             )
         asks = [] if met else asked.get(finding["key"], [])
-        if finding["kind"] == "sign_off" and not met and may_remind and not acts:
+        if not met and may_remind and (not acts if finding["kind"] == "sign_off" else asks):
             place = [key, request.pk, finding["key"]]
             if asks:
                 acts.append(
@@ -152,9 +152,11 @@ def gate_rows(
 
 
 def _waiting_waivers(request: DeploymentRequest, judged: Judged) -> dict[str, list[Pending]]:
-    """The waivers that wait for an answer, by requirement."""
+    """The waivers that wait for an answer, by requirement; none that are about something else by now."""
     found: dict[str, list[Pending]] = {}
     for one in pending([(request, judged)]).get(request.pk, ()):
+        if one.outdated:
+            continue
         found.setdefault(one.waiver.requirement, []).append(one)
     return found
 

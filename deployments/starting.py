@@ -1,25 +1,29 @@
 """Starts by themselves what a policy lets start by itself (`automation: full`): as soon as everything it asks is met.
 
 Woken by the events of a project, and by a sweep for what only time brings (a soak that is over, a lane that got free)
-and for what was lost on the way. A held request waits for a person, as it does everywhere.
+and for what was lost on the way: of many requests a sweep looks at those that no sweep looked at for longest. A held
+request waits for a person, as it does everywhere.
 """
 
 import logging
 from collections.abc import Iterator
 
 from django.db.models import Exists, OuterRef
+from django.utils import timezone
 
 from deployments.actions import promotions
 from deployments.judging import Judged, judge_many
 from deployments.models import DeploymentRequest, Promotion
 from governance.queries import rules_of_lanes
 from portal.errors import Refused
-from portal.models import Person
+from portal.models import Lane, Person
 
 log = logging.getLogger(__name__)
 
 # Judged at once; more would hold up the first of them.
 AT_A_TIME = 50
+# Looked at by one sweep; the next goes on with the others.
+A_SWEEP = 200
 
 
 def start_ready(project: str | None = None) -> list[Promotion]:
@@ -42,17 +46,20 @@ def _ready(project: str | None) -> Iterator[tuple[DeploymentRequest, Judged]]:
     found = DeploymentRequest.objects.filter(~Exists(taken), status=DeploymentRequest.Status.OPEN, held="")
     if project is not None:
         found = found.filter(lane__project__key=project)
-    waiting = list(
-        found.select_related(
-            "lane__project", "lane__stage", "bundle__author", "requested_by", "on_behalf_of"
-        ).order_by("pk")
+    lanes = Lane.objects.filter(pk__in=found.order_by().values("lane")).select_related("project", "stage")
+    rules = rules_of_lanes(lanes)
+    found = found.filter(lane__in=[lane for lane, one in rules.items() if one.stage.by_itself])
+    if project is None:
+        numbers = list(found.order_by("swept_at", "pk").values_list("pk", flat=True)[:A_SWEEP])
+        # Before they are looked at: where one of them breaks the sweep, the next begins behind it.
+        DeploymentRequest.objects.filter(pk__in=numbers).update(swept_at=timezone.now())
+    else:
+        numbers = list(found.order_by("pk").values_list("pk", flat=True))
+    whole = DeploymentRequest.objects.select_related(
+        "lane__project", "lane__stage", "bundle__author", "requested_by", "on_behalf_of"
     )
-    if not waiting:
-        return
-    rules = rules_of_lanes({request.lane_id: request.lane for request in waiting}.values())
-    own = [one for one in waiting if one.lane_id in rules and rules[one.lane_id].stage.by_itself]
-    for start in range(0, len(own), AT_A_TIME):
-        some = own[start : start + AT_A_TIME]
+    for start in range(0, len(numbers), AT_A_TIME):
+        some = list(whole.filter(pk__in=numbers[start : start + AT_A_TIME]).order_by("pk"))
         judgements = judge_many(some)
         for request in some:
             judged = judgements[request.pk]

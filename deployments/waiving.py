@@ -21,10 +21,14 @@ from portal.models import Person
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A waiver that waits for an answer, and who can grant it now; nobody where it is about something else by now."""
+    """A waiver that waits for an answer, and who can grant it now.
+
+    `outdated`: it is about something else than what is found by now, so nobody can.
+    """
 
     waiver: Waiver
     able: tuple[str, ...]
+    outdated: bool = False
 
 
 def waivers_of(request: DeploymentRequest) -> QuerySet[Waiver]:
@@ -55,18 +59,16 @@ def pending(asked: Sequence[tuple[DeploymentRequest, Judged]]) -> dict[int, list
     )
     behind = {row.pk: next(bars) | next(bars) for row in found}
 
-    def able(row: Waiver, judged: Judged) -> tuple[str, ...]:
+    def told(row: Waiver, judged: Judged) -> Pending:
         if not _still(row, judged):
-            return ()
+            return Pending(row, (), outdated=True)
         asker = waivers.asker_bars(
             str(row.asked_by_id), str(row.on_behalf_of_id or ""), sorted(behind[row.pk], key=str)
         )
-        return waivers.able(judged.case, asker)
+        return Pending(row, waivers.able(judged.case, asker))
 
     return {
-        request.pk: [
-            Pending(row, able(row, judged)) for row in by_place.get((request.bundle_id, request.lane_id), ())
-        ]
+        request.pk: [told(row, judged) for row in by_place.get((request.bundle_id, request.lane_id), ())]
         for request, judged in asked
     }
 

@@ -283,6 +283,12 @@ def _applied(case: Case, clause: Clause, finding: Finding) -> Finding:
     return replace(finding, params=params, holds_until=until)
 
 
+def why_not(case: Case, finding: Finding, fact: WaiverFact) -> dict[str, Any]:
+    """Why a waiver of a requirement that is not met does not count, as the `waiver` in the finding's parameters."""
+    clause = next(one for one in case.requirements if one.key == finding.key)
+    return _said(clause, fact) | (_why_not(case, clause, mark(finding), fact) or {})
+
+
 def _why_not(case: Case, clause: Clause, now: Mapping[str, Any], fact: WaiverFact) -> dict[str, Any] | None:
     """Why a waiver does not count here; None where it does."""
     if not may_be(clause):

@@ -94,6 +94,8 @@ class EventKind(models.TextChoices):
     WAIVER_REFUSED = "waiver.refused", _("Waiver refused")
     WAIVER_WITHDRAWN = "waiver.withdrawn", _("Waiver taken back")
     WAIVER_LAPSED = "waiver.lapsed", _("Waiver counts no more")
+    WAIVER_REMINDED = "waiver.reminded", _("Reminded to answer for a waiver")
+    WAIVER_ESCALATED = "waiver.escalated", _("Waiver escalated")
     SIGNOFF_ASKED = "signoff.asked", _("Asked to sign")
     SIGNOFF_REMINDED = "signoff.reminded", _("Reminded to sign")
     SIGNOFF_ESCALATED = "signoff.escalated", _("Signature escalated")
@@ -536,6 +538,14 @@ SHAPES: dict[EventKind, Shape] = {
     K.WAIVER_LAPSED: _shape(
         "The waiver of “{title}” counts no more for {bundle} to {stage}: {reason}",
         *("request", "waiver", "bundle", "stage", "requirement", "title", "reason", "sentence*"),
+    ),
+    K.WAIVER_REMINDED: _shape(
+        "{count} people were told that whether to waive “{title}” for {bundle} to {stage} waits for an answer",
+        *("request", "waiver", "requirement", "title", "bundle", "stage", "people", "count"),
+    ),
+    K.WAIVER_ESCALATED: _shape(
+        "That nobody answers whether to waive “{title}” for {bundle} to {stage} was told to {count} people",
+        *("request", "waiver", "requirement", "title", "bundle", "stage", "people", "count", "why*"),
     ),
     K.SIGNOFF_ASKED: _shape(
         "{count} people were asked to sign {role} for {bundle} to {stage}",

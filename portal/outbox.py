@@ -1,7 +1,7 @@
 """Wakes the tasks that wait for an event, once its transaction is committed.
 
 The database is the truth: a message carries an id and nothing else, and one that is lost is made good by the sweeps.
-Not in charge of which event wakes what: settings.EVENT_TASKS and PROJECT_TASKS.
+Not in charge of which event wakes what: settings.EVENT_TASKS, PROJECT_TASKS and ESTATE_TASKS.
 """
 
 import logging
@@ -32,6 +32,8 @@ def wake(kind: str, subject: str, project: str) -> None:
     tasks = [(task, subject.partition(":")[2]) for task in settings.EVENT_TASKS.get(str(kind), [])]
     if project:
         tasks += [(task, project) for task in settings.PROJECT_TASKS.get(str(kind), [])]
+    else:
+        tasks += [(task, "") for task in settings.ESTATE_TASKS.get(str(kind), [])]
     if not tasks:
         return
     options = {**settings.CELERY_BROKER_TRANSPORT_OPTIONS, **BRIEFLY}

@@ -424,6 +424,8 @@ EVENT_TASKS: dict[str, list[str]] = {
     "waiver.refused": [_MAIL],
     "waiver.withdrawn": [_MAIL],
     "waiver.lapsed": [_MAIL],
+    "waiver.reminded": [_MAIL],
+    "waiver.escalated": [_MAIL],
     "request.commented": [_MAIL],
     # What a signature of any request may depend on.
     "policy.published": [_LOOK_AFTER_ALL],
@@ -466,11 +468,12 @@ PROJECT_TASKS: dict[str, list[str]] = {
     "condition.met": [_START_READY, _LOOK_AFTER],
     "request.ticketed": [_START_READY],
     "waiver.granted": [_START_READY, _LOOK_AFTER],
-    **{
-        kind: [_LOOK_AFTER]
-        for kind in ("signoff.withdrawn", "waiver.withdrawn", "grant.revoked", "request.held")
-    },
+    # Taking back an objection may be the last thing, too.
+    "signoff.withdrawn": [_START_READY, _LOOK_AFTER],
+    **{kind: [_LOOK_AFTER] for kind in ("waiver.withdrawn", "grant.revoked", "request.held")},
 }
+# The same of what happens on the estate or a portfolio, which is no project's event: any may depend on it.
+ESTATE_TASKS: dict[str, list[str]] = {kind: [_LOOK_AFTER_ALL] for kind in ("grant.given", "grant.revoked")}
 # Whoever can sign is asked once the signature has been missing for so long: what is on its way may make it needless.
 # Whoever was asked and does not is reminded after this time, up to three times; whoever manages the project is
 # told once after the second; 0: never.

@@ -62,5 +62,6 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 # Nobody is woken by what happens in a project unless a test asks for it: no broker runs beside most of them.
 PROJECT_TASKS = {}
+ESTATE_TASKS = {}
 # Whoever can sign is asked at once; the tests about waiting say how long.
 ASK_AFTER_SECONDS = 0.0

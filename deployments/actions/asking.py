@@ -5,16 +5,18 @@ When that is due by itself is deployments/asking.py's to say.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from deployments.actions import waiver_asking
 from deployments.judging import judge_now
 from deployments.models import Ask, DeploymentRequest, Promotion
 from deployments.words import day
 from governance import waivers
 from governance.checks import Why
-from governance.facts import Finding
+from governance.facts import MET, WAIVED, Finding
 from governance.models import SignOff, Waiver
 from governance.sentences import does_not_count, sentence, waiver_does_not_count
 from portal import ledger, rights, telling
@@ -168,11 +170,12 @@ def lapse(
     )
 
 
-def waiver_lapse(*, by: Person, request: DeploymentRequest, finding: Finding) -> None:
-    """Record that a waiver counts no more, and tell who asked for the request, who started it, and who waived."""
-    entry = finding.params["waiver"]
+def waiver_lapse(*, by: Person, request: DeploymentRequest, waiver: Waiver, entry: Mapping[str, Any]) -> None:
+    """Record that a waiver counts no more, and tell who asked for the request, who started it, and who waived.
+
+    `entry` says why, as the `waiver` in the parameters of a finding.
+    """
     said = waiver_does_not_count(entry, names())
-    waiver = Waiver.objects.select_related("answer__answered_by", "asked_by").get(pk=entry["waiver"])
     ledger.record(
         EventKind.WAIVER_LAPSED,
         by=by,
@@ -204,8 +207,11 @@ def waiver_lapse(*, by: Person, request: DeploymentRequest, finding: Finding) ->
 
 
 def remind(*, by: Person, request: DeploymentRequest, requirement: str) -> list[Person]:
-    """Remind whoever is asked to sign this; who was. Raises Absent/Forbidden for the right to request, Refused where
-    nobody is asked or they were reminded within the hour."""
+    """Remind whoever is asked to sign this, or whether to waive it; who was.
+
+    Raises Absent/Forbidden for the right to request, Refused where nobody is asked or they were reminded within the
+    hour.
+    """
     rights.check(by, Right.REQUEST, request.lane)
     with ledger.business():
         finding, asks = _waiting(request, requirement)
@@ -216,12 +222,18 @@ def remind(*, by: Person, request: DeploymentRequest, requirement: str) -> list[
                 _("They were told less than an hour ago. Ask in the conversation, or remind them later."),
                 code="reminded_lately",
             )
-        remind_now(by=by, request=request, finding=finding, asks=asks, now=now)
-        return [ask.person for ask in asks]
+        if finding.kind == "sign_off":
+            remind_now(by=by, request=request, finding=finding, asks=asks, now=now)
+        for waiver, some in _by_waiver(asks):
+            waiver_asking.remind(by=by, request=request, waiver=waiver, asks=some, now=now)
+        return list(dict.fromkeys(ask.person for ask in asks))
 
 
 def escalate(*, by: Person, request: DeploymentRequest, requirement: str, why: str) -> list[Person]:
-    """Tell who manages the project that this is not signed; whom. Raises as `remind`, and Invalid for no reason."""
+    """Tell who manages the project that this is not signed, or not answered; whom.
+
+    Raises as `remind`, and Invalid for no reason.
+    """
     rights.check(by, Right.REQUEST, request.lane)
     if not why.strip():
         raise Invalid(_("Say why it cannot wait."), code="why_missing", field="why")
@@ -238,21 +250,37 @@ def escalate(*, by: Person, request: DeploymentRequest, requirement: str, why: s
                 _("Whoever manages the project was told today already. Ask in the conversation."),
                 code="escalated_lately",
             )
-        return escalate_now(by=by, request=request, finding=finding, asks=asks, now=now, why=why.strip())
+        if finding.kind == "sign_off":
+            return escalate_now(by=by, request=request, finding=finding, asks=asks, now=now, why=why.strip())
+        found = [
+            one
+            for waiver, some in _by_waiver(asks)
+            for one in waiver_asking.escalate(
+                by=by, request=request, waiver=waiver, asks=some, now=now, why=why.strip()
+            )
+        ]
+        return list(dict.fromkeys(found))
 
 
 def _waiting(
     request: DeploymentRequest, requirement: str, *, nobody: bool = False
 ) -> tuple[Finding, list[Ask]]:
-    """The signature that is missing and who is asked for it; with `nobody` also where nobody is."""
+    """The signature that is missing, or what is to be waived, and who is asked for it; with `nobody` a signature also
+    where nobody is."""
     DeploymentRequest.objects.select_for_update(no_key=True).get(pk=request.pk)
     verdict = judge_now(request).verdict
-    finding = next(
-        (one for one in verdict.findings if one.key == requirement and one.kind == "sign_off"), None
-    )
-    if finding is None or finding.state != "not_met" or request.status != DeploymentRequest.Status.OPEN:
-        raise Refused(_("No signature is missing here now. Read the request again."), code="nothing_missing")
+    finding = next((one for one in verdict.findings if one.key == requirement), None)
     asks = standing(request).get(requirement, [])
+    if (
+        finding is None
+        or finding.state in (MET, WAIVED)
+        or (finding.kind != "sign_off" and not asks)
+        or request.status != DeploymentRequest.Status.OPEN
+    ):
+        raise Refused(
+            _("No signature is missing here now, and no waiver waits. Read the request again."),
+            code="nothing_missing",
+        )
     if not asks and not nobody:
         raise Refused(
             _("Nobody is asked to sign this now: read in the request what it waits for."), code="nobody_asked"
@@ -265,11 +293,19 @@ def standing(request: DeploymentRequest) -> dict[str, list[Ask]]:
     found: dict[str, list[Ask]] = {}
     for ask in (
         Ask.objects.filter(request=request, ended_at=None, told_at__isnull=False)
-        .select_related("person")
+        .select_related("person", "waiver__asked_by")
         .order_by("pk")
     ):
         found.setdefault(ask.requirement, []).append(ask)
     return found
+
+
+def _by_waiver(asks: Iterable[Ask]) -> list[tuple[Waiver, list[Ask]]]:
+    found: dict[int, tuple[Waiver, list[Ask]]] = {}
+    for ask in asks:
+        if ask.waiver is not None:
+            found.setdefault(ask.waiver.pk, (ask.waiver, []))[1].append(ask)
+    return list(found.values())
 
 
 # --- words ---

@@ -4,13 +4,14 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
+from deployments import waiver_asks
 from deployments.judging import judge_now
 from deployments.models import DeploymentRequest
 from governance.actions import waivers
 from governance.models import Waiver, WaiverAnswer
-from portal import ledger, telling
+from portal import ledger
 from portal.errors import Refused
-from portal.models import Notification, Person
+from portal.models import Person
 from portal.reauthentication import Proof
 
 
@@ -28,23 +29,7 @@ def ask(*, by: Person, request: DeploymentRequest, requirement: str, why: str, u
             until=until,
             request=request.pk,
         )
-        telling.tell(
-            people,
-            telling.News(
-                kind=Notification.Kind.WAIVER,
-                once=f"waiver:{waiver.pk}",
-                line=_("%(project)s: waive “%(title)s” for %(bundle)s to %(stage)s?")
-                % {
-                    "project": request.lane.project.name,
-                    "title": waiver.title,
-                    "bundle": request.bundle.bundle_id,
-                    "stage": request.lane.stage.name,
-                },
-                url=address_of(request, waiver),
-                text=_("%(name)s asks for it: %(why)s") % {"name": by.name, "why": waiver.why[:500]},
-                project=request.lane.project,
-            ),
-        )
+        waiver_asks.put(request=request, waiver=waiver, people=people, now=waiver.asked_at)
         return waiver
 
 
@@ -73,11 +58,6 @@ def grant(
 def refuse(*, by: Person, request: DeploymentRequest, waiver: Waiver, why: str) -> WaiverAnswer:
     """Say no to a waiver that was asked for; whoever asked is told."""
     return waivers.refuse(by=by, waiver=waiver, why=why, url=request.address)
-
-
-def address_of(request: DeploymentRequest, waiver: Waiver) -> str:
-    """The page on which a waiver is answered, from the root of the portal."""
-    return f"{request.address}waivers/{waiver.pk}/"
 
 
 def _check_not_over(request: DeploymentRequest) -> None:

@@ -59,10 +59,11 @@ class Comments(Listing):
 
 
 class AskSerializer(serializers.Serializer[Ask]):
-    """Somebody who is, or was until `ended_at`, asked to sign a requirement."""
+    """Somebody who is, or was until `ended_at`, asked to sign a requirement, or whether to waive it (`waiver`)."""
 
     id = serializers.IntegerField()
     requirement = serializers.CharField()
+    waiver = serializers.IntegerField(source="waiver_id", allow_null=True, help_text="what is to be answered")
     person = PersonSerializer()
     begun_at = At()
     told_at = At(allow_null=True)
@@ -82,7 +83,7 @@ class Asks(Listing):
 
 
 class Which(Input):
-    """The requirement whose signature is missing."""
+    """The requirement whose signature is missing, or whose waiver waits for an answer."""
 
     requirement = serializers.CharField(max_length=120)
 
@@ -104,7 +105,7 @@ class Remind(APIView):
 
     @extend_schema(request=Which, responses=ToldSerializer)
     def post(self, request: Request, number: int) -> Response:
-        """Remind whoever is asked to sign a requirement; once an hour at most."""
+        """Remind whoever is asked to sign a requirement, or whether to waive it; once an hour at most."""
         by = acting(request)
         told = asking.remind(by=by, request=request_for(by, number), **checked(Which, request))
         return Response(ToldSerializer({"told": told}).data)
@@ -115,7 +116,7 @@ class Escalate(APIView):
 
     @extend_schema(request=WhichAndWhy, responses=ToldSerializer)
     def post(self, request: Request, number: int) -> Response:
-        """Tell who manages the project that a signature is missing; once a day at most."""
+        """Tell who manages the project that a signature, or an answer, is missing; once a day at most."""
         by = acting(request)
         told = asking.escalate(by=by, request=request_for(by, number), **checked(WhichAndWhy, request))
         return Response(ToldSerializer({"told": told}).data)

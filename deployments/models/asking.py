@@ -11,13 +11,22 @@ from portal.models import Person
 
 
 class Ask(models.Model):
-    """One person is to sign one requirement of a request. It ends when they cannot or need not any more.
+    """One person is to sign one requirement of a request, or to say whether to waive it (`waiver`).
 
-    They are told a little later (`told_at`): what is being brought meanwhile may make it needless.
+    It ends when they cannot or need not any more. Whoever is to sign is told a little later (`told_at`): what is being
+    brought meanwhile may make it needless.
     """
 
     request = models.ForeignKey(DeploymentRequest, on_delete=models.CASCADE, related_name="asks")
     requirement = models.CharField(max_length=120)
+    waiver = models.ForeignKey(
+        Waiver,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="asks",
+        help_text=_("what is asked for"),
+    )
     person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="asks")
     begun_at = models.DateTimeField(default=timezone.now)
     told_at = models.DateTimeField(null=True, blank=True)
@@ -33,8 +42,13 @@ class Ask(models.Model):
         constraints = (
             models.UniqueConstraint(
                 fields=("request", "requirement", "person"),
-                condition=Q(ended_at__isnull=True),
+                condition=Q(ended_at__isnull=True, waiver__isnull=True),
                 name="ask_once_at_a_time",
+            ),
+            models.UniqueConstraint(
+                fields=("request", "waiver", "person"),
+                condition=Q(ended_at__isnull=True, waiver__isnull=False),
+                name="ask_to_waive_once_at_a_time",
             ),
             models.CheckConstraint(
                 condition=Q(told_at__isnull=False) | Q(reminded_at__isnull=True, escalated_at__isnull=True),

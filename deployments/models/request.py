@@ -44,6 +44,10 @@ class DeploymentRequest(models.Model):
         default=timezone.now, help_text=_("when to look again whom to ask and which signature counts no more")
     )
 
+    swept_at = models.DateTimeField(
+        default=timezone.now, help_text=_("when a sweep last looked whether it starts by itself")
+    )
+
     class Meta:
         verbose_name = _("request")
         verbose_name_plural = _("requests")
@@ -61,6 +65,7 @@ class DeploymentRequest(models.Model):
                 condition=Q(status__in=("open", "promoting")),
                 name="request_to_be_looked_at",
             ),
+            models.Index(fields=("swept_at",), condition=Q(status="open"), name="request_to_be_swept"),
         )
 
     def __str__(self) -> str:

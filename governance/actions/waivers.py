@@ -250,9 +250,10 @@ def grant(
 ) -> WaiverAnswer:
     """Let a finding pass, with a signature: by a second person, as independent as a signer and of who asked.
 
-    Whoever asked is told, and to look at `url`. Raises Absent/Forbidden for the right, a wrong password or somebody barred (which the ledger keeps under `subject`),
-    Stale when it was answered or taken back, or what was shown (`bound`) is not what would be signed now, Refused where
-    it is about something else by now, Invalid naming the field.
+    Whoever asked is told, and to look at `url`. Raises Absent/Forbidden for the right, a wrong password or somebody
+    barred (which the ledger keeps under `subject`), Stale when it was answered or taken back, or what was shown
+    (`bound`) is not what would be signed now, Refused where it is about something else by now, Invalid naming the
+    field.
     """
     shown = draft(by=by, waiver=waiver, case=case)
     comment = _checked(comment)
@@ -332,7 +333,10 @@ def grant(
 
 
 def refuse(*, by: Person, waiver: Waiver, why: str, url: str) -> WaiverAnswer:
-    """Say no to a waiver; whoever asked is told, and to look at `url`. Raises Absent/Forbidden for the right and for who asked, Invalid for no reason, Stale."""
+    """Say no to a waiver; whoever asked is told, and to look at `url`.
+
+    Raises Absent/Forbidden for the right and for who asked, Invalid for no reason, Stale.
+    """
     rights.check(by, Right.WAIVE, waiver.lane)
     why = _checked(why)
     if not why:

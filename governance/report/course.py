@@ -200,7 +200,10 @@ class Course(Chain):
 
     def talk(self) -> tuple[Said, ...]:
         """What was said, who was asked, reminded and told, in order."""
-        asked = (K.SIGNOFF_ASKED, K.SIGNOFF_REMINDED, K.SIGNOFF_ESCALATED)
+        asked = (
+            *(K.SIGNOFF_ASKED, K.SIGNOFF_REMINDED, K.SIGNOFF_ESCALATED),
+            *(K.WAIVER_REMINDED, K.WAIVER_ESCALATED),
+        )
         lines = []
         for entry in self.all.entries:
             facts = entry.facts

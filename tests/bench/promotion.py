@@ -33,7 +33,7 @@ def promotion_wall() -> Measured:
         pointed_at(database),
         servers.valkey(Path(name) / "valkey") as broker,
         Sandbox(Path(name) / "sandbox", pace=0.0) as sandbox,
-        override_settings(DSS_KEY_DIR=name, EVENT_TASKS={}, PROJECT_TASKS={}),
+        override_settings(DSS_KEY_DIR=name, EVENT_TASKS={}, PROJECT_TASKS={}, ESTATE_TASKS={}),
     ):
         for node in sandbox.nodes.values():
             key = Path(name) / node.key_name

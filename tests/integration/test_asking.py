@@ -10,6 +10,7 @@ from deployments import asking
 from deployments.actions import asking as action
 from deployments.judging import judge_now
 from deployments.models import Ask, Counted, DeploymentRequest
+from deployments.reminders import MOST_REMINDERS
 from governance.actions import documents, signoffs
 from governance.models import SignOff
 from portal import ledger
@@ -168,8 +169,8 @@ def test_who_does_not_sign_is_reminded_three_times_and_who_manages_is_told_once(
         waited(2.01)
         look()
         look()
-    assert len(told(cast.fay, "reminded")) == asking.MOST_REMINDERS
-    assert Ask.objects.get(person=cast.fay).reminders == asking.MOST_REMINDERS
+    assert len(told(cast.fay, "reminded")) == MOST_REMINDERS
+    assert Ask.objects.get(person=cast.fay).reminders == MOST_REMINDERS
     assert len(told(cast.ada, "escalated")) == 3, "of each of the three signatures once"
     assert len(told(cast.dev, "escalated")) == 3
     assert not told(cast.olga, "escalated"), "who owns it does not manage it"

@@ -1,5 +1,6 @@
 """What a policy lets start by itself starts as soon as everything it asks is met, and only then."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -7,8 +8,9 @@ from django.utils import timezone
 
 from deployments import starting
 from deployments.actions import promotions
+from deployments.judging import judge_many, judge_now
 from deployments.models import DeploymentRequest, Promotion
-from deployments.tasks import start_ready, sweep_ready
+from deployments.tasks import look_after_all, start_ready, sweep_ready
 from governance.actions import policies
 from portal import ledger, outbox
 from portal import settings as shipped
@@ -17,8 +19,9 @@ from portal.celery import app
 from portal.errors import Stale
 from portal.event_kinds import EventKind
 from portal.models import Person
-from tests.cast import POLICY, Cast
+from tests.cast import POLICY, Cast, imported, lane
 from tests.factories import all_but_signed, all_signed, bundle_registered, request_at
+from tests.integration.test_bytes_bound import copy_of
 from tests.pages import signed_in, words
 from tests.world import World, policy
 
@@ -61,6 +64,50 @@ def test_the_sweep_starts_it_as_well(cast: Cast, by_itself: DeploymentRequest) -
     all_signed(cast, by_itself)
     sweep_ready()
     assert Promotion.objects.filter(request=by_itself).exists()
+
+
+def test_a_sweep_looks_at_so_many_and_the_next_at_the_others(
+    cast: Cast, by_itself: DeploymentRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(starting, "A_SWEEP", 1)
+    # More than the bound, none of them ready, and all of them looked at longer ago.
+    others = [
+        DeploymentRequest.objects.create(
+            lane=lane(other, "prod"),
+            bundle=copy_of(by_itself.bundle, project_id=other.pk),
+            why="It is better.",
+            requested_by=cast.dev,
+            swept_at=timezone.now() - timedelta(hours=number),
+        )
+        for number, other in enumerate(
+            (
+                imported(
+                    by=cast.ada,
+                    node=cast.design,
+                    pipeline=cast.pipeline,
+                    key=key,
+                    tier=cast.churn.tier,
+                    owner="olga",
+                )
+                for key in ("ONE", "TWO")
+            ),
+            start=1,
+        )
+    ]
+    all_signed(cast, by_itself)
+    judged: list[int] = []
+
+    def counted(requests: list[DeploymentRequest]) -> Any:
+        judged.extend(one.pk for one in requests)
+        return judge_many(requests)
+
+    monkeypatch.setattr(starting, "judge_many", counted)
+    for _sweep in range(2):
+        assert starting.start_ready() == []
+    assert len(starting.start_ready()) == 1, "none waits for ever behind those that never get ready"
+    assert judged == [others[1].pk, others[0].pk, by_itself.pk]
+    starting.start_ready()
+    assert judged[3:] == [others[1].pk]
 
 
 def test_where_a_person_starts_nothing_starts_by_itself(cast: Cast) -> None:
@@ -140,8 +187,6 @@ def test_two_at_once_start_it_once(cast: Cast, by_itself: DeploymentRequest) -> 
 def test_what_is_not_met_or_not_full_is_not_started_whoever_calls(
     cast: Cast, by_itself: DeploymentRequest
 ) -> None:
-    from deployments.judging import judge_now
-
     request = DeploymentRequest.objects.select_related(
         "lane__project", "lane__stage", "bundle__author", "requested_by", "on_behalf_of"
     ).get(pk=by_itself.pk)
@@ -159,7 +204,8 @@ def test_the_page_says_so(cast: Cast, by_itself: DeploymentRequest) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["signoff.given", "evidence.recorded", "deployment.changed", "request.submitted"]
+    "kind",
+    ["signoff.given", "signoff.withdrawn", "evidence.recorded", "deployment.changed", "request.submitted"],
 )
 def test_events_wake_it_with_the_project(kind: str, monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     sent: list[tuple[str, list[str]]] = []
@@ -173,16 +219,21 @@ def test_events_wake_it_with_the_project(kind: str, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(app, "connection_for_write", lambda **_options: Wire())
     monkeypatch.setattr(app, "send_task", lambda task, args, **_options: sent.append((task, args)))
     settings.EVENT_TASKS, settings.PROJECT_TASKS = {}, shipped.PROJECT_TASKS
+    settings.ESTATE_TASKS = shipped.ESTATE_TASKS
     outbox.wake(kind, "thing:7", "CHURN")
     assert (start_ready.name, ["CHURN"]) in sent
     before = len(sent)
     outbox.wake(kind, "thing:7", "")
     assert len(sent) == before
+    # A right on the estate, or a portfolio, is no project's event; any signature may hang on it.
+    outbox.wake("grant.revoked", "grant:7", "")
+    assert sent[before:] == [(look_after_all.name, [""])]
 
 
 def test_what_wakes_something_is_a_kind_of_event_and_a_task_there_is() -> None:
     app.loader.import_default_modules()
-    for kind, tasks in (*shipped.EVENT_TASKS.items(), *shipped.PROJECT_TASKS.items()):
+    every = (shipped.EVENT_TASKS, shipped.PROJECT_TASKS, shipped.ESTATE_TASKS)
+    for kind, tasks in [one for some in every for one in some.items()]:
         assert kind in set(EventKind)
         assert set(tasks) <= set(app.tasks)
 

@@ -15,9 +15,11 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from deployments import asking, inbox, starting
+from deployments.actions import asking as reminding
 from deployments.actions import promotions, requests, waiving
 from deployments.judging import judge_many, judge_now
-from deployments.models import CountedWaiver, DeploymentRequest, Promotion
+from deployments.models import Ask, CountedWaiver, DeploymentRequest, Promotion
+from deployments.reminders import MOST_REMINDERS
 from governance.actions import policies, reports
 from governance.actions import waivers as action
 from governance.facts import Finding, instant
@@ -25,7 +27,7 @@ from governance.models import Report, Waiver, WaiverAnswer
 from governance.report import collect as collecting
 from governance.report.compose import compose
 from governance.statement import verified
-from portal import checkpoints, content, ledger, signing
+from portal import checkpoints, content, ledger, signing, telling
 from portal.actions import accounts, delegations, grants, people
 from portal.demo.cast import PASSWORD
 from portal.errors import Absent, Forbidden, Invalid, Refused, Stale
@@ -265,16 +267,17 @@ def test_what_cannot_be_told_is_not_answered(
     cast: Cast, wish: DeploymentRequest, wim: Person, monkeypatch: pytest.MonkeyPatch, answer: str
 ) -> None:
     waiver = asked(cast, wish)
+    answers: dict[str, Callable[[], object]] = {
+        "grant": lambda: granted(wim, wish, waiver),
+        "refuse": lambda: waiving.refuse(by=wim, request=wish, waiver=waiver, why="No."),
+    }
 
     def broken(*_args: object) -> None:
         raise RuntimeError("the worker died")
 
-    monkeypatch.setattr(action.telling, "tell", broken)
+    monkeypatch.setattr(telling, "tell", broken)
     with pytest.raises(RuntimeError):
-        if answer == "grant":
-            granted(wim, wish, waiver)
-        else:
-            waiving.refuse(by=wim, request=wish, waiver=waiver, why="No.")
+        answers[answer]()
     assert not WaiverAnswer.objects.exists()
     assert kinds() == ["waiver.asked"]
 
@@ -487,7 +490,13 @@ def test_what_changed_since_it_was_asked_is_not_granted(
     with pytest.raises(Refused) as no:
         granted(wim, wish, waiver)
     assert no.value.code == "waiver_outdated"
+    page = words(signed_in(cast.dev).get(wish.address))
+    assert "Ask to waive it" in page, (
+        "what was found since can be asked for, whatever became of the older one"
+    )
+    assert "asks to waive it" not in page
     assert asked(cast, wish).pk != waiver.pk
+    assert "asks to waive it" in words(signed_in(cast.dev).get(wish.address))
 
 
 def test_of_a_request_that_is_over_nothing_is_waived(
@@ -628,6 +637,101 @@ def test_a_lapse_is_told_once(cast: Cast, wish: DeploymentRequest, wim: Person) 
     fairness_of(cast, wish.bundle, women=0.2)
     look()
     assert CountedWaiver.objects.get().lapsed_at is None
+
+
+def waited(days: float) -> None:
+    """As if everybody had been asked so many days earlier."""
+    for ask in Ask.objects.exclude(waiver=None):
+        reminded = ask.reminded_at and ask.reminded_at - timedelta(days=days)
+        Ask.objects.filter(pk=ask.pk).update(
+            begun_at=ask.begun_at - timedelta(days=days), reminded_at=reminded
+        )
+
+
+def test_who_does_not_answer_is_reminded_and_who_manages_is_told(
+    cast: Cast, wish: DeploymentRequest, wim: Person
+) -> None:
+    waiver = asked(cast, wish)
+    look()
+    assert len(told(wim)) == 1, "told when it was asked"
+    for _round in range(MOST_REMINDERS + 1):
+        waited(2.01)
+        look()
+        look()
+    reminder = "Customer churn: whether to waive “Groups treated alike by"
+    assert [line.startswith(reminder) for line in told(wim)] == [False, *[True] * MOST_REMINDERS]
+    for person in (cast.ada, cast.dev):
+        (line,) = [line for line in told(person) if "nobody answers" in line]
+        assert line.startswith("Customer churn: nobody answers whether to waive “Groups treated alike by")
+    assert (kinds().count("waiver.reminded"), kinds().count("waiver.escalated")) == (MOST_REMINDERS, 1)
+    granted(wim, wish, waiver)
+    look()
+    assert Ask.objects.get(waiver=waiver).ended_at is not None
+    waited(9)
+    look()
+    assert kinds()[-1] == "waiver.granted"
+
+
+def test_who_can_answer_only_now_is_asked_and_who_cannot_any_more_is_left_alone(
+    cast: Cast, wish: DeploymentRequest, wim: Person
+) -> None:
+    asked(cast, wish)
+    look()
+    ann = waiver_of_churn(cast, "ann", "Ann Second")
+    grants.revoke(by=cast.ada, grant=Grant.objects.get(person=wim, right=Right.WAIVE), why="He left.")
+    look()
+    look()
+    assert len(told(ann)) == 1
+    assert [one.person for one in Ask.objects.filter(ended_at=None).exclude(waiver=None)] == [ann]
+    assert kinds() == ["waiver.asked", "waiver.reminded"]
+    fairness_of(cast, wish.bundle, women=0.05)
+    look()
+    waited(9)
+    look()
+    assert not Ask.objects.filter(ended_at=None).exclude(waiver=None).exists(), "it is about something else"
+    assert len(told(ann)) == 1
+
+
+def test_reminding_and_escalating_a_waiver_by_hand(cast: Cast, wish: DeploymentRequest, wim: Person) -> None:
+    with pytest.raises(Refused, match="no waiver waits"):
+        reminding.remind(by=cast.dev, request=wish, requirement=FAIRNESS)
+    asked(cast, wish)
+    with pytest.raises(Refused, match="less than an hour ago"):
+        reminding.remind(by=cast.dev, request=wish, requirement=FAIRNESS)
+    waited(0.05)
+    client = signed_in(cast.dev)
+    assert "Asked Wim Vogel on" in words(client.get(wish.address))
+    answer = client.post(f"{wish.address}remind/{FAIRNESS}/", follow=True)
+    assert "Reminded: Wim Vogel." in words(answer)
+    people_told = reminding.escalate(by=cast.dev, request=wish, requirement=FAIRNESS, why="Customers wait.")
+    assert {cast.ada, cast.dev} <= {*people_told}
+    assert "Customers wait." in Notification.objects.get(person=cast.ada, kind="escalated").text
+    with pytest.raises(Refused, match="today already"):
+        reminding.escalate(by=cast.dev, request=wish, requirement=FAIRNESS, why="Customers wait.")
+
+
+@pytest.mark.parametrize("why", ["withdrawn", "right_lost"])
+def test_the_lapse_of_a_waiver_is_told_also_where_the_finding_names_a_newer(
+    cast: Cast, wish: DeploymentRequest, wim: Person, why: str
+) -> None:
+    ann = waiver_of_churn(cast, "ann", "Ann Second")
+    first = asked(cast, wish)
+    granted(wim, wish, first)
+    fairness_of(cast, wish.bundle, women=0.05)
+    second = asked(cast, wish, why="Fewer still.")
+    granted(ann, wish, second)
+    fairness_of(cast, wish.bundle, women=0.2)
+    look()
+    assert finding(wish).params["waiver"] == str(first.pk)
+    if why == "withdrawn":
+        action.withdraw(by=wim, waiver=fresh(first), why="I misread.")
+    else:
+        grants.revoke(by=cast.ada, grant=Grant.objects.get(person=wim, right=Right.WAIVE), why="He left.")
+    assert finding(wish).params["waiver"]["waiver"] == str(second.pk)
+    look()
+    look()
+    assert [(row.waiver, row.why) for row in CountedWaiver.objects.exclude(why="")] == [(first, why)]
+    assert kinds().count("waiver.lapsed") == 1
 
 
 def test_a_waiver_that_is_not_needed_any_more_is_no_lapse(
