@@ -391,19 +391,22 @@ def _words(seen: _Seen, clause: Clause) -> _Words:
 
 
 def _about(seen: _Seen, clause: Clause) -> dict[str, list[SignOffFact]]:
-    """By seat, the words about these parts under this clause, in order of time; where there are none, the newest other.
+    """By seat, the words about these parts under this clause, in order of time; where there are none, the nearest
+    other: an approval, of which fewest parts differ, and of these the newest.
 
     Of those about the same documents, and on this bundle or on another, a newer replaces the older; a no, and a word
     that was withdrawn, ends all that was before it. A word about other parts is about another thing: it neither
     replaces nor outlives one about these.
     """
     here: dict[str, dict[object, SignOffFact]] = {}
-    other: dict[str, list[SignOffFact]] = {}
+    other: dict[str, tuple[tuple[bool, int], SignOffFact]] = {}
     for fact in seen.case.signoffs:  # in order of time
         if fact.role != clause.params["role"]:
             continue
         if _other_subject(seen.case, clause, fact, _scope(clause)):
-            other[fact.seat] = [fact]
+            far = (_ends(fact), sum(seen.case.parts.get(one) != held for one, held in fact.covered.items()))
+            if fact.seat not in other or far <= other[fact.seat][0]:
+                other[fact.seat] = (far, fact)
         else:
             same = here.setdefault(fact.seat, {})
             if _ends(fact):
@@ -411,7 +414,10 @@ def _about(seen: _Seen, clause: Clause) -> dict[str, list[SignOffFact]]:
             key = (fact.documents, not fact.bundle)
             same.pop(key, None)
             same[key] = fact
-    return {**other, **{seat: list(facts.values()) for seat, facts in here.items()}}
+    return {
+        **{seat: [fact] for seat, (_far, fact) in other.items()},
+        **{seat: list(facts.values()) for seat, facts in here.items()},
+    }
 
 
 def _weigh(

@@ -17,6 +17,7 @@ from django.db.models import (
     Exists,
     F,
     Func,
+    IntegerField,
     JSONField,
     OuterRef,
     Q,
@@ -80,8 +81,8 @@ def known(asked: Sequence[tuple[Bundle, Lane]]) -> list[Known]:
     one more where a word was given on another bundle, and one where one was given under conditions.
 
     - Of each person and role the newest word about these parts, under each clause and about each set of documents that
-      was ever signed about them, on this bundle and on another, an approval and what ends one, and the newest about
-      something else. What was said for somebody is their word.
+      was ever signed about them, on this bundle and on another, an approval and what ends one; and of approvals about
+      other parts the one of which fewest differ. What was said for somebody is their word.
     - Of each kind (and name, and stage) the newest about equal parts; where there is none, the newest about others, so
       that the gate can say what changed since.
     - Of each requirement, finding and who waived it the newest waiver about equal parts that may count, and the newest
@@ -138,14 +139,39 @@ class Within(Func):
         )
 
 
+class Apart(Func):
+    """How many of what one JSON object names differ in the other: `Apart(F("covered"), F("parts"))`."""
+
+    output_field = IntegerField()
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(
+            compiler,
+            connection,
+            template="(SELECT count(*) FROM jsonb_each(%(expressions)s) -> part.key)",
+            arg_joiner=") AS part WHERE part.value IS DISTINCT FROM (",
+            **context,
+        )
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(
+            compiler,
+            connection,
+            template="(SELECT count(*) FROM json_each(%(expressions)s, '$.' || part.key))",
+            arg_joiner=") AS part WHERE part.value IS NOT json_extract(",
+            **context,
+        )
+
+
 def same_parts(parts: Mapping[str, str]) -> Q:
     """Rows whose `parts` name none that differs from these."""
     return Q(Within(F("parts"), Value(dict(parts), JSONField())))
 
 
-def newest(rows: QuerySet[Any], at: str, *per: str) -> QuerySet[Any]:
-    """Of each group of rows only the one that is newest by the field `at`."""
-    place = Window(RowNumber(), partition_by=[F(one) for one in per], order_by=[F(at).desc(), F("pk").desc()])
+def newest(rows: QuerySet[Any], at: str, *per: str, first: Sequence[str] = ()) -> QuerySet[Any]:
+    """Of each group of rows only the one that is newest by the field `at`, among those least by the fields `first`."""
+    order = [*(F(one).asc() for one in first), F(at).desc(), F("pk").desc()]
+    place = Window(RowNumber(), partition_by=[F(one) for one in per], order_by=order)
     found: QuerySet[Any] = rows.order_by().annotate(place=place).filter(place=1)
     return found
 
@@ -169,10 +195,17 @@ def _last_words(lanes: Any, bundles: Any) -> QuerySet[Any, Row]:
         ),
         withdrawn=Exists(Withdrawal.objects.filter(signoff=OuterRef("pk"))),
     )
-    said_last = Q(held=True) & (Q(withdrawn=True) | ~Q(decision__in=(APPROVE, APPROVE_WITH_CONDITIONS)))
-    rows = rows.annotate(ends=Case(When(said_last, then=Value(True)), default=Value(False)))
+    ends = Q(withdrawn=True) | ~Q(decision__in=(APPROVE, APPROVE_WITH_CONDITIONS))
+    rows = rows.annotate(
+        ends=Case(When(Q(held=True) & ends, then=Value(True)), default=Value(False)),
+        # Of those about other parts the one to be compared with: an approval, and of them the nearest.
+        idle=Case(When(Q(held=False) & ends, then=Value(1)), default=Value(0)),
+        far=Case(
+            When(held=True, then=Value(0)), default=Apart(F("covered"), F("lane__project__bundles__parts"))
+        ),
+    )
     group = ("lane", "judged", "seat", "role", "held", "under", "read", "here", "ends")
-    return newest(rows, "signed_at", *group).values(*_WORD)
+    return newest(rows, "signed_at", *group, first=("idle", "far")).values(*_WORD)
 
 
 def _words(asked: Sequence[tuple[Bundle, Lane]]) -> list[list[Row]]:

@@ -547,6 +547,18 @@ def test_a_changed_part_asks_again_by_name(cast: Cast) -> None:
     assert finding(asked(cast, same)).state == "met"
 
 
+def test_of_bundles_that_were_signed_the_nearest_is_compared_with(cast: Cast) -> None:
+    near = bundle_registered(cast, "near", {"project_config/recipes/score.py": "score(1)"})
+    far = {"project_config/recipes/score.py": "score(2)", "project_config/datasets/customers.json": {"x": 1}}
+    for bundle in (near, bundle_registered(cast, "far", far)):
+        to_read(cast, bundle)
+        sign(asked(cast, bundle), cast.fay)
+    found = finding(asked(cast))
+    (one,) = found.params["not_counted"]
+    assert SignOff.objects.get(pk=one["signoff"]).bundle == near
+    assert [row["part"] for row in one["differs"]] == ["flow"]
+
+
 NARROW = POLICY.replace(
     "{role: fairness, people: 1, covers: all}", "{role: fairness, people: 1, covers: [models]}"
 )

@@ -85,6 +85,25 @@ def test_each_bound_field_is_named(change: dict[str, Any], field: str) -> None:
     assert [held["field"] for held in finding.params["not_counted"][0]["differs"]] == [field]
 
 
+def test_what_is_asked_again_is_compared_with_the_nearest_that_was_signed() -> None:
+    case = complete_case()
+    near = word(case, "fairness", id="near", covered=with_parts("models"), at=ago(days=9))
+    far = word(case, "fairness", id="far", covered=with_parts("models", "flow"), at=ago(days=2))
+    later = replace(near, id="later", at=ago(days=5))
+    no = replace(near, id="no", decision="reject", at=ago(days=1))
+
+    def compared(*facts: SignOffFact) -> str:
+        others = tuple(held for held in case.signoffs if held.role != "fairness")
+        finding = only(replace(case, signoffs=(*others, *facts)), FAIRNESS)
+        (entry,) = finding.params["not_counted"]
+        return str(entry["signoff"])
+
+    assert compared(near, far) == "near"
+    assert compared(near, later, far) == "later", "of two as near the newer"
+    assert compared(near, far, no) == "near", "a no to something else says nothing here"
+    assert compared(replace(near, withdrawn=True), far) == "far"
+
+
 def test_policy_version_archive_and_bundle_are_not_bound() -> None:
     case = complete_case()
     other = replace(
