@@ -1,6 +1,7 @@
 """Steps that change something in DSS through the Project Deployer. Each looks before it acts, so it may run twice."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import IO
 
@@ -9,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from deployments.models import Deployment, Promotion
 from deployments.steps.gate import hold_gate_open
-from deployments.steps.outcome import Answer, Done, StepFailed, Wait, Work
+from deployments.steps.outcome import Answer, Done, NotYet, StepFailed, Wait, Work
 from portal import ledger
 from portal.dss.client import Dss
 from portal.dss.errors import BadAnswer, Conflict, Missing
@@ -114,18 +115,42 @@ def prepare_deployment(work: Work) -> Answer:
 
 
 def go_live(work: Work) -> Answer:
-    """Write down that the live change begins, then point the deployment at the bundle."""
+    """Write down that the live change begins, then point the deployment at the bundle.
+
+    A look after one that came to no answer asks the gate once more first, unless that one had pointed it there: DSS may
+    have been away for minutes.
+    """
     deployment = work.outputs["prepare_deployment"]["deployment"]
     bundle = work.promotion.bundle.bundle_id
-    if "began" not in work.note:
+    note = work.note
+    if "began" not in note:
         now = timezone.now()
         return Wait(0, {"began": now.isoformat()}, also=lambda: _begin_live(work, now))
+    late = work.repeated or "opens" in note
     with work.deployer() as dss:
+        if late and work.promotion.kind == Promotion.Kind.PROMOTE and not _points_there(work, dss):
+            return Wait(0, {"began": note["began"], "again": True}, also=lambda: _still_open(work))
         before = _known(dss, deployment)
         changed = dss.set_deployment_bundle(deployment, bundle, enabled=True)
     # That a repeat finds nothing left to change does not mean that nothing was changed.
-    changed = changed or work.repeated
-    return Done({**work.note, "changed": changed, "updates_before": before})
+    changed = changed or work.repeated or "again" in note
+    return Done({"began": note["began"], "changed": changed, "updates_before": before})
+
+
+def _points_there(work: Work, dss: Dss) -> bool:
+    """Whether an earlier look pointed the deployment at the bundle; where it pointed there before, nobody can tell."""
+    prepared, bundle = work.outputs["prepare_deployment"], work.promotion.bundle.bundle_id
+    if prepared.get("created") or prepared.get("previous") == bundle:
+        return False
+    return dss.deployment_settings(prepared["deployment"]).bundle_id == bundle
+
+
+def _still_open(work: Work) -> None:
+    """The gate once more; a window that closed meanwhile is waited for, and then it is asked again."""
+    try:
+        hold_gate_open(work)
+    except NotYet as later:
+        raise NotYet(replace(later.wait, note={**work.note, **later.wait.note})) from None
 
 
 def _begin_live(work: Work, now: datetime) -> None:

@@ -12,7 +12,7 @@ import pytest
 from deployments import runner
 from deployments.actions import promotions
 from deployments.models import Deployment, Promotion
-from deployments.steps import STEPS, deployer, names_of, verify
+from deployments.steps import STEPS, deployer, names_of, outcome, verify
 from governance.actions import signoffs
 from governance.models import Evidence, SignOff
 from portal import ledger
@@ -616,6 +616,71 @@ def test_a_project_in_another_tier_is_judged_by_that(world: World) -> None:
         failed = world.run(promotion)
     assert (failed.status, failed.live_at) == (S.FAILED, None)
     assert "Not met: Intended use written" in failed.reason
+
+
+def away_right_before(world: World, kind: str, path: str) -> tuple[Promotion, SignOff]:
+    """A promotion whose live change is written down, and then DSS does not answer."""
+    world.began("v1")
+    promotion, given = about_to_go_live(world)
+    promotion = world.run(promotion, until=lambda one: one.live_at is not None)
+    world.control.fault(kind, node="deployer", path=path, status=503, times=3)
+    world.look(promotion)
+    promotion.refresh_from_db()
+    assert promotion.steps.get(name="go_live").attempts == 1
+    return promotion, given
+
+
+def test_where_dss_was_away_the_gate_is_asked_once_more_before_anything_changes(world: World) -> None:
+    promotion, given = away_right_before(world, "status", "/update/?$")
+    updates = world.effects()["updates"]
+    signoffs.withdraw(by=given.person, signoff=given, why="Read it too fast.")
+    failed = world.run(promotion, until=lambda one: one.is_over)
+    assert failed.status == S.FAILED
+    assert "The gate is not open any more" in failed.reason
+    assert world.told(failed).steps()[-1] == "go_live failed"
+    assert world.effects()["updates"] == updates, "the bundle never went there"
+    done = world.run(failed)
+    rollback = world.rollback_of(done)
+    assert rollback is not None
+    assert rollback.status == S.SUCCEEDED
+    world.check_ledger()
+
+
+def test_what_had_changed_before_dss_was_away_is_not_asked_again(world: World) -> None:
+    """The change was made while the gate was open; only its answer was lost."""
+    world.began("v1")
+    promotion, given = about_to_go_live(world)
+    promotion = world.run(promotion, until=lambda one: one.live_at is not None)
+    lost = world.control.fault(
+        "status_after", node="deployer", method="PUT", path="/settings/?$", status=503, times=9
+    )
+    world.look(promotion)
+    world.control.clear_faults(lost)
+    signoffs.withdraw(by=given.person, signoff=given, why="Read it too fast.")
+    done = world.run(promotion)
+    assert done.status == S.SUCCEEDED, done.reason
+    assert done.steps.get(name="go_live").output["changed"]
+
+
+def test_a_window_that_closed_while_dss_was_away_is_waited_for(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promotion, _given = away_right_before(world, "status", "/update/?$")
+    real, shut = deployer.hold_gate_open, [True, True]
+
+    def closed(work: Any) -> None:
+        if shut:
+            shut.pop()
+            raise outcome.NotYet(outcome.Wait(0.01, {"opens": "2026-11-30T08:00:00.000000Z"}))
+        real(work)
+
+    monkeypatch.setattr(deployer, "hold_gate_open", closed)
+    promotion = world.run(promotion, until=lambda one: "opens" in one.steps.get(name="go_live").output)
+    assert promotion.steps.get(name="go_live").output.keys() == {"began", "opens"}
+    done = world.run(promotion)
+    assert done.status == S.SUCCEEDED, done.reason
+    assert not shut
+    assert world.told(done).kinds().count(EventKind.PROMOTION_LIVE) == 1
 
 
 def test_a_rollback_asks_for_no_signature(world: World) -> None:
