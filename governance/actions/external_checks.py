@@ -8,17 +8,19 @@ from datetime import UTC, datetime
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import F, JSONField, Value
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from governance.actions.evidence import keep
 from governance.external_checks import SHORTEST_KEY, is_signed, is_timely, well_formed
 from governance.models import Evidence, ExternalDelivery
+from governance.newest import Within
 from governance.queries import rules_of_tier
 from portal import ledger
 from portal.dss.keys import KeyUnusable, read_key
 from portal.errors import Absent, Refused, Stale
-from portal.models import Bundle, Person
+from portal.models import Bundle, Person, Project
 
 log = logging.getLogger(__name__)
 
@@ -89,14 +91,19 @@ def receive(
     _check_asked(name, bundle)
     _check_parts(bundle, said.parts)
     with ledger.business():
-        # Two messages about one bundle at once wait for each other here.
-        Bundle.objects.select_for_update(no_key=True).get(pk=bundle.pk)
+        # Two messages at once wait for each other here, also of two bundles with equal parts: each is about both.
+        Project.objects.select_for_update(no_key=True).get(pk=bundle.project_id)
         before = _delivered(name, said.delivery, read)
         if before is not None:
             return before, False
-        newest = (
-            ExternalDelivery.objects.filter(name=name, evidence__bundle=bundle).order_by("-sent_at").first()
+        parts = Value(dict(bundle.parts), JSONField())
+        about = ExternalDelivery.objects.filter(
+            Within(F("evidence__parts"), parts),
+            Within(parts, F("evidence__parts")),
+            name=name,
+            evidence__project=bundle.project_id,
         )
+        newest = about.order_by("-sent_at").first()
         if newest is not None and newest.sent_at > sent_at:
             raise Stale(_("A newer result of this check is known already."), code="result_older")
         evidence = keep(

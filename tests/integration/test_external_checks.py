@@ -141,6 +141,18 @@ def test_an_older_result_that_comes_late_is_refused(bundle: Bundle) -> None:
     assert (late.status_code, late.json()["code"]) == (409, "result_older")
 
 
+def test_an_older_result_of_a_bundle_with_equal_parts_comes_too_late_as_well(
+    cast: Cast, bundle: Bundle
+) -> None:
+    now = int(timezone.now().timestamp())
+    same = bundle_registered(cast, "v1-again")
+    other = bundle_registered(cast, "v2", {"project_config/recipes/score.py": "score(2)"})
+    assert send(message(same, state="failed"), at=now).status_code == 201
+    late = send(message(bundle, delivery="scan-0"), at=now - 100)
+    assert (late.status_code, late.json()["code"]) == (409, "result_older")
+    assert send(message(other, delivery="scan-2"), at=now - 100).status_code == 201
+
+
 def strangers(bundle: Bundle) -> list[Any]:
     """What somebody without the key may try."""
     said = message(bundle)
