@@ -12,7 +12,7 @@ import pytest
 from deployments import runner
 from deployments.actions import promotions
 from deployments.models import Deployment, Promotion
-from deployments.steps import STEPS, deployer, names_of, outcome, verify
+from deployments.steps import STEPS, deployer, gate, names_of, outcome, verify
 from governance.actions import signoffs
 from governance.models import Evidence, SignOff
 from portal import ledger
@@ -666,7 +666,7 @@ def test_a_window_that_closed_while_dss_was_away_is_waited_for(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     promotion, _given = away_right_before(world, "status", "/update/?$")
-    real, shut = deployer.hold_gate_open, [True, True]
+    real, shut = gate.hold_gate_open, [True, True]
 
     def closed(work: Any) -> None:
         if shut:
