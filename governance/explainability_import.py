@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from jsonschema import Draft202012Validator
 
 from governance import explainability
-from governance.fairness_import import check_values, refuse
+from governance.fairness_import import check_values, first_fault, refuse
 from portal.errors import Invalid
 
 SCHEMA: dict[str, Any] = json.loads(Path(__file__).with_name("explainability.schema.json").read_text("utf-8"))
@@ -27,10 +27,7 @@ class ExplainabilityImportError(Invalid):
 def read(content: Any) -> dict[str, Any]:
     """The result of mean absolute SHAP values; raises Invalid naming the field and the remedy."""
     check_values(content)
-    error = next(
-        iter(sorted(_VALIDATOR.iter_errors(content), key=lambda one: (len(one.path), str(one.path)))), None
-    )
-    if error is not None:
+    if error := first_fault(_VALIDATOR, content):
         refuse(error)
     _once("features", (one["feature"] for one in content["features"]))
     result = explainability.result(

@@ -6,8 +6,10 @@ the figures come to (`governance.parity`).
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,6 +23,8 @@ from portal.texts import unseen
 
 LIMIT = 1024 * 1024
 DEEPEST = 12
+MOST_FAULTS = 100
+LONGEST = 20_000  # entries of a list or an object; what DSS answers holds curves of some thousand points
 SCHEMA: dict[str, Any] = json.loads(Path(__file__).with_name("fairness.schema.json").read_text("utf-8"))
 FORMATS = {
     "counts": "counts",
@@ -68,12 +72,7 @@ class _Said:
 
 def loads(body: bytes) -> Any:
     """The value of a JSON text; raises FairnessImportError for one too large or deep, or that says a name twice."""
-    if len(body) > LIMIT:
-        _no(
-            "content",
-            f"The file is larger than {LIMIT // 1024} KiB. Send figures, not rows.",
-            "import_too_large",
-        )
+    check_size(len(body))
     try:
         return json.loads(body.decode("utf-8-sig"), object_pairs_hook=_once, parse_constant=_not_finite)
     except UnicodeDecodeError:
@@ -101,10 +100,7 @@ def read(content: Any, *, min_group: int) -> dict[str, Any]:
     `min_group` is the smallest group that may be the reference.
     """
     check_values(content)
-    error = next(
-        iter(sorted(_VALIDATOR.iter_errors(content), key=lambda one: (len(one.path), str(one.path)))), None
-    )
-    if error is not None:
+    if error := first_fault(_VALIDATOR, content):
         refuse(error)
     reader = {"counts": _ours, "fairlearn": _fairlearn, "aif360": _aif360, "dss": _dss}[content["format"]]
     tables: dict[tuple[str, ...], list[_Said]] = {}
@@ -431,10 +427,30 @@ def _same_people(counted: Mapping[tuple[str, ...], Mapping[tuple[str, ...], Tall
 # --- refusing ---
 
 
+def check_size(size: int) -> None:
+    """Refuse more bytes than figures of groups take."""
+    if size > LIMIT:
+        _no(
+            "content",
+            f"The file is larger than {LIMIT // 1024} KiB. Send figures, not rows.",
+            "import_too_large",
+        )
+
+
 def check_values(content: Any) -> None:
-    """Refuse what is nested too deep, and texts with characters that nobody can see or keep."""
+    """Refuse what is nested too deep or too long, and texts with characters that nobody can see or keep.
+
+    Before the schema is asked: it has a fault to find in every entry of a list, however long.
+    """
     level = [content]
     for _depth in range(DEEPEST):
+        for held in level:
+            if isinstance(held, dict | list) and len(held) > LONGEST:
+                _no(
+                    _place_of(content, held),
+                    f"This is longer than {LONGEST:,}. Send less, or use the format counts.",
+                    "import_shape",
+                )
         level = [
             inner
             for held in level
@@ -450,6 +466,24 @@ def check_values(content: Any) -> None:
         if not level:
             return
     _too_deep()
+
+
+def first_fault(validator: Draft202012Validator, content: Any) -> ValidationError | None:
+    """Of what a schema finds wrong, the fault nearest to the top; of very many, among the first."""
+    faults = islice(validator.iter_errors(content), MOST_FAULTS)
+    return min(faults, key=lambda one: (len(one.path), str(one.path)), default=None)
+
+
+def _place_of(content: Any, wanted: Any, at: str = "") -> str:
+    """Where in a value something stands, as `tables[0].groups`."""
+    if content is wanted:
+        return at.lstrip(".") or "content"
+    steps: Iterable[tuple[str, Any]] = ()
+    if isinstance(content, dict):
+        steps = ((f"{at}.{name}"[:200], inner) for name, inner in content.items())
+    elif isinstance(content, list):
+        steps = ((f"{at}[{place}]", inner) for place, inner in enumerate(content))
+    return next((found for here, inner in steps if (found := _place_of(inner, wanted, here))), "")
 
 
 def _too_deep() -> NoReturn:
@@ -519,8 +553,8 @@ def refuse(error: ValidationError) -> NoReturn:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _value in pairs]
-        twice = next(name for name in names if names.count(name) > 1)[:100]
+        times = Counter(name for name, _value in pairs)
+        twice = next(name for name, n in times.items() if n > 1)[:100]
         _no(
             twice,
             "The name stands twice in one object, so which of them is meant is unknown. Keep one.",

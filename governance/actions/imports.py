@@ -40,6 +40,10 @@ def take_in(*, by: Person, bundle: Bundle, lane: Lane, kind: str, content: Any) 
             _("Bundle %(bundle)s is not registered yet.") % {"bundle": bundle.bundle_id},
             code="bundle_not_registered",
         )
+    # As its file would be, whichever way it came.
+    fairness_import.check_size(
+        len(json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode(errors="replace"))
+    )
     result, source = READERS[kind](lane.project, content)
     with ledger.business():
         return keep(

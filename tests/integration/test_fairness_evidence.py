@@ -89,6 +89,7 @@ def test_whoever_brought_evidence_does_not_sign_for_it(cast: Cast) -> None:
             "tables[0].groups[2].selected",
         ),
         ({"kind": "fairness", "stage": "qa", "content": "counts"}, "content"),
+        ({"kind": "fairness", "stage": "qa", "content": {"format": "x" * 1_100_000}}, "content"),
     ],
 )
 def test_what_cannot_be_brought_names_its_field(cast: Cast, body: dict[str, Any], field: str) -> None:

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import time
 from typing import Any
 
 import pytest
@@ -326,6 +327,7 @@ def nested(depth: int) -> str:
         (b'{"format": ', "no JSON: line 1, column 12"),
         (b"\xff\xfe", "no text in UTF-8"),
         (b'{"format": "counts", "format": "dss"}', "stands twice"),
+        (b"{" + b"".join(b'"%d": 0, ' % n for n in range(60_000)) + b'"x": 0, "x": 0}', "stands twice"),
         (b'{"n": NaN}', "NaN is no number"),
         (b'{"n": -Infinity}', "-Infinity is no number"),
         (b" " * (LIMIT + 1), "larger than 1024 KiB"),
@@ -338,6 +340,22 @@ def test_a_text_that_cannot_be_read(body: bytes, says: str) -> None:
     with pytest.raises(FairnessImportError) as refused:
         read(loads(body), min_group=30)
     assert says in refused.value.sentence
+
+
+FLOODS: dict[str, Any] = {
+    "very many groups": OURS | {"tables": [{"by": ["gender"], "groups": [1] * 400_000}]},
+    "very many faults": OURS | {"tables": [{"by": ["gender"], "groups": [1] * 20_000}]},
+    "very many names": OURS | {"tables": [{f"n{place}": 1 for place in range(100_000)}]},
+}
+
+
+@pytest.mark.parametrize("name", FLOODS)
+def test_a_list_of_mistakes_is_refused_at_once(name: str) -> None:
+    began = time.process_time()
+    with pytest.raises(FairnessImportError) as refused:
+        read(FLOODS[name], min_group=30)
+    assert time.process_time() - began < 2  # looking at every mistake takes half a minute, and gigabytes
+    assert refused.value.field.startswith("tables[0]")
 
 
 def test_the_schema_is_one() -> None:
