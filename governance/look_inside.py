@@ -38,8 +38,10 @@ MAX_OBJECTS = 500_000
 HEAD = 1024  # as far as browsers look to guess what a file is
 
 _MARKUP = re.compile(rb"<\s*(!doctype|html|head|body|script|iframe|svg|\?xml|\?php|%@)", re.IGNORECASE)
+_BEFORE_XML = b"\xef\xbb\xbf\xff\xfe\0 \t\r\n"  # marks of the encoding, halves of characters, white space
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 
+_BODY = "word/document.xml"
 _MAIN = b"application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"
 # What a Word file may hold besides text and pictures, by a piece of the name of a member or of a type.
 _ACTIVE = ("vbaproject", "vbadata", "activex", "customui", "macros")
@@ -95,6 +97,8 @@ def look(file: IO[bytes]) -> dict[str, Any]:
     if head.startswith(b"%PDF-"):
         return _pdf(file, head)
     if head.startswith(b"PK\x03\x04"):
+        if b"%PDF-" in head:
+            raise _polyglot_of("The archive", "a PDF")
         return _word(file)
     if head.startswith(b"\xd0\xcf\x11\xe0"):
         raise DocumentError(
@@ -146,7 +150,7 @@ def _word(file: IO[bytes]) -> dict[str, Any]:
     types = (
         b"".join(unpack(file, by_name["[Content_Types].xml"])) if "[Content_Types].xml" in by_name else b""
     )
-    if "word/document.xml" not in by_name or (_MAIN not in types and b"macroEnabled" not in types):
+    if _BODY not in by_name or (_MAIN not in types and b"macroEnabled" not in types):
         raise DocumentError(
             "The file is an archive, but not a Word document. Choose the .docx file, not a packed folder.",
             code="document_other",
@@ -163,8 +167,7 @@ def _word(file: IO[bytes]) -> dict[str, Any]:
             code="document_embedded",
         )
     for entry in found:
-        if entry.path.endswith((".xml", ".rels")):
-            _scan(file, entry)
+        _scan(file, entry)
     file.seek(0)
     return _found(DOCX, "docx", docx.headings(file.read()))
 
@@ -179,6 +182,8 @@ def _members(file: IO[bytes]) -> list[Entry]:
         raise DocumentError(_packed_wrong(error.code), code=f"document_{error.code}") from None
     if not ends.startswith(b"PK\x05\x06") or ends[20:] != b"\0\0":
         raise DocumentError(_packed_wrong("hidden_data"), code="document_hidden_data")
+    if len({entry.path.casefold() for entry in found}) != len(found):
+        raise DocumentError(_packed_wrong("duplicate_member"), code="document_duplicate_member")
     unpacked = sum(entry.size for entry in found)
     if len(found) > docx.MAX_MEMBERS:
         raise DocumentError(_packed_wrong("too_many_members"), code="document_too_many_members")
@@ -210,11 +215,15 @@ def _any(found: list[Entry], words: tuple[str, ...]) -> str:
 
 
 class _Links(ContentHandler):
-    """Notes what leads out of the document: relationships, fields."""
+    """Notes what leads out of the document: relationships, fields, addresses of pictures; and where its text is."""
 
     def __init__(self, member: str) -> None:
         super().__init__()
-        self.relations = member.endswith(".rels")
+        self.relations = member.lower().endswith(".rels")
+        self.custom = member.lower().startswith(
+            "customxml/"
+        )  # data of other programs, which Word does not draw
+        self.roots = member.lower() == "_rels/.rels"
         self.instruction: list[str] = []
         self.reading = False
 
@@ -224,6 +233,12 @@ class _Links(ContentHandler):
             kind = told.get("type", "").rpartition("/")[2].lower()
             if told.get("targetmode", "").lower() == "external" or "://" in told.get("target", ""):
                 raise _external(f"a link to {quote(told.get('target', ''))}")
+            if self.roots and kind == "officedocument" and told.get("target", "").lstrip("/") != _BODY:
+                raise DocumentError(
+                    "The document's text is not where Word documents have it, so its sections would be read from "
+                    "elsewhere. Save it again from a word processor and upload that.",
+                    code="document_other",
+                )
             if kind in ("oleobject", "package", "control", "afchunk", "vbaproject", "subdocument", "frame"):
                 raise DocumentError(
                     f"The document has another file embedded in it (a relationship “{kind}”). Put it in as a picture "
@@ -232,12 +247,15 @@ class _Links(ContentHandler):
                 )
         elif name[1] == "fldSimple":
             _check_field(told.get("instr", ""))
-        elif name[1] == "fldChar":
-            if told.get("fldchartype") == "begin":
-                self.instruction = []
-            elif self.instruction:
-                _check_field("".join(self.instruction))
-                self.instruction = []
+        elif name[1] == "fldChar" and self.instruction:
+            # A field may hold others: what was read of the outer one is looked at before the inner begins.
+            _check_field("".join(self.instruction))
+            self.instruction = []
+        elif name[1] == "mailMerge":
+            raise _external("a source of data for letters")
+        for key in () if self.relations or self.custom else ("src", "href", "link"):
+            if _leads_out(told.get(key, "")):
+                raise _external(f"an address of something elsewhere, {quote(told[key])}")
         self.reading = name[1] == "instrText"
 
     def endElementNS(self, name: Any, qname: Any) -> None:  # noqa: N802
@@ -246,6 +264,11 @@ class _Links(ContentHandler):
     def characters(self, content: str) -> None:
         if self.reading:
             self.instruction.append(content[:1000])
+
+
+def _leads_out(address: str) -> bool:
+    said = address.strip().lower()
+    return "://" in said or said.startswith(("\\\\", "//", "file:", "mailto:", "javascript:"))
 
 
 def _check_field(instruction: str) -> None:
@@ -267,12 +290,21 @@ def _external(what: str) -> DocumentError:
 
 
 def _scan(file: IO[bytes], entry: Entry) -> None:
-    """Read a member's XML once, in a stream: no document type, no entities, nothing that leads out."""
+    """Read a member's XML once, in a stream: no document type, no entities, nothing that leads out.
+
+    What a member is called says little: a part may have any name, so whatever begins as XML is read as such.
+    """
     parser = create_parser(forbid_dtd=True, forbid_entities=True, forbid_external=True)
     parser.setFeature(feature_namespaces, True)
     parser.setContentHandler(_Links(entry.path))
     try:
-        for piece in unpack(file, entry):
+        pieces = unpack(file, entry)
+        first = next(pieces, b"")
+        named = entry.path.lower().endswith((".xml", ".rels"))
+        if not named and not first.lstrip(_BEFORE_XML).startswith(b"<"):
+            return
+        parser.feed(first)
+        for piece in pieces:
             parser.feed(piece)
         parser.close()
     except DefusedXmlException:
@@ -292,7 +324,7 @@ def _scan(file: IO[bytes], entry: Entry) -> None:
 
 def _pdf(file: IO[bytes], head: bytes) -> dict[str, Any]:
     if _MARKUP.search(head) or b"PK\x03\x04" in head:
-        raise _polyglot()
+        raise _polyglot_of("The PDF", "something else")
     _check_end(file)
     file.seek(0)
     try:
@@ -324,10 +356,10 @@ def _pdf(file: IO[bytes], head: bytes) -> dict[str, Any]:
     return _found(PDF, "pdf", tuple(docx.tidied(outline)) or None)
 
 
-def _polyglot() -> DocumentError:
+def _polyglot_of(file: str, other: str) -> DocumentError:
     return DocumentError(
-        "The PDF is also something else: it holds markup or an archive that other programs would open instead. "
-        "Print the document to PDF again and upload that.",
+        f"{file} is also {other}, which other programs would open instead. Print the document to PDF again and "
+        "upload that.",
         code="document_polyglot",
     )
 
@@ -343,10 +375,10 @@ def _check_end(file: IO[bytes]) -> None:
             "The PDF is cut short: its end is missing. Upload the whole file.", code="document_broken"
         )
     if tail[at + 5 :].strip(b" \t\r\n\0"):
-        raise _polyglot()
+        raise _polyglot_of("The PDF", "something else")
     directory = tail.rfind(b"PK\x05\x06")
     if directory >= 0 and len(tail) - directory >= 22:
-        raise _polyglot()
+        raise _polyglot_of("The PDF", "something else")
 
 
 def _dictionaries(reader: pypdf.PdfReader) -> Iterator[DictionaryObject]:

@@ -17,6 +17,8 @@ from pypdf.generic import DictionaryObject, NameObject, TextStringObject
 
 from governance import uploads
 from governance.actions import documents
+from governance.docx import DocumentError
+from governance.look_inside import look
 from governance.models import Document
 from portal import content, verification
 from portal.errors import Forbidden, Invalid, Refused
@@ -24,7 +26,7 @@ from portal.models import Bundle, Content
 from tests.api import session
 from tests.cast import Cast
 from tests.factories import bundle_registered
-from tests.unit.test_docx import body, paragraph, word
+from tests.unit.test_docx import W, body, paragraph, word
 
 TYPES = (
     '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
@@ -80,10 +82,11 @@ def field(instruction: str) -> str:
     )
 
 
-def zipped() -> bytes:
+def zipped(**members: str) -> bytes:
     held = io.BytesIO()
     with zipfile.ZipFile(held, "w") as made:
-        made.writestr("index.html", "<html></html>")
+        for name, text in (members or {"index.html": "<html></html>"}).items():
+            made.writestr(name, text)
     return held.getvalue()
 
 
@@ -99,6 +102,12 @@ def send(cast: Cast, bundle: Bundle, data: bytes, name: str = "file.bin", **more
         (pdf(), "application/pdf", "pdf", None),
         (pdf(action={"/S": "/URI", "/URI": "https://example.com"}), "application/pdf", "pdf", None),
         (docx(), DOCX, "docx", ["Purpose"]),
+        (
+            docx(**{"_rels/.rels": relation("officeDocument", "/word/document.xml")}),
+            DOCX,
+            "docx",
+            ["Purpose"],
+        ),
         (docx(body(field(" TOC \\o "), field(' HYPERLINK \\l "x" '))), DOCX, "docx", []),
         ("\ufeff# Purpose\n\nOffers.".encode(), "text/markdown; charset=utf-8", "md", ["Purpose"]),
         (b"plain words", "text/markdown; charset=utf-8", "md", []),
@@ -166,6 +175,41 @@ BAD: dict[str, tuple[bytes, str]] = {
         docx(body('<w:p><w:fldSimple w:instr=" INCLUDEPICTURE x "/></w:p>')),
         "document_external",
     ),
+    "docx with a field in a field": (
+        docx(
+            body(
+                '<w:p><w:fldChar w:fldCharType="begin"/><w:instrText> INCLUDEPICTURE "https://x.example/</w:instrText>'
+                + field(" PAGE ")
+                + '<w:instrText>.png" </w:instrText><w:fldChar w:fldCharType="end"/></w:p>'
+            )
+        ),
+        "document_external",
+    ),
+    "docx with relations in another case": (
+        docx(**{"word/_rels/document.xml.RELS": relation("hyperlink", "https://x.example", external=True)}),
+        "document_external",
+    ),
+    "docx with a part of another name": (
+        docx(**{"word/header.bin": f"<w:hdr {W}>{field(' INCLUDETEXT c:/x ')}</w:hdr>".encode("utf-16")}),
+        "document_external",
+    ),
+    "docx with a picture from elsewhere": (
+        docx(body('<w:p><v:imagedata xmlns:v="urn:v" src="https://x.example/a.png"/></w:p>')),
+        "document_external",
+    ),
+    "docx with a source of letters": (
+        docx(**{"word/settings.xml": f"<w:settings {W}><w:mailMerge/></w:settings>"}),
+        "document_external",
+    ),
+    "docx whose text is another": (
+        docx(**{"word/other.xml": body(), "_rels/.rels": relation("officeDocument", "word/other.xml")}),
+        "document_other",
+    ),
+    "docx with two texts": (docx(**{"WORD/document.xml": body()}), "document_duplicate_member"),
+    "docx and pdf": (
+        zipped(**{"a": "%PDF-1.4 1 0 obj", "word/document.xml": body(), "[Content_Types].xml": TYPES}),
+        "document_polyglot",
+    ),
     "docx with entities": (
         docx(**{"word/footnotes.xml": '<!DOCTYPE a [<!ENTITY b "c"><!ENTITY d "&b;&b;">]><a>&d;</a>'}),
         "document_entities",
@@ -181,12 +225,20 @@ BAD: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_what_is_not_taken_says_why_and_what_to_do(cast: Cast, name: str) -> None:
+def test_what_is_not_taken_says_why_and_what_to_do(name: str) -> None:
+    data, code = BAD[name]
+    with pytest.raises(DocumentError) as refused:
+        look(io.BytesIO(data))
+    assert refused.value.code == code
+    assert refused.value.sentence.count(". ") >= 1, "the remedy is missing"
+
+
+@pytest.mark.parametrize("name", ["html", "pdf with a script", "docx with a field in a field", "zip bomb"])
+def test_of_what_is_not_taken_nothing_is_kept(cast: Cast, name: str) -> None:
     data, code = BAD[name]
     with pytest.raises(Invalid) as refused:
         send(cast, bundle_registered(cast), data)
     assert (refused.value.field, refused.value.code) == ("file", code)
-    assert refused.value.sentence.count(". ") >= 1, "the remedy is missing"
     assert not Document.objects.exists()
 
 
