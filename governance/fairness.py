@@ -6,6 +6,7 @@ Keeps counts only, never a row, so memory does not grow with the data. Not in ch
 the label-based rates; an empty score, or a score without a label, leaves it out of calibration.
 """
 
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any
 
 from governance.intervals import Interval, difference, ratio, wilson
 from portal.errors import Invalid
+from portal.texts import HALF, UNSEEN
 
 MISSING = "(missing)"
 MAX_GROUPS = 1000
@@ -26,6 +28,7 @@ SHAPE = 2
 _UNIT = 10**12
 
 _BUFFERED = 20_000
+_ODD = "\ufffd"
 _WHOLE = re.compile(r"([+-]?\d{1,15})\.0+")
 
 
@@ -354,8 +357,17 @@ def key_of(group: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def name_of(key: Sequence[str]) -> str:
-    """A group as people read it: `F`, or `F × 18-30`."""
-    return " × ".join(key)
+    """A group as people read it: `F`, or `F × 18-30`. No two groups of a table have one name.
+
+    Groups are held against each other by it, so a value that could be read as two stands in quotes.
+    """
+    if len(key) == 1:
+        return key[0]
+    return " × ".join(_quoted(one) if "×" in one or one.startswith("“") else one for one in key)
+
+
+def _quoted(value: str) -> str:
+    return f"“{value.replace('”', '””')}”"
 
 
 def _key(group: Any) -> tuple[str, ...] | None:
@@ -541,8 +553,8 @@ def spelling(value: object) -> str:
 
 
 def _raw(value: object) -> str:
-    """A text as it is (normalised once per distinct value, later); anything else normalised at once."""
-    return value if type(value) is str else _text(value)
+    """A text as it is (normalised once per distinct value, later); anything else, or a long one, at once."""
+    return value if type(value) is str and len(value) <= 2 * MAX_TEXT else _text(value)
 
 
 def _text(value: object) -> str:
@@ -557,9 +569,14 @@ def _text(value: object) -> str:
         return (
             str(int(value)) if isfinite(value) and value == int(value) and abs(value) < 1e15 else repr(value)
         )
-    text = str(value).strip()[:MAX_TEXT]
+    if isinstance(value, int):
+        return str(value)
+    # What nobody can see is marked, not dropped: `F` and `F` with something in it are two values.
+    text = HALF.sub(_ODD, UNSEEN.sub(_ODD, str(value).strip()))
     if not text:
         return MISSING
+    if len(text) > MAX_TEXT:  # two that begin alike stay two
+        text = f"{text[: MAX_TEXT - 10]}… {hashlib.sha256(text.encode()).hexdigest()[:8]}"
     whole = _WHOLE.fullmatch(text)
     if whole:
         return str(int(whole[1]))

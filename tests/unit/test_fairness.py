@@ -22,8 +22,19 @@ from fairlearn.metrics import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from governance.fairness import MAX_GROUPS, MISSING, FairnessError, GroupCounter, tables
+from governance.fairness import (
+    MAX_GROUPS,
+    MAX_TEXT,
+    MISSING,
+    FairnessError,
+    GroupCounter,
+    key_of,
+    name_of,
+    spelling,
+    tables,
+)
 from governance.intervals import wilson
+from governance.parity import assess
 
 QUICK = settings(database=None, deadline=None, max_examples=100)
 GROUPS = st.sampled_from(["F", "M", "", None, float("nan"), 1, 1.0, "1", "1.0", True, "True", " F "])
@@ -188,6 +199,31 @@ def test_a_column_that_no_row_has_is_named() -> None:
 def test_a_column_that_some_rows_omit_is_missing_there() -> None:
     (held,) = count([{"out": 1}, {"gender": "F", "out": 1}])["attributes"]
     assert [group["group"] for group in held["groups"]] == [MISSING, "F"]
+
+
+def test_values_that_only_look_alike_stay_two() -> None:
+    alike = ["F", "F\u202e", "F\0", "é", "x" * 200, "x" * 300, "x" * 299 + "y", "x" * 500 + "z"]
+    (held,) = count([{"gender": one, "out": 1} for one in alike])["attributes"]
+    names = [group["group"] for group in held["groups"]]
+    assert len(names) == len(alike) - 1, "what cannot be seen is one mark, whatever it is"
+    assert all(name.isprintable() and len(name) <= MAX_TEXT for name in names)
+    assert [spelling(name) for name in names] == names
+
+
+def test_crossed_groups_of_one_spelling_have_two_names() -> None:
+    rows = [{"a": "A", "b": "B × C", "out": n < 500} for n in range(600)]
+    rows += [{"a": "A × B", "b": "C", "out": 0} for _ in range(600)]
+    (cross,) = count(rows, "a", "b", crosses=[("a", "b")], favourable=True)["intersections"]
+    assert [name_of(key_of(group)) for group in cross["groups"]] == ["A × “B × C”", "“A × B” × C"]
+    metric = {"name": "demographic_parity_ratio", "by": [["a", "b"]], "min": 0.8}
+    (row,) = assess(count(rows, "a", "b", crosses=[("a", "b")], favourable=True), [metric])
+    assert (row["state"], row["group"], row["value"]) == ("not_met", "“A × B” × C", 0.0)
+
+
+@QUICK
+@given(st.lists(st.tuples(*[st.text("a×“” ", min_size=1, max_size=6)] * 2), unique=True, max_size=30))
+def test_no_two_groups_have_one_name(keys: list[tuple[str, str]]) -> None:
+    assert len({name_of(key) for key in keys}) == len(keys)
 
 
 def test_names_that_are_no_groups_are_refused_in_bounded_memory() -> None:
