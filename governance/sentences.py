@@ -887,21 +887,24 @@ def threshold_words(row: Params) -> str:
     return _("at most %(value)s is allowed") % {"value": number(threshold["max"])}
 
 
+METRIC_NAMES = {
+    "demographic_parity_ratio": gettext_lazy("the ratio of selection rates"),
+    "demographic_parity_difference": gettext_lazy("the difference of selection rates"),
+    "equal_opportunity_ratio": gettext_lazy("the ratio of true positive rates"),
+    "equal_opportunity_difference": gettext_lazy("the difference of true positive rates"),
+    "false_positive_rate_ratio": gettext_lazy("the ratio of false positive rates"),
+    "false_positive_rate_difference": gettext_lazy("the difference of false positive rates"),
+    "equalized_odds_ratio": gettext_lazy("the smaller ratio of true and false positive rates"),
+    "equalized_odds_difference": gettext_lazy("the larger difference of true and false positive rates"),
+    "predictive_parity_ratio": gettext_lazy("the ratio of precision"),
+    "predictive_parity_difference": gettext_lazy("the difference of precision"),
+    "calibration_difference": gettext_lazy("the distance between what was predicted and what happened"),
+}
+
+
 def metric_name(metric: str) -> str:
     """A metric of fairness as prose: `the ratio of selection rates`."""
-    return {
-        "demographic_parity_ratio": _("the ratio of selection rates"),
-        "demographic_parity_difference": _("the difference of selection rates"),
-        "equal_opportunity_ratio": _("the ratio of true positive rates"),
-        "equal_opportunity_difference": _("the difference of true positive rates"),
-        "false_positive_rate_ratio": _("the ratio of false positive rates"),
-        "false_positive_rate_difference": _("the difference of false positive rates"),
-        "equalized_odds_ratio": _("the smaller ratio of true and false positive rates"),
-        "equalized_odds_difference": _("the larger difference of true and false positive rates"),
-        "predictive_parity_ratio": _("the ratio of precision"),
-        "predictive_parity_difference": _("the difference of precision"),
-        "calibration_difference": _("the distance between what was predicted and what happened"),
-    }.get(metric, metric)
+    return str(METRIC_NAMES.get(metric, metric))
 
 
 def _explainability_clear(params: Params, say: _Say) -> str:
@@ -1675,11 +1678,25 @@ def when(at: str) -> str:
     return f"{moment.day} {_month(moment.month)} {moment.year}, {moment:%H:%M} UTC"
 
 
+# Of these one is said, and all would be looked up: a page says thousands.
+_MONTHS = (
+    gettext_lazy("January"),
+    gettext_lazy("February"),
+    gettext_lazy("March"),
+    gettext_lazy("April"),
+    gettext_lazy("May"),
+    gettext_lazy("June"),
+    gettext_lazy("July"),
+    gettext_lazy("August"),
+    gettext_lazy("September"),
+    gettext_lazy("October"),
+    gettext_lazy("November"),
+    gettext_lazy("December"),
+)
+
+
 def _month(number: int) -> str:
-    return (
-        _("January"), _("February"), _("March"), _("April"), _("May"), _("June"), _("July"), _("August"),
-        _("September"), _("October"), _("November"), _("December"),
-    )[number - 1]  # fmt: skip
+    return str(_MONTHS[number - 1])
 
 
 def _span(count: int, unit: str) -> str:
