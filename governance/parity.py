@@ -4,7 +4,7 @@ A state rests on the whole 95 % interval: beyond the threshold it fails, on the 
 can tell. Not in charge of counting (`governance.fairness`), nor of what a finding says (`governance.sentences`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from governance import fairness
@@ -44,7 +44,8 @@ def assess(
     else the one nearest to the threshold), `small` groups, and `groups` judged, each {group, n, value, interval, state,
     rate, of, reference}. Reasons: "" and "beyond"; "crosses", "small_group", "undefined" (a group has nobody to compute
     it from), "one_class" (everybody has the same outcome or label); and those of `NOT_COUNTED`. Of a group that is not
-    to be published, n and rate are None and its figures are rounded. Of more than `most` groups those worst off stay.
+    to be published, n and rate are None; its figures, and those of who is held against it, are rounded. Of more than
+    `most` groups those worst off stay.
     """
     found = fairness.tables(result)
     away = hidden(result)
@@ -91,7 +92,7 @@ def _assess_one(
     else:
         judged, undefined, row["reference"] = _between(name, table.groups, people, least, threshold)
     secret = {fairness.name_of(key) for key in away.get(table.by, ())}
-    shown = [_published(held) if held["group"] in secret else held for held in judged]
+    shown = [_told(held, secret) for held in judged]
     worst_off = sorted(range(len(judged)), key=lambda at: (_rank(judged[at]), _margin(judged[at], as_ratio)))
     row["small"], row["groups"] = small[:most], [shown[at] for at in sorted(worst_off[:most])]
     for state, reason in ((NOT_MET, "beyond"), (CANNOT_TELL, "crosses"), (MET, "")):
@@ -227,13 +228,14 @@ def _state(safe: bool, beyond: bool) -> State:
     return MET if safe else NOT_MET if beyond else CANNOT_TELL
 
 
-def _published(held: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what would give away, by subtraction, a group too small to publish."""
+def _told(held: Mapping[str, Any], secret: Set[str]) -> Mapping[str, Any]:
+    """Without what would give away a group too small to publish: by subtraction, or as the other side of a ratio."""
+    if held["group"] not in secret and held["reference"] not in secret:
+        return held
     low, high = held["interval"]
     return {
         **held,
-        "n": None,
-        "rate": None,
+        **({"n": None, "rate": None} if held["group"] in secret else {}),
         "value": _rounded(held["value"]),
         "interval": [_rounded(low), _rounded(high)],
     }

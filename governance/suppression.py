@@ -1,16 +1,21 @@
 """Which groups are too few to publish, and a fairness result without them. Pure.
 
 A group below the least number of people is left out; so is another wherever what is left out could be had by
-subtraction: from the whole, or from the groups of a column that a cross of columns splits. Not in charge of what is
-judged: the gate counts everybody.
+subtraction: from the whole, from the groups of a column that a cross of columns splits, or from any combination of
+such sums. Not in charge of what is judged: the gate counts everybody.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from functools import lru_cache
 from typing import Any
 
-from governance.fairness import Table, key_of, tables
+from governance.fairness import key_of, tables
 
 DEFAULT_LEAST = 30
+MOST_RECKONED = (
+    600  # groups left out of all tables: asking it of more takes seconds, and so many hide each other well
+)
+_PRIME = 2**61 - 1
 
 Cell = tuple[tuple[str, ...], tuple[str, ...]]
 """The columns, and the value of each."""
@@ -32,12 +37,83 @@ def hidden(
     size: dict[Cell, int] = {
         (table.by, key_of(group)): int(group["n"]) for table in found for group in table.groups or ()
     }
-    away = {cell for cell, n in size.items() if n < bound}
+    away = _away(tuple(size.items()), bound)
+    by_table: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
+    for by, key in away:
+        by_table.setdefault(by, set()).add(key)
+    return {by: frozenset(keys) for by, keys in by_table.items()}
+
+
+# The same result is shown, judged and judged again.
+@lru_cache(maxsize=64)
+def _away(sizes: tuple[tuple[Cell, int], ...], bound: int) -> frozenset[Cell]:
+    size = dict(sizes)
+    away = {cell for cell, n in sizes if n < bound}
     if not away:
-        return {}
-    sums = _sums(found)
-    # Each sum with a known whole must leave at least two groups out, which together are enough people: then nobody can
-    # take the rest away from the whole and be left with one small group. Hiding one more may break another sum.
+        return frozenset()
+    sums = _sums(size)
+    _widen(away, sums, size, bound)
+    if all(len(by) == 1 for by, _key in size):
+        return frozenset(away)  # each is in one sum alone
+    while (given := _reckoned(away, sums, size, bound)) is not None:
+        beside = {one for _whole, parts in sums if given in parts for one in parts} - away
+        if not beside:
+            break
+        away.add(min(beside, key=lambda one: (size[one], one)))
+        _widen(away, sums, size, bound)
+    return frozenset(away)
+
+
+def _reckoned(
+    away: Set[Cell], sums: Sequence[tuple[Cell | None, list[Cell]]], size: Mapping[Cell, int], bound: int
+) -> Cell | None:
+    """A small group whose number follows from all sums together, though each of them lacks two; None if there is none.
+
+    What is left out are unknowns, each sum is an equation of them, and one that is a combination of equations is
+    known. By elimination modulo a prime, which is as good as fractions here and stays small.
+    """
+    if len(away) > MOST_RECKONED:
+        return None
+    place = {cell: number for number, cell in enumerate(sorted(away, key=lambda cell: (-size[cell], cell)))}
+    solved: dict[int, dict[int, int]] = {}
+    for whole, parts in sums:
+        row = {place[cell]: 1 for cell in parts if cell in away}
+        if whole in away and whole is not None:
+            row[place[whole]] = _PRIME - 1
+        if lead := _reduced(row, solved):
+            solved[min(lead)] = lead
+    for cell in sorted(away):
+        if size[cell] < bound and not _reduced({place[cell]: 1}, solved):
+            return cell
+    return None
+
+
+def _reduced(row: dict[int, int], solved: Mapping[int, Mapping[int, int]]) -> dict[int, int]:
+    """What is left of an equation once all that are solved are taken from it, its first unknown once; or nothing."""
+    waiting = dict(row)
+    while waiting:
+        lead = min(waiting)
+        if lead not in solved:
+            by = pow(waiting[lead], -1, _PRIME)
+            return {at: held * by % _PRIME for at, held in waiting.items()}
+        times = waiting[lead]
+        for at, held in solved[lead].items():
+            left = (waiting.get(at, 0) - times * held) % _PRIME
+            if left:
+                waiting[at] = left
+            else:
+                waiting.pop(at, None)
+    return {}
+
+
+def _widen(
+    away: set[Cell], sums: Sequence[tuple[Cell | None, list[Cell]]], size: Mapping[Cell, int], bound: int
+) -> None:
+    """Leave out more until each sum with a known whole lacks at least two groups, together enough people.
+
+    Then nobody can take the rest away from the whole and be left with one small group. Hiding one more may break
+    another sum.
+    """
     changed = True
     while changed:
         changed = False
@@ -54,27 +130,24 @@ def hidden(
             if left:
                 away.add(min(left, key=lambda cell: (size[cell], cell)))
                 changed = True
-    by_table: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
-    for by, key in away:
-        by_table.setdefault(by, set()).add(key)
-    return {by: frozenset(keys) for by, keys in by_table.items()}
 
 
-def _sums(found: Sequence[Table]) -> list[tuple[Cell | None, list[Cell]]]:
+def _sums(size: Mapping[Cell, int]) -> list[tuple[Cell | None, list[Cell]]]:
     """What adds up to what: each table to the whole (None), and each cross to the groups of what it crosses."""
+    tables_: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
+    for by, key in size:
+        tables_.setdefault(by, []).append(key)
     sums: list[tuple[Cell | None, list[Cell]]] = []
-    for table in found:
-        keys = [key_of(group) for group in table.groups or ()]
-        sums.append((None, [(table.by, key) for key in keys]))
-        for wider in found:
-            if len(wider.by) >= len(table.by) or not set(wider.by) <= set(table.by):
+    for by, keys in tables_.items():
+        sums.append((None, [(by, key) for key in keys]))
+        for wider in tables_:
+            if len(wider) >= len(by) or not set(wider) <= set(by):
                 continue
-            places = [table.by.index(column) for column in wider.by]
+            places = [by.index(column) for column in wider]
             lines: dict[tuple[str, ...], list[Cell]] = {}
             for key in keys:
-                lines.setdefault(tuple(key[place] for place in places), []).append((table.by, key))
-            there = {key_of(group) for group in wider.groups or ()}
-            sums += [((wider.by, line), cells) for line, cells in lines.items() if line in there]
+                lines.setdefault(tuple(key[place] for place in places), []).append((by, key))
+            sums += [((wider, line), cells) for line, cells in lines.items() if (wider, line) in size]
     return sums
 
 

@@ -199,3 +199,15 @@ def test_what_is_told_of_groups_does_not_give_a_small_one_away() -> None:
     assert row["interval"] == [round(end, 2) for end in row["interval"]]
     open_ = assessed(result(group("F", tpr=0.5), group("M")), "equal_opportunity_difference", 0.1)
     assert open_["n"] == 4000
+
+
+def test_a_reference_that_is_not_published_is_not_told_by_who_is_held_against_it() -> None:
+    held = result(group("F", n=4000, tpr=0.5), group("M", n=46, tpr=0.87), group("X", n=7), rows=4053)
+    row = assessed(held, "equal_opportunity_ratio", 0.9, least=40)
+    (female,) = row["groups"]
+    assert (female["group"], female["reference"], female["n"]) == ("F", "M", 4000)
+    told = [female["value"], *female["interval"]]
+    assert told == [round(one, 2) for one in told], (
+        "a rate over another to the last digit is the other's count"
+    )
+    assert row["value"] == female["value"]

@@ -1,8 +1,10 @@
 """Which groups are not published: too small, or a help to reckon a small one."""
 
+import random
 from itertools import product
 from typing import Any
 
+import numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -95,6 +97,50 @@ def test_no_sum_has_one_unknown(sizes: list[int], least: int) -> None:
             line = {key for key in cells if value in key.split()}
             unknown = len(line & crossed) + (value in out)
             assert unknown != 1
+
+
+def crossed(lines: list[list[int]]) -> dict[str, Any]:
+    cells = {f"{row} {column}": n for row, line in enumerate(lines) for column, n in enumerate(line)}
+    columns = {str(column): sum(line[column] for line in lines) for column in range(len(lines[0]))}
+    rows = {str(row): sum(line) for row, line in enumerate(lines)}
+    return result(10, a=rows, b=columns, a_b=cells)
+
+
+def reckoned(held: dict[str, Any]) -> list[str]:
+    """The crossed groups that follow from what is published, by the rank of all sums together."""
+    found = away(held)
+    out = [(name, key) for name, keys in sorted(found.items()) for key in sorted(keys)]
+    sizes = {
+        "_".join(one["attributes"]) if "attributes" in one else one["attribute"]: [
+            " ".join(group["group"]) if isinstance(group["group"], list) else group["group"]
+            for group in one["groups"]
+        ]
+        for one in (*held["attributes"], *held["intersections"])
+    }
+    sums: list[list[int]] = [[int(name == table) for table, _key in out] for name in sizes]
+    for place, name in enumerate(("a", "b")):
+        for line in sizes[name]:
+            inside = [int(table == "a_b" and key.split()[place] == line) for table, key in out]
+            sums.append([one - (out[at] == (name, line)) for at, one in enumerate(inside)])
+    rank = numpy.linalg.matrix_rank(numpy.array(sums))
+    unit = numpy.eye(len(out))
+    return [
+        key
+        for at, (table, key) in enumerate(out)
+        if table == "a_b" and numpy.linalg.matrix_rank(numpy.vstack([sums, unit[at]])) == rank
+    ]
+
+
+def test_no_combination_of_sums_gives_a_small_group() -> None:
+    # Each row and column lacks two, and yet the first two rows less the first two columns are the one between them.
+    held = crossed([[8, 8, 90, 90], [8, 8, 8, 90], [90, 90, 8, 8], [90, 90, 8, 8]])
+    assert len(away(held)["a_b"]) > 9
+    assert reckoned(held) == []
+    chance = random.Random(3)
+    for _ in range(60):
+        lines = [[chance.choice((3, 8, 20, 40, 200)) for _ in range(4)] for _ in range(4)]
+        small = {f"{r} {c}" for r, line in enumerate(lines) for c, n in enumerate(line) if n < 10}
+        assert not small & set(reckoned(crossed(lines))), lines
 
 
 def test_what_is_published_keeps_nothing_of_a_hidden_group() -> None:
