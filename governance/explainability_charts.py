@@ -1,6 +1,6 @@
 """What explainability evidence shows, the same on a page and in a report: charts and rows. Judges nothing itself."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,28 +61,47 @@ def published(result: Mapping[str, Any]) -> dict[str, Any]:
     least = least_people(result)
     return dict(result) | {
         "subpopulations": [
-            dict(one) | {"modalities": [_published(row, least) for row in one.get("modalities", ())]}
+            dict(one)
+            | {
+                "modalities": [
+                    {"modality": row["modality"], "suppressed": True} if away else dict(row)
+                    for row, away in _left_out(one.get("modalities", ()), least)
+                ]
+            }
             for one in result.get("subpopulations", ())
         ]
     }
 
 
-def _published(row: Mapping[str, Any], least: int) -> dict[str, Any]:
-    if row.get("n") is None or row["n"] >= least:
-        return dict(row)
-    return {"modality": row["modality"], "suppressed": True}
+def _left_out(rows: Sequence[Mapping[str, Any]], least: int) -> Iterator[tuple[Mapping[str, Any], bool]]:
+    """Each group with whether it is left out: the small, and the next larger where one alone would be what is missing
+    of the whole, which every other column adds up to."""
+    ordered = sorted(
+        (place for place, row in enumerate(rows) if row.get("n") is not None), key=lambda at: rows[at]["n"]
+    )
+    away: set[int] = set()
+    people = 0
+    for at in ordered:
+        if rows[at]["n"] >= least and (not away or (len(away) > 1 and people >= least)):
+            break
+        away.add(at)
+        people += rows[at]["n"]
+    yield from ((row, place in away) for place, row in enumerate(rows))
 
 
 def subpopulations(result: Mapping[str, Any], least: int) -> list[dict[str, Any]]:
-    """How well the model does in each group of a column; `least` instead of figures where a group is smaller."""
+    """How well the model does in each group of a column; those left out have `left_out`, small ones `least` as well."""
     return [
         {
             "feature": one["feature"],
             "name": column_name(one["feature"]),
             "modalities": [
-                dict(row) | ({"least": least} if row["n"] is not None and row["n"] < least else {})
-                for row in one["modalities"]
-                if not row.get("excluded")
+                dict(row)
+                | ({"left_out": True} if away else {})
+                | ({"least": least} if away and row["n"] < least else {})
+                for row, away in _left_out(
+                    [row for row in one["modalities"] if not row.get("excluded")], least
+                )
             ],
         }
         for one in result.get("subpopulations", ())

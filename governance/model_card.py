@@ -303,7 +303,7 @@ def _performance(model: Mapping[str, Any], explained: _Held, metrics: Sequence[M
     if lines:
         lines.insert(0, _("As DSS tells of the version:"))
     for one in subpopulations(explained[1], least_people(explained[1], metrics)) if explained else ():
-        rows = [row for row in one["modalities"] if "least" not in row and row.get("auc") is not None]
+        rows = [row for row in one["modalities"] if "left_out" not in row and row.get("auc") is not None]
         if rows:
             lines += ["", _("Area under the curve by %(column)s:") % {"column": one["name"]}]
             lines += [f"- {row['modality']}: {row['auc']:.3f} ({row['n']:,.0f})" for row in rows]

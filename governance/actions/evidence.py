@@ -392,6 +392,16 @@ def sensitive(project: Project) -> Sensitive:
     )
 
 
+def sensitive_if_asked(project: Project) -> Sensitive | None:
+    """The same; None where the policy asks no fairness of this project."""
+    try:
+        return sensitive(project)
+    except Refused as refusal:
+        if refusal.code != "fairness_not_asked":
+            raise
+        return None
+
+
 def _explainability(by: Person, collection: Collection, dss: Dss) -> float | None:
     project = collection.lane.project
     version = _active_version(dss, collection)
@@ -405,7 +415,8 @@ def _explainability(by: Person, collection: Collection, dss: Dss) -> float | Non
         )
         if again > 0:
             return again
-    attributes = _split_by(collection)
+    asked = sensitive_if_asked(project)
+    attributes = asked.columns if asked else []
     subpopulations = dss.subpopulations(project.key, project.model_id, version)
     if subpopulations is None and attributes and importance is not None:
         again = _compute(
@@ -440,7 +451,8 @@ def _explainability(by: Person, collection: Collection, dss: Dss) -> float | Non
             code="explainability_empty",
         )
     _runs_there(dss, collection)
-    _record(by, collection, Evidence.Kind.EXPLAINABILITY, result, source)
+    bound = {"suppress_below": asked.most} if asked else {}
+    _record(by, collection, Evidence.Kind.EXPLAINABILITY, result | bound, source)
     return None
 
 
@@ -536,16 +548,6 @@ def proxies_asked(project: Project) -> tuple[list[str], int]:
     ]
     of = list(dict.fromkeys(name for params in asked for name in params["proxies"]["of"]))
     return of, max((int(params["top"]) for params in asked), default=0)
-
-
-def _split_by(collection: Collection) -> list[str]:
-    """The sensitive columns to split by; none where the policy asks no fairness of this project."""
-    try:
-        return sensitive(collection.lane.project).columns
-    except Refused as refusal:
-        if refusal.code != "fairness_not_asked":
-            raise
-        return []
 
 
 def _compute(dss: Dss, collection: Collection, what: str, start: Callable[[], str]) -> float:

@@ -12,7 +12,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from governance import explainability_import, fairness_import
-from governance.actions.evidence import about, keep, sensitive
+from governance.actions.evidence import about, keep, sensitive, sensitive_if_asked
 from governance.models import Evidence
 from portal import ledger, rights
 from portal.errors import Invalid, Refused
@@ -70,7 +70,9 @@ def _fairness(project: Project, content: Any) -> tuple[dict[str, Any], dict[str,
 
 
 def _explainability(project: Project, content: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    return explainability_import.read(content), {"format": content["format"]}
+    asked = sensitive_if_asked(project)
+    bound = {"suppress_below": asked.most} if asked else {}
+    return explainability_import.read(content) | bound, {"format": content["format"]}
 
 
 READERS: dict[str, Callable[[Project, Any], tuple[dict[str, Any], dict[str, Any]]]] = {

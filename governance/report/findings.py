@@ -493,8 +493,12 @@ class Findings(Chain):
         for one in analysis["modalities"][:MOST_GROUPS]:
             people = words.NOT_SAID if one["n"] is None else f"{one['n']:,.0f}"
             rows.append(
-                (one["modality"], _("below %(least)s") % {"least": one["least"]}, *[words.NOT_SAID] * 3)
-                if "least" in one
+                (
+                    one["modality"],
+                    _("below %(least)s") % {"least": one["least"]} if "least" in one else _("withheld"),
+                    *[words.NOT_SAID] * 3,
+                )
+                if "left_out" in one
                 else (
                     one["modality"],
                     people,

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from governance import explainability_charts
 from governance.explainability import result, uses
 
 ANALYSES = {
@@ -99,3 +100,29 @@ def test_odd_subpopulations_do_no_harm(raw: Any) -> None:
 )
 def test_uses(feature: str, forbidden: str, made_from: bool) -> None:
     assert uses(feature, forbidden) is made_from
+
+
+@pytest.mark.parametrize(
+    "sizes, hidden",
+    [
+        ([400, 500], []),
+        ([400, 500, 5], [0, 2]),  # of two groups that are shown the third is what is missing
+        ([400, 500, 5, 8], [0, 2, 3]),  # and of thirteen together who they are
+        ([400, 500, 25, 8], [2, 3]),
+        ([400, 5], [0, 1]),
+        ([None, 5, 400, 400], [1, 2]),
+    ],
+)
+def test_a_small_group_is_not_what_is_missing_of_the_whole(
+    sizes: list[int | None], hidden: list[int]
+) -> None:
+    rows = [
+        {"modality": str(at), "n": n, "auc": 0.7, "positive_rate": 0.5, "actual_rate": 0.5, "excluded": False}
+        for at, n in enumerate(sizes)
+    ]
+    found = {"subpopulations": [{"feature": "gender", "type": "CATEGORY", "modalities": rows}]}
+    (told,) = explainability_charts.published(found)["subpopulations"]
+    assert [at for at, row in enumerate(told["modalities"]) if row.get("suppressed")] == hidden
+    (shown,) = explainability_charts.subpopulations(found, 30)
+    assert [at for at, row in enumerate(shown["modalities"]) if row.get("left_out")] == hidden
+    assert all((row["n"] < 30) == ("least" in row) for row in shown["modalities"] if "left_out" in row)
