@@ -23,11 +23,12 @@ from governance.intervals import wilson
 from governance.live import live_facts
 from governance.models import Document, Evidence
 from governance.newest import newest
-from governance.parity import NOT_COUNTED, assess
+from governance.parity import BY_SCORE, NOT_COUNTED, assess
 from governance.queries import documents_holding, evidence_holding
 from governance.sentences import (
     column_name,
     fairness_row,
+    group_name,
     method_name,
     metric_name,
     recipe_limits,
@@ -36,7 +37,7 @@ from governance.sentences import (
     with_interval,
 )
 from governance.standards_words import standards_table
-from governance.suppression import hidden, least_of
+from governance.suppression import by_score, hidden, least_of
 from governance.testing import DESIGN, STAGED, project_of
 from portal.models import Bundle
 
@@ -178,7 +179,10 @@ def _fairness_table(
     kinds = kinds_of(name) or (CALIBRATED,)
     groups = (table.groups or ()) if table is not None and judged["reason"] not in NOT_COUNTED else ()
     secret = away.get(table.by, frozenset()) if table is not None else frozenset()
-    rows = [_group_row(group, judged, kind, secret, least) for kind in kinds for group in groups]
+    if name == BY_SCORE:
+        rows = _score_rows(groups, judged, secret, least)
+    else:
+        rows = [_group_row(group, judged, kind, secret, least) for kind in kinds for group in groups]
     if len(kinds) > 1:
         for row in rows:
             row["of"] = RATES[row["kind"]]
@@ -227,6 +231,54 @@ def _group_row(
     if one is not None:
         row |= {"state": one["state"], "figure": _figure(one["value"], one["interval"])}
     return row
+
+
+def _score_rows(
+    groups: Sequence[Mapping[str, Any]],
+    judged: Mapping[str, Any],
+    secret: Set[tuple[str, ...]],
+    least: int,
+) -> list[dict[str, Any]]:
+    """Each group's people by score, so far as they may be told; else each group with its figures alone."""
+    shown = by_score(groups, secret, least)  # cut as everywhere, or two cuts would be told apart
+    if not shown:
+        return [
+            {
+                "group": group_name(one),
+                "kind": CALIBRATED,
+                "secret": True,
+                "small": False,
+                "state": one["state"],
+                "figure": _figure(one["value"], one["interval"]),
+            }
+            for one in judged["groups"]
+        ]
+    return [
+        {
+            "group": group_name(
+                {"group": fairness.name_of(fairness.key_of(group)), "score": [part["from"], part["to"]]}
+            ),
+            "kind": CALIBRATED,
+            "secret": False,
+            "small": False,
+            "of_part": True,
+            **_parted(part),
+        }
+        for group, parts in zip(groups, shown, strict=True)
+        for part in parts
+    ]
+
+
+def _parted(told: Mapping[str, Any]) -> dict[str, Any]:
+    low, high = told["interval"]
+    return {
+        "n": told["n"],
+        "hits": told["positives"],
+        "rate": told["observed"],
+        "predicted": told["mean_score"],
+        "between": _between(told["positives"], told["n"]),
+        "figure": _figure(told["gap"], [low, high]),
+    }
 
 
 def _figure(value: float | None, interval: Sequence[float | None]) -> str:

@@ -9,10 +9,11 @@ the label-based rates; an empty score, or a score without a label, leaves it out
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 
+from governance.calibration import apart
 from governance.intervals import Interval, difference, ratio, wilson
 from portal.errors import Invalid
 from portal.texts import HALF, UNSEEN
@@ -22,6 +23,7 @@ MAX_GROUPS = 1000
 MAX_INTERSECTIONS = 1000
 MAX_OUTCOMES = 100
 MAX_TEXT = 200
+BINS = 10  # tenths of the score
 SHAPE = 2
 
 # Sums of scores are whole numbers of this unit: the same rows in another order give the same result, to the last digit.
@@ -40,7 +42,8 @@ class FairnessError(Invalid):
 class Tally:
     """Counts of one group: people, selected, by label where there is one, and of those labelled by score.
 
-    `score_sum` is in units of 10**-12.
+    `score_sum` is in units of 10**-12. `bins` is empty, or has people, positives and sum of scores of each tenth of
+    the score in turn.
     """
 
     n: int = 0
@@ -52,6 +55,26 @@ class Tally:
     scored: int = 0
     scored_positives: int = 0
     score_sum: int = 0
+    bins: list[int] = field(default_factory=list)
+
+    def score(self, by_bin: Mapping[int, Sequence[int]], qualify: bool) -> None:
+        """Count people with a score: how many, and the sum of theirs, by tenth."""
+        if not self.bins:
+            self.bins = [0] * (3 * BINS)
+        for at, (n, sum_) in by_bin.items():
+            positives = n if qualify else 0
+            self.scored += n
+            self.scored_positives += positives
+            self.score_sum += sum_
+            self.bins[3 * at] += n
+            self.bins[3 * at + 1] += positives
+            self.bins[3 * at + 2] += sum_
+
+    def take(self, other: "Tally") -> None:
+        """Add another's counts, those by score left out: they have to be of all or of none."""
+        for name in self.__slots__:
+            if name != "bins":
+                setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +170,7 @@ class GroupCounter:
             self._refuse_absent(columns)
             self._places = tuple(columns.index(column) for column in self._wanted)
         self._buffer: dict[tuple[str, ...], int] = {}
-        self._scores: dict[tuple[str, ...], list[int]] = {}
+        self._scores: dict[tuple[str, ...], dict[int, list[int]]] = {}
         self._tallies: dict[tuple[str, ...], dict[tuple[str, ...], Tally] | None] = {
             by: {} for by in (*((one,) for one in alone), *self.crosses)
         }
@@ -180,7 +203,8 @@ class GroupCounter:
             key, said = key[:-1], key[-1]
             probability = self._probability(said)
             if probability is not None:
-                held = self._scores.setdefault(key, [0, 0])
+                at = min(BINS - 1, probability * BINS // _UNIT)
+                held = self._scores.setdefault(key, {}).setdefault(at, [0, 0])
                 held[0] += 1
                 held[1] += probability
         self._buffer[key] = self._buffer.get(key, 0) + 1
@@ -225,7 +249,7 @@ class GroupCounter:
             outcome = values[columns]
             chosen = times if outcome == self.favourable else 0
             actual = values[-1] if self.label is not None else MISSING
-            scored, sum_ = self._scores.get(key, (0, 0)) if actual != MISSING else (0, 0)
+            scores = self._scores.get(key) if actual != MISSING else None
             self._outcomes[outcome] = self._outcomes.get(outcome, 0) + times
             for by, tallies in self._tallies.items():
                 if tallies is None:
@@ -242,12 +266,11 @@ class GroupCounter:
                 if actual == self.favourable:
                     tally.positives += times
                     tally.true_positives += chosen
-                    tally.scored_positives += scored
                 elif actual != MISSING:
                     tally.negatives += times
                     tally.false_positives += chosen
-                tally.scored += scored
-                tally.score_sum += sum_
+                if scores is not None:
+                    tally.score(scores, actual == self.favourable)
         if len(self._outcomes) > MAX_OUTCOMES:
             raise FairnessError(
                 f"The column {self.outcome} has more than {MAX_OUTCOMES} different values, so it holds no decision. "
@@ -380,17 +403,6 @@ def reference(rates: Sequence[Rate], enough: Mapping[Any, int], min_group: int) 
     """The highest rate among groups with at least `min_group` people (the first by name among equals), or None."""
     able = [rate for rate in rates if enough[rate.group] >= min_group]
     return min(able, key=lambda rate: (-rate.value, rate.group), default=None)
-
-
-def off(n: int, positives: int, mean_score: float) -> tuple[float, Interval]:
-    """How far what happened lies above what was predicted in one group, with its 95 % interval.
-
-    The scores are taken as they are, so what varies is what happened: Wilson's interval of its share, less the mean
-    score. Probabilities that differ within the group make that share vary less than Wilson reckons with (a sum of
-    unequal trials; Hoeffding 1956), so the interval promises no more than 95 %.
-    """
-    low, high = wilson(positives, n)
-    return positives / n - mean_score, (low - mean_score, high - mean_score)
 
 
 def against(rate: Rate, base: Rate, *, by: str) -> Comparison:
@@ -530,16 +542,20 @@ def _rate(name: str, interval: str, hits: int, n: int) -> Iterator[tuple[str, An
 def _calibration(tally: Tally) -> dict[str, Any] | None:
     if not tally.scored:
         return None
-    mean = tally.score_sum / (tally.scored * _UNIT)
-    gap, interval = off(tally.scored, tally.scored_positives, mean)
-    return {
-        "n": tally.scored,
-        "positives": tally.scored_positives,
-        "mean_score": mean,
-        "observed": tally.scored_positives / tally.scored,
-        "gap": gap,
-        "interval": list(interval),
-    }
+    whole = apart(tally.scored, tally.scored_positives, tally.score_sum / (tally.scored * _UNIT))
+    bins = [
+        {
+            "from": at / BINS,
+            "to": (at + 1) / BINS,
+            "n": n,
+            "positives": positives,
+            "mean_score": sum_ / (n * _UNIT),
+        }
+        for at in range(len(tally.bins) // 3)
+        for n, positives, sum_ in [tally.bins[3 * at : 3 * at + 3]]
+        if n
+    ]
+    return whole | ({"bins": bins} if bins else {})
 
 
 def _finite(interval: Interval) -> tuple[float, float | None]:

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy
 
 from governance.fairness import Table, base_of, key_of, name_of
 from governance.parity import COMPARED
+from governance.sentences import group_name
 from portal.charts import Chart, GroupRate, Interval, interval_chart, rate_chart
 
 RATIO_AXIS = 1.2
@@ -57,7 +58,7 @@ def compared_chart(row: Mapping[str, Any], title: str) -> Chart | None:
 
 def _label(held: Mapping[str, Any]) -> str:
     if held["reference"] is None:
-        return str(held["group"])
+        return group_name(held)
     return _("%(group)s against %(reference)s") % {"group": held["group"], "reference": held["reference"]}
 
 

@@ -401,9 +401,7 @@ def _with_margins(counted: dict[tuple[str, ...], dict[tuple[str, ...], Tally]]) 
                 continue
             margin: dict[tuple[str, ...], Tally] = {}
             for group, cell in cells.items():
-                whole = margin.setdefault((group[place],), Tally())
-                for name in Tally.__slots__:
-                    setattr(whole, name, getattr(whole, name) + getattr(cell, name))
+                margin.setdefault((group[place],), Tally()).take(cell)
             counted[column,] = margin
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from governance import fairness
+from governance.calibration import apart, by_score
 from governance.facts import CANNOT_TELL, MET, NOT_MET, State
 from governance.suppression import hidden
 
@@ -28,7 +29,9 @@ COMPARED = {
 }
 # Of each group alone: how far what happened lies from what was predicted.
 CALIBRATION = "calibration_difference"
-METRICS = (*COMPARED, CALIBRATION)
+# The same of those with scores near each other, which cannot cancel out.
+BY_SCORE = "calibration_by_score_difference"
+METRICS = (*COMPARED, CALIBRATION, BY_SCORE)
 RATIO_METRICS = frozenset(name for name in COMPARED if name.endswith("_ratio"))
 NOT_COUNTED = frozenset({"not_counted", "no_label", "no_score", "too_many_groups"})
 """Reasons that are none of the numbers: what the metric needs was not there to be counted."""
@@ -42,10 +45,10 @@ def assess(
     A row: metric, by (a column, or a list of several), state, reason, threshold {min|max}, min_group, reference, and
     `group`, `n`, `value`, `interval` of the group that decided (the failing one furthest off, else the one in doubt,
     else the one nearest to the threshold), `small` groups, and `groups` judged, each {group, n, value, interval, state,
-    rate, of, reference}. Reasons: "" and "beyond"; "crosses", "small_group", "undefined" (a group has nobody to compute
-    it from), "one_class" (everybody has the same outcome or label); and those of `NOT_COUNTED`. Of a group that is not
-    to be published, n and rate are None; its figures, and those of who is held against it, are rounded. Of more than
-    `most` groups those worst off stay.
+    rate, of, reference}; where the metric is by score also `score`, from and to. Reasons: "" and "beyond"; "crosses",
+    "small_group", "undefined" (a group has nobody to compute it from), "one_class" (everybody has the same outcome or
+    label); and those of `NOT_COUNTED`. Of a group that is not to be published, n and rate are None; its figures, and
+    those of who is held against it, are rounded. Of more than `most` groups those worst off stay.
     """
     found = fairness.tables(result)
     away = hidden(result)
@@ -89,6 +92,8 @@ def _assess_one(
     small = [{"group": group} for group, n in sorted(people.items()) if n < least]
     if name == CALIBRATION:
         judged, undefined = _apart(table.groups, people, least, threshold)
+    elif name == BY_SCORE:
+        judged, undefined = _apart_by_score(table.groups, people, least, threshold)
     else:
         judged, undefined, row["reference"] = _between(name, table.groups, people, least, threshold)
     secret = {fairness.name_of(key) for key in away.get(table.by, ())}
@@ -99,7 +104,7 @@ def _assess_one(
         those = [place for place, held in enumerate(judged) if held["state"] == state]
         if those:
             worst = shown[min(those, key=lambda at: (_margin(judged[at], as_ratio), judged[at]["group"]))]
-            row |= {key: worst[key] for key in ("group", "n", "value", "interval")}
+            row |= {key: worst[key] for key in ("group", "n", "value", "interval", "score") if key in worst}
             row |= {"state": state, "reason": reason, "reference": worst["reference"]}
             break
     if row["state"] != NOT_MET:
@@ -126,8 +131,11 @@ def _not_there(name: str, table: fairness.Table | None) -> str:
         return "too_many_groups"
     if not table.groups:
         return "not_counted"
-    if name == CALIBRATION:
-        return "" if "calibration" in table.groups[0] else "no_score"
+    if name in (CALIBRATION, BY_SCORE):
+        if "calibration" not in table.groups[0]:
+            return "no_score"
+        whole = [group["calibration"] for group in table.groups if group["calibration"]]
+        return "not_counted" if name == BY_SCORE and any("bins" not in one for one in whole) else ""
     if COMPARED[name] != ("selection",) and "positives" not in table.groups[0]:
         return "no_label"
     return ""
@@ -135,7 +143,7 @@ def _not_there(name: str, table: fairness.Table | None) -> str:
 
 def _one_class(name: str, groups: Sequence[Mapping[str, Any]]) -> bool:
     """Whether everybody has the same outcome, or, where the metric looks at labels, the same label."""
-    if name == CALIBRATION:
+    if name in (CALIBRATION, BY_SCORE):
         held = [group["calibration"] for group in groups if group["calibration"]]
         return sum(one["positives"] for one in held) in (0, sum(one["n"] for one in held))
     if sum(int(group["selected"]) for group in groups) in (0, sum(int(group["n"]) for group in groups)):
@@ -206,22 +214,47 @@ def _apart(
         if not held:
             undefined = True
             continue
-        gap, (low, high) = fairness.off(held["n"], held["positives"], held["mean_score"])
-        near = 0.0 if low <= 0.0 <= high else min(abs(low), abs(high))
-        far = max(abs(low), abs(high))
-        judged.append(
+        told = apart(held["n"], held["positives"], held["mean_score"])
+        judged.append({"group": name, "n": people[name], **_distance(told, threshold)})
+    return judged, undefined
+
+
+def _apart_by_score(
+    groups: Sequence[Mapping[str, Any]], people: Mapping[str, int], least: int, threshold: float
+) -> tuple[list[dict[str, Any]], bool]:
+    """The same of each group's people by score, taken together until they are enough to be judged."""
+    judged: list[dict[str, Any]] = []
+    undefined = False
+    for group in groups:
+        name, held = fairness.name_of(fairness.key_of(group)), group["calibration"]
+        if people[name] < least:
+            continue
+        parts = by_score(held["bins"], least) if held else []
+        undefined = undefined or not parts
+        judged += [
             {
                 "group": name,
-                "n": people[name],
-                "rate": held["observed"],
-                "of": "calibration",
-                "reference": None,
-                "value": abs(gap),
-                "interval": [near, far],
-                "state": _state(far <= threshold, near > threshold),
+                "n": part["n"],
+                "score": [part["from"], part["to"]],
+                **_distance(part, threshold),
             }
-        )
+            for part in parts
+        ]
     return judged, undefined
+
+
+def _distance(told: Mapping[str, Any], threshold: float) -> dict[str, Any]:
+    low, high = told["interval"]
+    near = 0.0 if low <= 0.0 <= high else min(abs(low), abs(high))
+    far = max(abs(low), abs(high))
+    return {
+        "rate": told["observed"],
+        "of": "calibration",
+        "reference": None,
+        "value": abs(told["gap"]),
+        "interval": [near, far],
+        "state": _state(far <= threshold, near > threshold),
+    }
 
 
 def _state(safe: bool, beyond: bool) -> State:
@@ -229,13 +262,19 @@ def _state(safe: bool, beyond: bool) -> State:
 
 
 def _told(held: Mapping[str, Any], secret: Set[str]) -> Mapping[str, Any]:
-    """Without what would give away a group too small to publish: by subtraction, or as the other side of a ratio."""
-    if held["group"] not in secret and held["reference"] not in secret:
+    """Without what would give away a group too small to publish: by subtraction, or as the other side of a ratio.
+
+    The people of a group with scores near each other are such a group, too.
+    """
+    alone = (
+        held["group"] in secret or "score" in held
+    )  # each group's scores are taken together in its own way
+    if not alone and held["reference"] not in secret:
         return held
     low, high = held["interval"]
     return {
         **held,
-        **({"n": None, "rate": None} if held["group"] in secret else {}),
+        **({"n": None, "rate": None} if alone else {}),
         "value": _rounded(held["value"]),
         "interval": [_rounded(low), _rounded(high)],
     }

@@ -855,7 +855,7 @@ def fairness_row(row: Params) -> str:
     values = {
         "by": by,
         "metric": _capital(metric_name(row["metric"])),
-        "group": row["group"],
+        "group": group_name(row),
         "reference": row["reference"],
         "value": with_interval(row["value"], row["interval"]),
         "asked": threshold_words(row),
@@ -879,6 +879,18 @@ def fairness_row(row: Params) -> str:
     )
 
 
+def group_name(held: Params) -> str:
+    """A group that was judged, with the scores of its people where only those are meant: `F at scores 0.2 to 0.4`."""
+    if not held.get("score"):
+        return str(held["group"])
+    low, high = held["score"]
+    return _("%(group)s at scores %(low)s to %(high)s") % {
+        "group": held["group"],
+        "low": f"{low:.1f}",
+        "high": f"{high:.1f}",
+    }
+
+
 def threshold_words(row: Params) -> str:
     """What the policy asks of a metric: `at least 0.80 is asked`."""
     threshold = row["threshold"]
@@ -899,6 +911,9 @@ METRIC_NAMES = {
     "predictive_parity_ratio": gettext_lazy("the ratio of precision"),
     "predictive_parity_difference": gettext_lazy("the difference of precision"),
     "calibration_difference": gettext_lazy("the distance between what was predicted and what happened"),
+    "calibration_by_score_difference": gettext_lazy(
+        "the distance between what was predicted and what happened by score"
+    ),
 }
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence, Set
 from functools import lru_cache
 from typing import Any
 
+from governance.calibration import shown_by_score
 from governance.fairness import key_of, tables
 
 DEFAULT_LEAST = 30
@@ -157,30 +158,66 @@ def published(result: Mapping[str, Any], least: int | None = None) -> dict[str, 
     Where a table has one, its figures over all groups are left out, and whatever is relative to a reference that is.
     """
     away = hidden(result, least)
-    shown = {**result, "suppress_below": least_of(result) if least is None else least}
-    if not away:
-        return shown
+    bound = least_of(result) if least is None else least
+    shown = {**result, "suppress_below": bound}
     crossed = result.get("intersections") or []
-    shown["attributes"] = [_shown(held, (str(held["attribute"]),), away) for held in result["attributes"]]
+    shown["attributes"] = [
+        _shown(held, (str(held["attribute"]),), away, bound) for held in result["attributes"]
+    ]
     if isinstance(crossed, Mapping):
-        shown["intersections"] = _shown(crossed, tuple(crossed["attributes"]), away)
-    else:
-        shown["intersections"] = [_shown(held, tuple(held["attributes"]), away) for held in crossed]
+        shown["intersections"] = _shown(crossed, tuple(crossed["attributes"]), away, bound)
+    elif crossed:
+        shown["intersections"] = [_shown(held, tuple(held["attributes"]), away, bound) for held in crossed]
     return shown
 
 
+def by_score(
+    groups: Sequence[Mapping[str, Any]], out: Set[tuple[str, ...]], bound: int
+) -> list[list[dict[str, Any]]]:
+    """Calibration by score of each group of a table as anybody may read it; nothing where a group is left out.
+
+    The parts of all groups add up to those of the whole, as the groups do.
+    """
+    return [] if out else shown_by_score(groups, bound)
+
+
+def _with_scores(held: Mapping[str, Any], bound: int) -> dict[str, Any]:
+    """A table without anything left out: the tenths of its scores are taken together."""
+    groups = held["groups"] or ()
+    if not any((group.get("calibration") or {}).get("bins") for group in groups):
+        return dict(held)
+    shown = by_score(groups, frozenset(), bound) or [[]] * len(groups)
+    told = [
+        {**group, "calibration": {**group["calibration"], "bins": bins}} if group["calibration"] else group
+        for group, bins in zip(groups, shown, strict=True)
+    ]
+    return {**held, "groups": told}
+
+
 def _shown(
-    held: Mapping[str, Any], by: tuple[str, ...], away: Mapping[tuple[str, ...], frozenset[tuple[str, ...]]]
+    held: Mapping[str, Any],
+    by: tuple[str, ...],
+    away: Mapping[tuple[str, ...], frozenset[tuple[str, ...]]],
+    bound: int,
 ) -> dict[str, Any]:
     out = away.get(by, frozenset())
     if not out:
-        return dict(held)
+        return _with_scores(held, bound)
     reference = held.get("reference")
     lost = reference is not None and key_of({"group": reference}) in out
     groups = [
         {"group": group["group"], "suppressed": True}
         if key_of(group) in out
-        else {name: value for name, value in group.items() if not (lost and name in _RELATIVE)}
+        else {
+            name: _whole(value) if name == "calibration" else value
+            for name, value in group.items()
+            if not (lost and name in _RELATIVE)
+        }
         for group in held["groups"]
     ]
     return {**held, "figures": {}, "groups": groups}
+
+
+def _whole(calibration: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Calibration of a group without its parts by score."""
+    return calibration and {name: value for name, value in calibration.items() if name != "bins"}

@@ -176,10 +176,15 @@ def _states(params: Mapping[str, Any]) -> list[Any]:
     return [
         [
             *(row["metric"], row["by"], row["state"], row["reason"]),
-            sorted(group["group"] for group in row["groups"] if group["state"] == NOT_MET),
+            sorted(_group(group) for group in row["groups"] if group["state"] == NOT_MET),
         ]
         for row in params["metrics"]
     ]
+
+
+def _group(held: Mapping[str, Any]) -> str:
+    """A group, with the scores of its people where it is judged by score."""
+    return " ".join(map(str, (held["group"], *held.get("score", ()))))
 
 
 def _forbidden(params: Mapping[str, Any]) -> list[Any]:

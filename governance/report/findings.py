@@ -10,13 +10,13 @@ from governance import explainability_charts
 from governance.fairness import Table as Table_
 from governance.fairness import key_of, name_of, table_of, tables
 from governance.fairness_charts import MOST_GROUPS, RATES, compared_chart, kinds_of, rates_chart
-from governance.parity import assess
+from governance.parity import BY_SCORE, assess
 from governance.report import words
 from governance.report.chain import Chain
 from governance.report.values import Drawing, Fact, Paper, Piece, Requirement, Table
-from governance.sentences import column_name, method_name, state_word, with_interval
+from governance.sentences import column_name, group_name, method_name, state_word, with_interval
 from governance.standards_words import standards_table
-from governance.suppression import hidden, least_of
+from governance.suppression import by_score, hidden, least_of
 from portal import ledger
 from portal.charts import importance_chart
 from portal.ledger import Entry
@@ -60,6 +60,12 @@ def _share(rate: float | None, interval: Sequence[float] | None) -> str:
     if interval is None:  # the first shape of results kept none of rates by label
         return words.share(rate)
     return f"{words.share(rate)}  ({words.range_of(interval, lambda n: f'{100 * n:.1f}')})"
+
+
+def _points(told: Mapping[str, Any]) -> str:
+    """How far what happened lies above what was predicted, in points of a hundred."""
+    low, high = told["interval"]
+    return f"{100 * told['gap']:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
 
 
 def _left_out(group: Mapping[str, Any], least: int) -> str:
@@ -197,6 +203,8 @@ class Findings(Chain):
             printed.append(self._labelled(topic, groups, away, least))
         if groups and "calibration" in groups[0]:
             printed.append(self._calibrated(topic, groups, away, least))
+            if any(row["metric"] == BY_SCORE for row in judged):
+                printed += self._by_score(topic, groups, away, least)
         return Drawing(
             heading=words.capital(topic),
             found=tuple(self._metric(row) for row in judged),
@@ -225,7 +233,7 @@ class Findings(Chain):
             because = _("there is one group only")
         if not because and row["reference"] is None:
             because = _("%(group)s: %(value)s") % {
-                "group": row["group"],
+                "group": group_name(row),
                 "value": with_interval(row["value"], row["interval"]),
             }
         if not because:
@@ -355,14 +363,13 @@ class Findings(Chain):
                 said = _left_out(group, least) if key_of(group) in away else _("nobody")
                 rows.append((name, said, *[words.NOT_SAID] * 3))
                 continue
-            low, high = held["interval"]
             rows.append(
                 (
                     name,
                     f"{held['n']:,}",
                     words.share(held["mean_score"]),
                     words.share(held["observed"]),
-                    f"{100 * held['gap']:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})",
+                    _points(held),
                 )
             )
         return Table(
@@ -378,6 +385,43 @@ class Findings(Chain):
             widths=(26, 14, 16, 16, 28),
             numbers=frozenset({1, 2, 3, 4}),
         )
+
+    def _by_score(
+        self, topic: str, groups: Sequence[Mapping[str, Any]], away: Set[tuple[str, ...]], least: int
+    ) -> list[Table]:
+        """The same by score; nothing where that would tell of few people."""
+        rows = [
+            (
+                name_of(key_of(group)),
+                f"{part['from']:.1f} to {part['to']:.1f}",
+                f"{part['n']:,}",
+                words.share(part["mean_score"]),
+                words.share(part["observed"]),
+                _points(part),
+            )
+            for group, parts in zip(groups, by_score(groups, away, least), strict=False)
+            for part in parts
+        ]
+        if not rows:
+            return []
+        more = len(rows) - MOST_GROUPS
+        return [
+            Table(
+                caption=_("Predicted and what happened by score, by %(by)s") % {"by": topic},
+                heads=(
+                    _("Group"),
+                    _("Scores"),
+                    _("Scored"),
+                    _("Predicted"),
+                    _("Happened"),
+                    _("Difference in points (interval)"),
+                ),
+                rows=tuple(rows[:MOST_GROUPS]),
+                widths=(22, 14, 11, 12, 12, 29),
+                numbers=frozenset({1, 2, 3, 4, 5}),
+                note=_("%(n)s more rows stand in the attached pack.") % {"n": more} if more > 0 else "",
+            )
+        ]
 
     def _explainability(self, entry: Entry, result: Mapping[str, Any]) -> Piece:
         asked = self._asked_of("explainability")

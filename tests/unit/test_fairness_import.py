@@ -109,7 +109,7 @@ DSS: dict[str, Any] = {
 
 
 def stripped(result: dict[str, Any]) -> Any:
-    """Without what only counting rows tells, its columns by name, and rounded: mean scores are rounded when written."""
+    """Without what only counting rows tells, by score too, and rounded: mean scores are rounded when written."""
     attributes = sorted(result["attributes"], key=lambda held: str(held["attribute"]))
     kept = {key: value for key, value in result.items() if key not in ("outcomes", "unscored")}
     return rounded(kept | {"attributes": attributes})
@@ -119,7 +119,7 @@ def rounded(value: Any) -> Any:
     if isinstance(value, float):
         return round(value, 9)
     if isinstance(value, dict):
-        return {key: rounded(inner) for key, inner in value.items()}
+        return {key: rounded(inner) for key, inner in value.items() if key != "bins"}
     return [rounded(inner) for inner in value] if isinstance(value, list) else value
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from governance import parity
-from governance.fairness import off
+from governance.calibration import apart
 from governance.intervals import Z95, difference, ratio, score, wilson
 
 QUICK = settings(database=None, deadline=None, max_examples=150)
@@ -217,7 +217,7 @@ def test_the_distance_of_predictions_is_held(n: int, shape: tuple[float, float])
     chance = numpy.random.default_rng(n)
     scores = chance.beta(*shape, size=(2000, n))
     hits = (chance.random(scores.shape) < scores).sum(axis=1)
-    limits = [off(n, count, 0.0)[1] for count in range(n + 1)]
+    limits = [apart(n, count, 0.0)["interval"] for count in range(n + 1)]
     mean = scores.mean(axis=1)
     low, high = (numpy.array([limit[end] for limit in limits])[hits] for end in (0, 1))
     assert float(numpy.mean((low <= mean) & (mean <= high))) >= 0.94
