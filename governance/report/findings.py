@@ -68,6 +68,44 @@ def _points(told: Mapping[str, Any]) -> str:
     return f"{100 * told['gap']:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
 
 
+def score_tables(
+    topic: str, groups: Sequence[Mapping[str, Any]], away: Set[tuple[str, ...]], least: int
+) -> list[Table]:
+    """Each group's predicted share against the share that happened, by score; nothing where that tells of few."""
+    rows = [
+        (
+            name_of(key_of(group)),
+            f"{part['from']:.1f} to {part['to']:.1f}",
+            f"{part['n']:,}",
+            words.share(part["mean_score"]),
+            words.share(part["observed"]),
+            _points(part),
+        )
+        for group, parts in zip(groups, by_score(groups, away, least), strict=False)
+        for part in parts
+    ]
+    if not rows:
+        return []
+    more = len(rows) - MOST_GROUPS
+    return [
+        Table(
+            caption=_("Predicted and what happened by score, by %(by)s") % {"by": topic},
+            heads=(
+                _("Group"),
+                _("Scores"),
+                _("Scored"),
+                _("Predicted"),
+                _("Happened"),
+                _("Difference in points (interval)"),
+            ),
+            rows=tuple(rows[:MOST_GROUPS]),
+            widths=(22, 14, 11, 12, 12, 29),
+            numbers=frozenset({1, 2, 3, 4, 5}),
+            note=_("%(n)s more rows stand in the attached pack.") % {"n": more} if more > 0 else "",
+        )
+    ]
+
+
 def _left_out(group: Mapping[str, Any], least: int) -> str:
     """Why a group's figures are not printed."""
     return _("below %(least)s") % {"least": least} if group["n"] < least else _("withheld")
@@ -204,7 +242,7 @@ class Findings(Chain):
         if groups and "calibration" in groups[0]:
             printed.append(self._calibrated(topic, groups, away, least))
             if any(row["metric"] == BY_SCORE for row in judged):
-                printed += self._by_score(topic, groups, away, least)
+                printed += score_tables(topic, groups, away, least)
         return Drawing(
             heading=words.capital(topic),
             found=tuple(self._metric(row) for row in judged),
@@ -385,43 +423,6 @@ class Findings(Chain):
             widths=(26, 14, 16, 16, 28),
             numbers=frozenset({1, 2, 3, 4}),
         )
-
-    def _by_score(
-        self, topic: str, groups: Sequence[Mapping[str, Any]], away: Set[tuple[str, ...]], least: int
-    ) -> list[Table]:
-        """The same by score; nothing where that would tell of few people."""
-        rows = [
-            (
-                name_of(key_of(group)),
-                f"{part['from']:.1f} to {part['to']:.1f}",
-                f"{part['n']:,}",
-                words.share(part["mean_score"]),
-                words.share(part["observed"]),
-                _points(part),
-            )
-            for group, parts in zip(groups, by_score(groups, away, least), strict=False)
-            for part in parts
-        ]
-        if not rows:
-            return []
-        more = len(rows) - MOST_GROUPS
-        return [
-            Table(
-                caption=_("Predicted and what happened by score, by %(by)s") % {"by": topic},
-                heads=(
-                    _("Group"),
-                    _("Scores"),
-                    _("Scored"),
-                    _("Predicted"),
-                    _("Happened"),
-                    _("Difference in points (interval)"),
-                ),
-                rows=tuple(rows[:MOST_GROUPS]),
-                widths=(22, 14, 11, 12, 12, 29),
-                numbers=frozenset({1, 2, 3, 4, 5}),
-                note=_("%(n)s more rows stand in the attached pack.") % {"n": more} if more > 0 else "",
-            )
-        ]
 
     def _explainability(self, entry: Entry, result: Mapping[str, Any]) -> Piece:
         asked = self._asked_of("explainability")

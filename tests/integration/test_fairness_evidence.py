@@ -12,16 +12,18 @@ from django.test import Client
 from deployments.models import Deployment
 from governance import queries
 from governance.actions import evidence as collecting
+from governance.actions import policies
 from governance.models import Evidence
 from portal import content, ledger
 from portal.demo import cast as demo
 from portal.models import Bundle, Person, Project
 from tests.api import session, told
 from tests.bodies import FIGURES
-from tests.cast import Cast
+from tests.cast import POLICY, Cast
 from tests.factories import bundle_registered, fairness_of, request_at, runs_in
 from tests.integration.test_evidence_collecting import ask, collect
 from tests.pages import outsider_sees_nothing, refused, signed_in, words
+from tests.unit.test_calibration import STRAIGHT, TWISTED, counted
 from tests.world import World
 
 EVIDENCE = "projects/CHURN/bundles/v1/evidence/"
@@ -210,6 +212,33 @@ def test_many_groups_are_cut(cast: Cast) -> None:
     brought(cast, figures)
     page = words(signed_in(cast.fay).get(PAGE))
     assert "920 more rows are not shown." in page
+
+
+def test_calibration_by_score_is_told_alike_on_the_page_and_in_the_api(cast: Cast) -> None:
+    asked = re.sub(
+        "name: demographic_parity_ratio, by: (.*), min: 0.8",
+        "name: calibration_by_score_difference, by: [gender], max: 0.1",
+        POLICY,
+    )
+    assert asked != POLICY
+    policies.publish(by=cast.ada, source=asked)
+    bundle = bundle_registered(cast)
+    result = counted(TWISTED + STRAIGHT) | {"suppress_below": 50}
+    with ledger.business():
+        kept = collecting.keep(
+            by=cast.dev,
+            bundle=bundle,
+            stage="qa",
+            kind="fairness",
+            result=result,
+            parts=collecting.about("fairness", bundle),
+            source={},
+        )
+    page = words(signed_in(cast.fay).get(PAGE))
+    assert "of F at scores 0.0 to 0.3 is 0.20 (95 % interval 0.19 to 0.21); at most 0.10 is allowed" in page
+    assert "F at scores 0.0 to 0.3 predicted 25.0 % 2,000 100" in page
+    held = session(cast.fay).get(f"evidence/{kept.pk}/")["result"]["attributes"][0]["groups"]
+    assert [one["n"] for group in held for one in group["calibration"]["bins"]] == [2000] * 4
 
 
 # --- beside what runs ---

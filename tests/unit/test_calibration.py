@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from governance.calibration import by_score, shown_by_score
+from governance.exhibits import fairness_tables
 from governance.fairness import GroupCounter
 from governance.intervals import wilson
 from governance.parity import assess
+from governance.report.findings import score_tables
 from governance.sentences import fairness_row
 from governance.suppression import published
 
@@ -120,3 +122,23 @@ def test_what_is_told_is_of_enough_people_however_it_is_added_up() -> None:
     (small,) = published(counted([*rows, *people("X", 0.5, 5, 0.5)]))["attributes"]
     assert not any("bins" in (group.get("calibration") or {}) for group in small["groups"])
     assert shown_by_score([{"calibration": None}], 50) == []
+
+
+def test_it_is_shown_on_the_page_and_in_print() -> None:
+    held = counted(TWISTED + STRAIGHT)
+    (table,) = fairness_tables(held, [METRIC | {"max": 0.1}])
+    assert [(row["group"], row["n"], row["hits"]) for row in table["rows"]] == [
+        ("F at scores 0.0 to 0.3", 2000, 100),
+        ("F at scores 0.3 to 1.0", 2000, 1900),
+        ("M at scores 0.0 to 0.3", 2000, 500),
+        ("M at scores 0.3 to 1.0", 2000, 1500),
+    ]
+    assert table["rows"][0]["figure"] == "-0.20 (-0.21 to -0.19)"
+    assert "F at scores 0.0 to 0.3" in table["chart"].alternative
+    groups = held["attributes"][0]["groups"]
+    (printed,) = score_tables("Gender", groups, frozenset(), 30)
+    assert printed.rows[0] == ("F", "0.0 to 0.3", "2,000", "25.0 %", "5.0 %", "-20.0 (-20.9 to -19.0)")
+    small = counted([*TWISTED, *STRAIGHT, *people("X", 0.5, 5, 0.5)])
+    (table,) = fairness_tables(small, [METRIC | {"max": 0.1}])
+    assert all(row["secret"] and "n" not in row for row in table["rows"])
+    assert score_tables("Gender", small["attributes"][0]["groups"], frozenset({("X",)}), 30) == []
