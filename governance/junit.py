@@ -19,6 +19,7 @@ from portal.errors import Invalid
 MAX_BYTES = 5 * 1024 * 1024
 MAX_CASES = 20_000
 MAX_SUITES = 10_000
+MAX_NODES = 300_000  # elements; a million of nothing takes many seconds to read
 MAX_KEPT = 5_000  # tests of one report that are judged; every judgement reads them
 MAX_NAME = 300
 MAX_TOLD = 50  # of those that did not pass, how many messages are kept
@@ -26,6 +27,8 @@ MAX_MESSAGE = 4000
 MAX_DEPTH = 20
 
 CaseOutcome = Literal["passed", "failed", "error", "skipped"]
+
+_SUITES = ("testsuites", "testsuite")
 
 # What XML 1.0 cannot hold, not even escaped.
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -188,52 +191,101 @@ def _outcome(dss: str) -> CaseOutcome:
     return "error" if dss else "skipped"
 
 
+@dataclass(slots=True)
+class _Suite:
+    """A suite that is being read: how many tests it says failed or broke, and how many did so far."""
+
+    name: str
+    announced: int
+    bad: int = 0
+
+
 def _cases(file: IO[bytes]) -> Iterator[TestCase]:
-    """The cases in their order; what was read is let go, so that memory is that of the cases alone."""
+    """The cases in their order; what was read is let go, so that memory is that of the cases alone.
+
+    What a suite itself failed at, such as its setting up, is a case of no name.
+    """
     above: list[Element] = []
-    suites: list[str] = []
-    count = begun = 0
+    suites: list[_Suite] = []
+    count = begun = nodes = inside = 0
     for event, node in iterparse(
         file, events=("start", "end"), forbid_dtd=True, forbid_entities=True, forbid_external=True
     ):
         name = _name(node)
-        if event == "end":
-            above.pop()
-        inside = any(_name(held) == "testcase" for held in above)
         if event == "start":
-            if not above and name not in ("testsuites", "testsuite"):
+            if not above and name not in _SUITES:
                 raise JUnitError(
                     f"The file is XML but not a JUnit report: it begins with {name[:50]}, not with testsuites or "
                     "testsuite. Choose the JUnit file.",
                     code="junit_other",
                 )
             above.append(node)
-            if name in ("testsuite", "testsuites") and not inside:
+            nodes += 1
+            if name in _SUITES and not inside:
                 begun += 1
-                suites.append(node.get("name") or (suites[-1] if suites else ""))
-                _check_bounds(len(suites), begun)
+                suites.append(
+                    _Suite(node.get("name") or (suites[-1].name if suites else ""), _announced(node))
+                )
+            inside += name == "testcase"
+            _check_bounds(len(suites), begun, nodes)
             if len(above) > 2 * MAX_DEPTH:
                 raise _too_deep()
             continue
+        above.pop()
+        inside -= name == "testcase"
         if inside:
             continue
-        if name == "testcase" and above and _name(above[-1]) in ("testsuite", "testsuites"):
+        found: TestCase | None = None
+        if above and _name(above[-1]) in _SUITES:
+            if name == "testcase":
+                found = _case(node, suites[-1].name)
+            elif name in ("failure", "error"):
+                said = (node.get("message") or node.text or "").strip()[:MAX_MESSAGE]
+                found = TestCase(
+                    suites[-1].name, "", "", "failed" if name == "failure" else "error", said, 0.0
+                )
+        if found is not None:
             if count >= MAX_CASES:
                 raise JUnitError(
                     f"The test report holds more than {MAX_CASES} cases. Split it into several reports.",
                     code="junit_too_many",
                 )
             count += 1
-            yield _case(node, suites[-1])
-        if name in ("testsuite", "testsuites"):
-            suites.pop()
+            suites[-1].bad += found.outcome in ("failed", "error")
+            yield found
+        if name in _SUITES:
+            _close(suites)
         if above:
             above[-1].remove(node)
 
 
-def _check_bounds(deep: int, begun: int) -> None:
+def _close(suites: list[_Suite]) -> None:
+    """The last suite is over: what failed in it failed in the one around it, and some did if it says so."""
+    over = suites.pop()
+    if suites:
+        suites[-1].bad += over.bad
+    if over.announced and not over.bad:
+        raise JUnitError(
+            f"The suite “{over.name[:MAX_NAME]}” says that {over.announced:,} of its tests failed, and holds none that "
+            "did. Send the report as it was written, whole.",
+            code="junit_counts",
+        )
+
+
+def _announced(node: Element) -> int:
+    """How many failures and errors a suite says it has; what is no number says nothing."""
+    said = [node.get(name, "") for name in ("failures", "errors")]
+    return sum(int(one) for one in said if one.isascii() and one.isdecimal() and len(one) < 10)
+
+
+def _check_bounds(deep: int, begun: int, nodes: int) -> None:
     if deep > MAX_DEPTH + 1:
         raise _too_deep()
+    if nodes > MAX_NODES:
+        raise JUnitError(
+            f"The test report is made of more than {MAX_NODES:,} elements. Split it, or leave out properties.",
+            code="junit_too_many",
+        )
     if begun > MAX_SUITES:
         raise JUnitError(
             f"The test report holds more than {MAX_SUITES} suites. Split it into several reports.",

@@ -54,6 +54,13 @@ def test_namespaces_and_single_suites() -> None:
         (b"<testsuite>" * (MAX_DEPTH + 5) + b"</testsuite>" * (MAX_DEPTH + 5), "junit_too_deep"),
         (b"<testsuite/>" + b" " * 6 * 1024 * 1024, "junit_too_large"),
         (b"<testsuite>" + b"<testcase/>" * 20_001 + b"</testsuite>", "junit_too_many"),
+        (b"<testsuite>" + b"<a/>" * 300_001 + b"</testsuite>", "junit_too_many"),
+        (b"<testsuite><testcase>" + b"<a/>" * 300_001 + b"</testcase></testsuite>", "junit_too_many"),
+        (b'<testsuite failures="2" errors="0"><testcase name="a"/></testsuite>', "junit_counts"),
+        (
+            b'<testsuites errors="1"><testsuite failures="x"><testcase/></testsuite></testsuites>',
+            "junit_counts",
+        ),
     ],
 )
 def test_refuses(text: bytes, code: str) -> None:
@@ -63,6 +70,17 @@ def test_refuses(text: bytes, code: str) -> None:
     assert (
         refused.value.sentence.count(". ") + refused.value.sentence.endswith(".") >= 2
     )  # why, and the next step
+
+
+def test_what_a_suite_itself_failed_at_is_a_failure() -> None:
+    report = parse(
+        b'<testsuites failures="1" errors="1"><testsuite name="s" errors="1"><testcase name="a"/>'
+        b'<error message="no database"/></testsuite><testsuite><testcase name="b"><failure/></testcase></testsuite>'
+        b"</testsuites>"
+    )
+    told = [(case.name, case.outcome, case.message) for case in report.cases]
+    assert told == [("a", "passed", ""), ("", "error", "no database"), ("b", "failed", "")]
+    assert {run["scenario"]: run["outcome"] for run in junit.as_result(report)["runs"]}["s"] == "FAILED"
 
 
 def test_an_empty_report_is_not_green() -> None:
