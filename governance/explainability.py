@@ -4,6 +4,8 @@ Tolerant of missing fields, since not every engine computes them; a model withou
 is never a pass. Not in charge of asking DSS, nor of judging (`governance.checks`).
 """
 
+import re
+import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from math import isfinite
 from typing import Any
@@ -17,6 +19,8 @@ MOST_CURVES = 20  # features whose partial dependence is kept
 MOST_POINTS = 60  # of one feature
 MAX_NAME = 300
 MOST_METRICS = 50
+_MADE_FROM = re.compile(r"[:=\[\]]|__")
+_ENCODER = re.compile(r"one.?hot|\bohe|dumm|\bcat|encod")
 METHODS = {"shapley": "DSS Shapley", "shap": "SHAP"}
 
 
@@ -113,10 +117,20 @@ def column_of(feature: str, columns: Collection[str]) -> str | None:
 
 
 def uses(feature: str, forbidden: str) -> bool:
-    """Whether a feature is the forbidden column or was made from it: `gender`, `dummy:gender:F`, in any case."""
-    wanted = forbidden.strip().casefold()
-    name = feature.strip().casefold()
-    return name == wanted or wanted in name.split(":")
+    """Whether a feature is the forbidden column or was made from it, in any case.
+
+    As DSS names it (`dummy:gender:F`), scikit-learn (`onehot__gender_F`, `gender=F`) or patsy (`gender[T.F]`).
+    """
+    wanted, name = _folded(forbidden), _folded(feature)
+    if wanted in (name, *_MADE_FROM.split(name)):
+        return True
+    # Where an encoder is named its columns are; alone, `age_of_account` may be no age.
+    encoder, _between, column = name.rpartition("__")
+    return bool(_ENCODER.search(encoder)) and column.startswith(f"{wanted}_")
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).strip().casefold()
 
 
 def _features(importance: Mapping[str, Any] | None) -> list[dict[str, Any]]:

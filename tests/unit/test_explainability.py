@@ -96,6 +96,14 @@ def test_odd_subpopulations_do_no_harm(raw: Any) -> None:
         ("dummy:gender:F", "gender", True),
         ("engender", "gender", False),
         ("gender_of_owner", "gender", False),
+        ("gender=F", "gender", True),
+        ("C(gender)[T.F]", "C(gender)", True),
+        ("gender[T.F]", "gender", True),
+        ("onehot__gender_F", "gender", True),
+        ("cat__age_band_18", "age_band", True),
+        ("remainder__gender", "gender", True),
+        ("num__age_of_account", "age", False),
+        ("\uff47ender", "gender", True),
     ],
 )
 def test_uses(feature: str, forbidden: str, made_from: bool) -> None:
