@@ -30,7 +30,7 @@ _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _BODY = "word/document.xml"
 _STYLES = "word/styles.xml"
 _TYPES = "[Content_Types].xml"
-ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*")
+_ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*))?")
 UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*")
 RULE = re.compile(r" {0,3}([-*_])(?:[ \t]*\1){2,}[ \t]*")
 FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
@@ -85,9 +85,8 @@ def markdown_headings(text: str) -> tuple[str, ...]:
         if mark and not ("`" in mark[2] and mark[1].startswith("`")):
             fence, before = mark[1], ""
             continue
-        atx = ATX.fullmatch(line)
-        if atx:
-            found.append(atx[2] or "")
+        if heading := atx_of(line):
+            found.append(heading[1])
             before = ""
         elif before and UNDERLINE.fullmatch(line):
             found.append(before)
@@ -95,6 +94,19 @@ def markdown_headings(text: str) -> tuple[str, ...]:
         else:
             before = "" if _BLOCK.match(line) or RULE.fullmatch(line) else line.strip()
     return tuple(tidied(found))
+
+
+def atx_of(line: str) -> tuple[int, str] | None:
+    """Level and text of a heading `# like this #`; None for another line.
+
+    What closes it is taken off by hand: a pattern for it takes time with the square of a long line.
+    """
+    found = _ATX.fullmatch(line)
+    if found is None:
+        return None
+    text = (found[2] or "").strip(" \t")
+    bare = text.rstrip("#")
+    return len(found[1]), (bare.rstrip(" \t") if not bare or bare[-1] in " \t" else text)
 
 
 def _refuse_macros(archive: zipfile.ZipFile, names: set[str]) -> None:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from governance.docx import ATX, FENCE, RULE, UNDERLINE
+from governance.docx import FENCE, RULE, UNDERLINE, atx_of
 
 _LISTS = ("list", "steps")
 _ITEM = re.compile(r"( {0,3})(?:[-*+]|(\d{1,9})[.)])(?:[ \t]+(.*))?")
@@ -61,9 +61,9 @@ def _blocks(text: str) -> Iterator[Block]:
         elif mark and not ("`" in mark[2] and mark[1].startswith("`")):
             yield now
             fence, now = mark[1], Block("code")
-        elif atx := ATX.fullmatch(line):
+        elif heading := atx_of(line):
             yield now
-            yield Block("heading", [atx[2]] if atx[2] else [], tag=len(atx[1]))
+            yield Block("heading", [heading[1]] if heading[1] else [], tag=heading[0])
             now = Block("text")
         elif now.kind == "text" and now.lines and (under := UNDERLINE.fullmatch(line)):
             heading = now.lines.pop()

@@ -1,11 +1,13 @@
 """Sections of Word files and Markdown texts, and what a file from outside may not do."""
 
 import io
+import time
 import zipfile
 
 import pytest
 
-from governance.docx import MAX_XML, DocumentError, headings, markdown_headings
+from governance.docx import MAX_XML, DocumentError, atx_of, headings, markdown_headings
+from governance.written import blocks
 
 W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
 STYLES = f"""<w:styles {W}>
@@ -167,3 +169,31 @@ def test_markdown_headings() -> None:
 def test_markdown_without_headings() -> None:
     assert markdown_headings("") == ()
     assert markdown_headings("plain\n\ntext") == ()
+
+
+@pytest.mark.parametrize(
+    "line, found",
+    [
+        ("# Purpose ##  ", (1, "Purpose")),
+        ("   ###### C# ", (6, "C#")),
+        ("#", (1, "")),
+        ("### ###", (3, "")),
+        ("#\tA # B", (1, "A # B")),
+        ("#hash", None),
+        ("    # code", None),
+        ("####### seven", None),
+    ],
+)
+def test_a_heading_of_a_line(line: str, found: tuple[int, str] | None) -> None:
+    assert atx_of(line) == found
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["# x" + " " * 199_000 + "y", "# " + " #" * 99_000 + "y", "- " * 99_000 + "x", "-" + " " * 199_000 + "x"],
+)
+def test_no_line_takes_long(line: str) -> None:
+    began = time.process_time()
+    markdown_headings(line)
+    blocks(line)
+    assert time.process_time() - began < 1
