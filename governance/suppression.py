@@ -220,4 +220,6 @@ def _shown(
 
 def _whole(calibration: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Calibration of a group without its parts by score."""
-    return calibration and {name: value for name, value in calibration.items() if name != "bins"}
+    return (
+        None if calibration is None else {name: held for name, held in calibration.items() if name != "bins"}
+    )

@@ -61,9 +61,9 @@ def _blocks(text: str) -> Iterator[Block]:
         elif mark and not ("`" in mark[2] and mark[1].startswith("`")):
             yield now
             fence, now = mark[1], Block("code")
-        elif heading := atx_of(line):
+        elif atx := atx_of(line):
             yield now
-            yield Block("heading", [heading[1]] if heading[1] else [], tag=heading[0])
+            yield Block("heading", [atx[1]] if atx[1] else [], tag=atx[0])
             now = Block("text")
         elif now.kind == "text" and now.lines and (under := UNDERLINE.fullmatch(line)):
             heading = now.lines.pop()
