@@ -57,6 +57,7 @@ class Code(StrEnum):
     DOCUMENT_OTHER_PARTS = "document_other_parts"
     DOCUMENT_SECTIONS_MISSING = "document_sections_missing"
     DOCUMENT_SECTIONS_UNTOLD = "document_sections_untold"
+    EVIDENCE_BROUGHT = "evidence_brought"
     EVIDENCE_EXPIRED = "evidence_expired"
     EVIDENCE_MISSING = "evidence_missing"
     EVIDENCE_OTHER_PARTS = "evidence_other_parts"
@@ -922,6 +923,8 @@ def _from_evidence(
     if expired:
         params |= {"max_age": clause.params["max_age"]}
         return _finding(clause, NOT_MET, Code.EVIDENCE_EXPIRED, params, able)
+    if clause.kind == "evidence" and clause.params.get("from") == "dss" and found.author != SYSTEM:
+        return _finding(clause, NOT_MET, Code.EVIDENCE_BROUGHT, params, able)
     state, code, more = _read(assess_, found.result, clause.params)
     return _finding(clause, state, code, params | more, () if state == MET else able, until)
 

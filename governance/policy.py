@@ -284,6 +284,7 @@ def _clause(kind: str, said: Any, smokes: dict[str, Smoke], smoke: Smoke) -> Cla
         return clause(kind, params, said["kind"])
     if kind == "evidence":
         params = {"kind": said["kind"], **_max_age(said), **_waive(said)}
+        params |= {"from": said["from"]} if "from" in said else {}
         if said["kind"] == "fairness":
             params["metrics"] = [
                 {**metric, "min_group": int(metric.get("min_group", DEFAULT_MIN_GROUP))}

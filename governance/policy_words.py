@@ -151,6 +151,7 @@ def _detail(clause: Clause) -> str:
         _value(name, value)
         for name, value in clause.params.items()
         if name in ("covers", "max_age", "carry", "waive", "proxies", "drift")
+        or (name == "from" and clause.kind == "evidence")
     ]
     return f" ({'; '.join(told)})" if told else ""
 
@@ -175,12 +176,16 @@ def _none(name: str) -> str:
         return _("carried to other bundles without a limit")
     if name == "waive":
         return _("waived as long as the portal allows")
+    if name == "from":
+        return _("taken from where such results usually come")
     return _("no %(name)s") % {"name": _name(name)}
 
 
 def _without(name: str) -> str:
     if name == "waive":
         return _("as long as the portal allows")
+    if name == "from":
+        return _("from where such results usually come")
     return _("without a limit") if name == "carry" else _("without one")
 
 
@@ -266,7 +271,9 @@ def _bare(name: str, value: Any) -> str:
     if name == "recipes":
         return recipe_limits(value)
     if name == "from":
-        return {"report": _("a test report"), "bundle": _("the bundle")}.get(str(value), str(value))
+        return {"report": _("a test report"), "bundle": _("the bundle"), "dss": _("DSS alone")}.get(
+            str(value), str(value)
+        )
     if name == "waive" and isinstance(value, dict):
         return _("for at most %(time)s") % {"time": duration(int(value["at_most"]))}
     if name == "proxies":

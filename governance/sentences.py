@@ -752,6 +752,13 @@ def _evidence_other_parts(params: Params, say: _Say) -> str:
     )
 
 
+def _evidence_brought(params: Params, say: _Say) -> str:
+    return _(
+        "The newest %(kind)s evidence, of %(when)s, was brought by a person; only what was counted from DSS counts "
+        "here. Collect it."
+    ) % {"kind": _topic(params["kind"]), "when": when(params["at"])}
+
+
 def _evidence_expired(params: Params, say: _Say) -> str:
     values = {"when": when(params["at"]), "age": duration(params["max_age"])}
     if params["kind"] == "external_check":
@@ -1627,6 +1634,7 @@ _SENTENCES: dict[Code, Callable[[Params, _Say], str]] = {
     Code.DOCUMENT_OTHER_PARTS: _document_other_parts,
     Code.DOCUMENT_SECTIONS_MISSING: _document_sections,
     Code.DOCUMENT_SECTIONS_UNTOLD: _document_untold,
+    Code.EVIDENCE_BROUGHT: _evidence_brought,
     Code.EVIDENCE_EXPIRED: _evidence_expired,
     Code.EVIDENCE_MISSING: _evidence_missing,
     Code.EVIDENCE_OTHER_PARTS: _evidence_other_parts,

@@ -209,7 +209,8 @@ _SAYS: Mapping[str, Callable[[Mapping[str, Any]], list[Any]]] = {
     Code.DOCUMENT_SECTIONS_UNTOLD: _named("id"),
     Code.EVIDENCE_MISSING: _nothing,
     Code.EVIDENCE_OTHER_PARTS: _nothing,
-    # What an old piece, or one that cannot be read, says is not judged: another one is another thing.
+    # What an old piece says, one that was brought or one that cannot be read, is not judged: another is another thing.
+    Code.EVIDENCE_BROUGHT: _named("id"),
     Code.EVIDENCE_EXPIRED: _named("id"),
     Code.EVIDENCE_UNREADABLE: _named("id"),
     Code.EXPLAINABILITY_EMPTY: _nothing,

@@ -649,6 +649,23 @@ def test_a_result_that_cannot_be_read_is_a_doubt(broken: dict[str, Any]) -> None
     assert (finding.state, finding.code) == ("cannot_tell", "evidence_unreadable")
 
 
+def test_a_policy_can_take_only_what_was_counted_from_dss() -> None:
+    case = complete_case()
+    asked = next(one for one in case.requirements if one.key == "evidence:fairness")
+    held = replace(
+        case, requirements=(policy.clause("evidence", {**asked.params, "from": "dss"}, "fairness"),)
+    )
+    assert only(held, "evidence:fairness").state == "met"
+    (fact,) = (fact for fact in case.evidence if fact.kind == "fairness")
+    mine = replace(fact, id="mine", at=ago(minutes=1), author="dev")
+    finding = only(replace(held, evidence=(*case.evidence, mine)), "evidence:fairness")
+    assert (finding.state, finding.code, finding.params["id"]) == ("not_met", "evidence_brought", "mine")
+    assert finding.unblock
+    again = replace(fact, id="again", at=ago(seconds=1))
+    assert only(replace(held, evidence=(*case.evidence, mine, again)), "evidence:fairness").state == "met"
+    assert only(replace(case, evidence=(*case.evidence, mine)), "evidence:fairness").state == "met"
+
+
 def test_evidence_about_other_parts_or_too_old() -> None:
     other = evidence_case(counted(600, 1200), parts=with_parts("models"))
     assert other.code == "fairness_holds"  # the older one is still the newest about these parts

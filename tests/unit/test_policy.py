@@ -21,6 +21,9 @@ DEMO = Path(governance.__file__).with_name("policies") / "demo.yaml"
 QUICK = settings(database=None, deadline=None, max_examples=100)
 
 
+BY_GENDER = "fairness, metrics: [{name: calibration_by_score_difference, by: [gender], max: 0.1}]"
+
+
 def stage(*requirements: str, beside: str = "") -> str:
     lines = [f"          - {line}" for line in requirements] or ["          []"]
     return "\n".join(
@@ -58,6 +61,15 @@ def clauses(*requirements: str) -> list[Any]:
 
 
 # --- meaning ---
+
+
+@pytest.mark.parametrize("kind", ["explainability, forbid: [gender]", BY_GENDER])
+def test_evidence_is_counted_or_brought_unless_it_is_said(kind: str) -> None:
+    (only,) = clauses(f"evidence: {{kind: {kind}, from: dss}}")
+    (any_,) = clauses(f"evidence: {{kind: {kind}}}")
+    assert (only.params["from"], any_.params.get("from")) == ("dss", None)
+    (problem,) = problems(stage(f"evidence: {{kind: {kind}, from: report}}"))
+    assert problem.path.endswith("evidence.from")
 
 
 def test_the_demo_policy() -> None:

@@ -55,6 +55,14 @@ WHERE = "Tier light, stage prod: "
                 " It is asked again of those who signed."
             ),
         ),
+        (
+            "forbid: [gender]",
+            "forbid: [gender], from: dss",
+            (
+                "“Gender not among the ten features that matter most” changes: taken from DSS alone, was from where "
+                "such results usually come."
+            ),
+        ),
         ("max_age: 7d", "max_age: 12h", "“Tests passed in QA” changes: greatest age 12 hours, was 7 days."),
         (", max_age: 7d", "", "“Tests passed in QA” changes: no greatest age, was 7 days."),
         (

@@ -59,6 +59,10 @@ def cases() -> Iterator[Case]:
     yield replace(case, documents=tuple(replace(f, sections=("Purpose",)) for f in case.documents))
     aged = policy.clause("document", {"kind": "intended-use", "sections": [], "max_age": 60}, "intended-use")
     yield replace(case, requirements=(aged,))
+    counted_only = next(one for one in case.requirements if one.key == "evidence:fairness")
+    counted_only = policy.clause("evidence", {**counted_only.params, "from": "dss"}, "fairness")
+    mine = tuple(replace(fact, author="dev") for fact in case.evidence)
+    yield replace(case, requirements=(counted_only,), evidence=mine)
     for female, male, n in ((600, 1200, 4000), (12, 15, 60), (9, 9, 20)):
         yield checks.newer(case, "fairness", counted(female, male, n))
     yield checks.newer(case, "fairness", {**counted(1, 2), "attributes": []})
