@@ -29,6 +29,8 @@ SHAPE = 2
 # Sums of scores are whole numbers of this unit: the same rows in another order give the same result, to the last digit.
 _UNIT = 10**12
 
+_TENTH = _UNIT // BINS
+
 _BUFFERED = 20_000
 _ODD = "\ufffd"
 _WHOLE = re.compile(r"([+-]?\d{1,15})\.0+")
@@ -57,11 +59,14 @@ class Tally:
     score_sum: int = 0
     bins: list[int] = field(default_factory=list)
 
-    def score(self, by_bin: Mapping[int, Sequence[int]], qualify: bool) -> None:
-        """Count people with a score: how many, and the sum of theirs, by tenth."""
+    def score(self, by_bin: Sequence[int], qualify: bool) -> None:
+        """Count people with a score: how many, and the sum of theirs, of each tenth in turn."""
         if not self.bins:
             self.bins = [0] * (3 * BINS)
-        for at, (n, sum_) in by_bin.items():
+        for at in range(BINS):
+            n, sum_ = by_bin[2 * at], by_bin[2 * at + 1]
+            if not n:
+                continue
             positives = n if qualify else 0
             self.scored += n
             self.scored_positives += positives
@@ -170,7 +175,7 @@ class GroupCounter:
             self._refuse_absent(columns)
             self._places = tuple(columns.index(column) for column in self._wanted)
         self._buffer: dict[tuple[str, ...], int] = {}
-        self._scores: dict[tuple[str, ...], dict[int, list[int]]] = {}
+        self._scores: dict[tuple[str, ...], list[int]] = {}
         self._tallies: dict[tuple[str, ...], dict[tuple[str, ...], Tally] | None] = {
             by: {} for by in (*((one,) for one in alone), *self.crosses)
         }
@@ -203,10 +208,12 @@ class GroupCounter:
             key, said = key[:-1], key[-1]
             probability = self._probability(said)
             if probability is not None:
-                at = min(BINS - 1, probability * BINS // _UNIT)
-                held = self._scores.setdefault(key, {}).setdefault(at, [0, 0])
-                held[0] += 1
-                held[1] += probability
+                held = self._scores.get(key)
+                if held is None:
+                    held = self._scores[key] = [0] * (2 * BINS)
+                at = 2 * (probability // _TENTH) if probability < _UNIT else 2 * BINS - 2
+                held[at] += 1
+                held[at + 1] += probability
         self._buffer[key] = self._buffer.get(key, 0) + 1
         if len(self._buffer) > _BUFFERED:
             self._settle()
