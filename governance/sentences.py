@@ -919,7 +919,7 @@ METRIC_NAMES = {
     "predictive_parity_difference": gettext_lazy("the difference of precision"),
     "calibration_difference": gettext_lazy("the distance between what was predicted and what happened"),
     "calibration_by_score_difference": gettext_lazy(
-        "the distance between what was predicted and what happened by score"
+        "the distance, score by score, between what was predicted and what happened"
     ),
 }
 
