@@ -119,7 +119,7 @@ def mark(finding: Finding) -> dict[str, Any]:
         **(
             {
                 "groups": [
-                    [row["metric"], row["by"], group["group"], group["of"], *_limit(row, group)]
+                    [row["metric"], row["by"], _spelt(group), group["of"], *_limit(row, group)]
                     for row, group in groups
                 ]
             }
@@ -176,13 +176,13 @@ def _states(params: Mapping[str, Any]) -> list[Any]:
     return [
         [
             *(row["metric"], row["by"], row["state"], row["reason"]),
-            sorted(_group(group) for group in row["groups"] if group["state"] == NOT_MET),
+            sorted(_spelt(group) for group in row["groups"] if group["state"] == NOT_MET),
         ]
         for row in params["metrics"]
     ]
 
 
-def _group(held: Mapping[str, Any]) -> str:
+def _spelt(held: Mapping[str, Any]) -> str:
     """A group, with the scores of its people where it is judged by score."""
     return " ".join(map(str, (held["group"], *held.get("score", ()))))
 
