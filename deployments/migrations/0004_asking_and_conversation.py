@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('deployments', '0001_squashed_0003_standing_in'),
+        ('deployments', '0003_standing_in'),
         ('governance', '0008_opening'),
         ('portal', '0012_notification'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),

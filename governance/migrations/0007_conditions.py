@@ -38,7 +38,7 @@ def open_up_stated(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('governance', '0001_squashed_0006_review'),
+        ('governance', '0006_review'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

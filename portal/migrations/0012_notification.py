@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('portal', '0001_squashed_0011_review'),
+        ('portal', '0011_review'),
     ]
 
     operations = [
