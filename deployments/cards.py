@@ -21,7 +21,9 @@ from deployments.steps import names_of
 from deployments.waiving import Pending, asker_of, number_of, pending, to_waive, whys_of
 from deployments.words import step_name, step_note
 from governance import waivers
+from governance.briefs import anchor_of
 from governance.checks import Code, Why
+from governance.model_card import KIND as MODEL_CARD
 from governance.models import SignOff
 from portal.held import Held
 from portal.models import Person, Right
@@ -35,6 +37,7 @@ _FEW = {
     5: gettext_lazy("Five things are"),
 }
 _SAMPLES = 20
+LONG = 10  # rows of a checklist of which all are shown
 # What collecting once more would help; figures beyond their thresholds stay so.
 _COLLECTABLE = {
     Code.EVIDENCE_MISSING,
@@ -63,9 +66,17 @@ class Bar:
 
 
 def gate_rows(
-    request: DeploymentRequest, judged: Judged, person: Person, held: Collection[str]
+    request: DeploymentRequest,
+    judged: Judged,
+    person: Person,
+    held: Collection[str],
+    anchors: Collection[str] = (),
 ) -> list[dict[str, Any]]:
-    """The gate as `components/gate.html` shows it, each row with what the reader can do about it now."""
+    """The gate as `components/gate.html` shows it, each row with what the reader can do about it now.
+
+    `anchors` are of the evidence that stands on the same page.
+    """
+    clauses = {one.key: one for one in judged.case.requirements}
     key, bundle = request.lane.project.key, request.bundle.bundle_id
     signable = set(to_sign(person, judged))
     words = findings_in_words(judged)
@@ -98,17 +109,18 @@ def gate_rows(
         elif finding["kind"] == "change_ticket" and not met and may_add and request.status == "open":
             acts.append({"label": _("Give the ticket"), "url": "#ticket"})
         elif finding["kind"] == "document" and not met and may_add:
-            acts.append({"label": _("Add it"), "url": f"{evidence}#documents"})
+            of_card = clauses[finding["key"]].params["kind"] == MODEL_CARD
+            write = reverse("model-card", args=[key, bundle]) if of_card else f"{evidence}#documents"
+            acts.append({"label": _("Write it") if of_card else _("Add it"), "url": write})
         elif finding["kind"] in _COLLECTED and finding["code"] in _COLLECTABLE and may_add:
-            acts.append({"label": _("Collect it"), "url": f"{evidence}#evidence"})
+            acts.append({"label": _("Collect it"), "url": f"{evidence}#add-evidence"})
         elif finding["kind"] in (*_COLLECTED, "external_check", "tests", "document"):
-            anchor = "documents" if finding["kind"] == "document" else "evidence"
-            links.append(
-                {
-                    "label": _("Evidence") if anchor == "evidence" else _("Documents"),
-                    "url": f"{evidence}#{anchor}",
-                }
-            )
+            anchor = anchor_of(clauses[finding["key"]])
+            if finding["kind"] == "document":
+                links.append({"label": _("Documents"), "url": f"{evidence}#documents"})
+            else:
+                here = f"#{anchor}" if anchor in anchors else f"{evidence}#evidence"
+                links.append({"label": _("Evidence"), "url": here})
         asks = [] if met else asked.get(finding["key"], [])
         if not met and may_remind and (not acts if finding["kind"] == "sign_off" else asks):
             place = [key, request.pk, finding["key"]]
@@ -147,9 +159,17 @@ def gate_rows(
                 "acts": acts,
             }
         )
-    # The answer first: what the reader can do, then what is missing, then what is met.
-    rows.sort(key=lambda row: (not row["yours"], row["state"] in ("met", "waived")))
+    # The answer first: what the reader can do, then what is missing, what was let pass, what is met.
+    rows.sort(key=lambda row: (not row["yours"], {"waived": 1, "met": 2}.get(row["state"], 0)))
     return rows
+
+
+def folded(rows: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The rows of a long checklist that are to be seen at once, and those that are met and can wait, if any."""
+    met = [row for row in rows if row["state"] == "met" and not row["acts"]]
+    if len(rows) <= LONG or len(met) == len(rows):
+        return list(rows), []
+    return [row for row in rows if row not in met], met
 
 
 def _waiting_waivers(request: DeploymentRequest, judged: Judged) -> dict[str, list[Pending]]:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from governance import explainability_charts as charts
 from governance import fairness, junit
+from governance.briefs import anchor, brief, forbidden_part
 from governance.explainability_import import FORMATS as EXPLAINED_FORMATS
 from governance.facts import LiveFact
 from governance.fairness_charts import MOST_GROUPS, RATES, compared_chart, kinds_of
@@ -68,6 +69,12 @@ class Exhibit:
         """Whose figures they are where somebody brought them, such as Fairlearn; else an empty text."""
         return (FORMATS | EXPLAINED_FORMATS).get(str(self.evidence.source.get("format")), "")
 
+    @property
+    def anchor(self) -> str:
+        """Where it stands on a page: links lead there."""
+        tested = self.kind in (Evidence.Kind.TESTS, Evidence.Kind.REPORT)
+        return anchor(self.kind, self.evidence.name, self.evidence.stage if tested else "")
+
 
 def exhibits(bundle: Bundle, clauses: Iterable[Clause], live: Live | None = None) -> list[Exhibit]:
     """The newest evidence of each kind and stage that holds for this bundle's parts, in one query.
@@ -99,7 +106,12 @@ def exhibits(bundle: Bundle, clauses: Iterable[Clause], live: Live | None = None
             row.kind,
             tuple(sorted(row.parts)),
             stage_name(row.stage),
-            _tables(row, asked, live if fairness_there != row else None, fairness_there, explained_there),
+            [
+                {**table, "brief": brief(row.kind, table)}
+                for table in _tables(
+                    row, asked, live if fairness_there != row else None, fairness_there, explained_there
+                )
+            ],
         )
         for row in found
     ]
@@ -202,6 +214,7 @@ def _fairness_table(
         "favourable": f"{result['outcome']} = {result['favourable']}",
         "asked": threshold_words(judged),
         "figure": with_interval(judged["value"], judged["interval"]) if judged["interval"] else "",
+        "short": _figure(judged["value"], judged["interval"]) if judged["interval"] else "",
         "live": None,
     }
 
@@ -327,6 +340,7 @@ def _live(live: Live, beside: Mapping[str, Any] | None) -> dict[str, Any] | None
         "stage": live.stage,
         "bundle": live.bundle.bundle_id,
         "figure": beside["figure"],
+        "short": beside["short"],
         "state": beside["state"],
     }
 
@@ -361,6 +375,7 @@ def explainability_table(
         "more": max(0, len(features) - SHOWN_FEATURES),
         "method": method_name(str(result.get("method", ""))),
         "n": result.get("n"),
+        "forbidden": forbidden_part(result, asked),
         "proxies": charts.proxies_part(result, asked),
         "drift": charts.drift_part(result, asked, None if same and "drift" not in asked else live),
         "curves": charts.curves(result),

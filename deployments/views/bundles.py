@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET
 from deployments.differences import Difference, difference
 from deployments.forms import AskForm
 from deployments.lanes import Standing, standings
+from deployments.missing import missing
 from deployments.models import DeploymentRequest
 from governance.actions import documents as document_actions
 from governance.actions import evidence as evidence_actions
@@ -146,6 +147,17 @@ def _page(
             bundles=Bundle.objects.filter(pk=bundle.pk), lanes=askable, initial={"bundle": bundle.bundle_id}
         )
     typed.give_back(request, document_form, evidence_form, ask_form)
+    wishes = list(
+        DeploymentRequest.objects.filter(bundle=bundle).select_related(
+            "lane__project",
+            "lane__stage",
+            "bundle__project",
+            "bundle__author",
+            "requested_by",
+            "on_behalf_of",
+        )
+    )
+    anchors = {one.anchor for one in shown}
     running_in = [one.lane for one in stands if one.runs is not None and one.runs.bundle_id == bundle.pk]
     return render(
         request,
@@ -179,9 +191,10 @@ def _page(
             "waivers": Waiver.objects.filter(bundle=bundle).select_related(
                 "lane__stage", "answer", "withdrawal"
             ),
-            "requests": DeploymentRequest.objects.filter(bundle=bundle).select_related(
-                "lane__stage", "requested_by", "on_behalf_of"
-            ),
+            "requests": wishes,
+            "missing": missing(bundle, wishes, stands, anchors, may_add=bool(askable))
+            if bundle.is_registered
+            else [],
         },
         status=status,
     )

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET
 
 from deployments.actions import promotions as promotion_actions
 from deployments.actions import requests as request_actions
-from deployments.cards import gate_rows, step_rows, steps_ahead, verdict_bar
+from deployments.cards import folded, gate_rows, step_rows, steps_ahead, verdict_bar
 from deployments.forms import CommentForm, ReasonForm, TicketForm
 from deployments.judging import Judged, judge_now
 from deployments.lanes import Standing, drawn, drawn_design, standings
@@ -77,6 +77,9 @@ def _page(
     beside = against(wish.bundle, here)
     verbs = open_to(wish.status, REQUEST_MOVES, held)
     clauses = list(judged.case.requirements) if judged else []
+    shown = exhibits(wish.bundle, clauses, live_of(beside)) if clauses else []
+    anchors = {one.anchor for one in shown}
+    gate, gate_met = folded(gate_rows(wish, judged, person, held, anchors) if judged else [])
     promote_form = promote_form or ReasonForm(prefix="promote")
     withdraw_form = withdraw_form or ReasonForm(prefix="withdraw")
     if ticket_form is None and may_set_ticket(wish, held):
@@ -91,7 +94,8 @@ def _page(
             **_standing(wish, stands, here),
             "judged": judged,
             "unjudged": unjudged,
-            "gate": gate_rows(wish, judged, person, held) if judged else [],
+            "gate": gate,
+            "gate_met": gate_met,
             "bar": verdict_bar(wish, judged, person, whole, here.coming or here.held_by)
             if judged and wish.status == "open"
             else None,
@@ -105,7 +109,7 @@ def _page(
             "undone": _undone(promotions[0]) if promotions else None,
             "history": [(one, story(one), promotion_verbs(one, held)) for one in promotions],
             "against": beside,
-            "exhibits": exhibits(wish.bundle, clauses, live_of(beside)) if clauses else [],
+            "exhibits": shown,
             **talk(wish),
             "signoffs": SignOff.objects.filter(lane=wish.lane, bundle=wish.bundle)
             .select_related("person", "on_behalf_of", "withdrawal")

@@ -126,7 +126,10 @@ def _page(
             "draft": draft,
             "role": draft.role.replace("-", " "),
             "finding": words.get(draft.clause.key),
-            "meanings": [(decision, word, said[decision]) for decision, word in DECISIONS],
+            # The whole statement stands beside them once; each says how it would end.
+            "meanings": [
+                (decision, word, said[decision].rpartition(". ")[2]) for decision, word in DECISIONS
+            ],
             # What each decision says is this sentence and then one of those, to the letter.
             "reviewed": reviewed + full_stop.rstrip(),
             "verdicts": [(decision, text.rpartition(". ")[2]) for decision, text in said.items()],

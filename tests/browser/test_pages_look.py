@@ -197,8 +197,10 @@ def test_what_is_signed_stands_before_the_button_and_follows_the_decision(told: 
     choice = page.get_by_role("radio", name=re.compile("^Approve I "))
     choice.check()
     said = page.locator("label", has=choice).locator(".serif").inner_text()
-    assert said.endswith("I approve it for fairness.")
-    assert statement.inner_text().strip() == said
+    assert said == "I approve it for fairness."
+    signed = statement.inner_text().strip()
+    assert signed.startswith("I have reviewed the parts ")
+    assert signed.endswith(f"shown with them. {said}")
 
 
 def test_a_digest_shows_its_whole_on_focus(told: Story, desk: Desk) -> None:

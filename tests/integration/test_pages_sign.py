@@ -139,7 +139,7 @@ def test_what_is_missing_is_said_before_anything_is_typed(cast: Cast) -> None:
         "You cannot approve yet: the document “model documentation” and the explainability evidence are missing, "
         "and an approval counts only for what was there to read."
     )
-    assert words(answer).index(why) < words(answer).index("1. The evidence")
+    assert words(answer).index(why) < words(answer).index("1. What changes")
     assert 'value="approve" required disabled' in answer.content.decode()
     bound = answer.context["draft"].bound
     sent = client.post(path_of(wish), filled(bound))

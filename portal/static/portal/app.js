@@ -1,5 +1,5 @@
-// What a page can do beyond links and forms: copy a digest, close what is open, send a form once, say when a live
-// part cannot be refreshed. Every page works without this file.
+// What a page can do beyond links and forms: copy a digest, fold and unfold, close what is open, send a form once, say
+// when a live part cannot be refreshed. Every page works without this file.
 "use strict";
 
 const toast = () => document.getElementById("toast");
@@ -42,6 +42,37 @@ document.addEventListener("keydown", (event) => {
 });
 for (const gone of ["mouseout", "focusout"]) {
   document.addEventListener(gone, (event) => event.target.closest?.(".tip-hushed")?.classList.remove("tip-hushed"));
+}
+
+// What is folded opens where a link leads to it, all of it on paper, and all at once for who wants that.
+function unfold_target() {
+  const target = document.querySelector(":target");
+  const fold = target && (target.closest("details") || target.querySelector(":scope > details"));
+  if (!fold || fold.open) return;
+  fold.open = true;
+  target.scrollIntoView();
+}
+window.addEventListener("hashchange", unfold_target);
+unfold_target();
+window.addEventListener("beforeprint", () => {
+  for (const fold of document.querySelectorAll(".fold > details:not([open]), .gate-met:not([open])")) {
+    fold.open = true;
+    fold.dataset.printed = "";
+  }
+});
+window.addEventListener("afterprint", () => {
+  for (const fold of document.querySelectorAll("details[data-printed]")) {
+    fold.open = false;
+    delete fold.dataset.printed;
+  }
+});
+for (const button of document.querySelectorAll("[data-unfold]")) {
+  const folds = () => document.querySelectorAll(".fold > details");
+  button.hidden = folds().length < 2;
+  button.addEventListener("click", () => {
+    const open = [...folds()].some((fold) => !fold.open);
+    for (const fold of folds()) fold.open = open;
+  });
 }
 
 // The server refuses a second click as well; this only spares the person the sentence.
