@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods
 from governance.actions import materiality, tiers
 from governance.forms import MaterialityForm
 from governance.models import MaterialityAnswer
-from governance.standing import check_asked, standing_of
+from governance.standing import Standing, check_asked, standing_of
 from portal import typed
 from portal.actions.projects import check_owner, may_own
 from portal.lookups import project_for
@@ -39,6 +39,7 @@ def page(request: HttpRequest, key: str) -> HttpResponse:
             return redirect("materiality", key)
     typed.give_back(request, form)
     answers = MaterialityAnswer.objects.filter(project=project).select_related("answered_by")
+    shown = page_of(request, answers.order_by("-version"), 15)
     return render(
         request,
         "governance/materiality.html",
@@ -47,7 +48,18 @@ def page(request: HttpRequest, key: str) -> HttpResponse:
             "stands": stands,
             "form": form,
             "may_propose": not tiers.why_not(person, project),
-            "page": page_of(request, answers.order_by("-version"), 15),
+            "page": shown,
+            "answers": [(one, *_words(one, stands)) for one in shown],
         },
         status=status_of(form),
+    )
+
+
+def _words(answer: MaterialityAnswer, stands: Standing) -> tuple[str, str]:
+    """What was answered, in the words of the policy in force; the answers' own names where it does not know them."""
+    if stands.table is None:
+        return answer.exposure, answer.purpose
+    return (
+        stands.table.exposure.answers.get(answer.exposure, answer.exposure),
+        stands.table.purpose.answers.get(answer.purpose, answer.purpose),
     )
