@@ -6,7 +6,9 @@ from pathlib import Path
 PASSWORD = "countersign-demo"  # noqa: S105 - of the demo, printed by it
 TEAM = "Churn team"
 PROJECT = "CHURN"
+FRAUD = "FRAUD"
 POLICY = Path(__file__).resolve().parents[2] / "governance" / "policies" / "demo.yaml"
+PAYMENTS_POLICY = POLICY.with_name("payments.yaml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ OLGA = Player("olga", "Olga Lindqvist", "owns churn")
 DEV = Player("dev", "Dev Rao", "builds and asks", "Asia/Kolkata")
 FAY = Player("fay", "Fay Okafor", "signs fairness", "Europe/London")
 ELI = Player("eli", "Eli Brandt", "signs explainability")
-RAVI = Player("ravi", "Ravi Menon", "signs model risk")
+RAVI = Player("ravi", "Ravi Menon", "signs model risk, may waive")
 MONA = Player("mona", "Mona Castell", "promotes")
 NORA = Player("nora", "Nora Feld", "audits")
 OTTO = Player("otto", "Otto Weiss", "outsider")
@@ -81,12 +83,14 @@ PROJECTS = (
         "model_id": "churn-rf",
     },
     {
-        "key": "FRAUD",
+        "key": FRAUD,
         "node": "design",
         "pipeline": "standard",
-        "policy": "demo-policy",
-        "tier": "critical",
+        "policy": "payments-policy",
+        "tier": "stopping",
         "owner": "olga",
+        "scored_dataset": "payments_scored",
+        "model_id": "fraud-gb",
     },
     {
         "key": "MAINT",

@@ -8,7 +8,7 @@ happen ends the demo with a sentence.
 import json
 import time
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from portal.demo import cast
 from portal.demo.cast import (
     ADA,
     DEV,
+    ELI,
+    FRAUD,
     MEMBERS,
     MONA,
     NORA,
@@ -25,6 +27,7 @@ from portal.demo.cast import (
     PASSWORD,
     PEOPLE,
     PROJECT,
+    RAVI,
     SIGNERS,
     TEAM,
     Player,
@@ -34,7 +37,7 @@ from portal.demo.processes import Demo
 
 Say = Callable[[str], object]
 # Another story than that of an earlier version: its data directory is not gone on with.
-STORY = "2"
+STORY = "3"
 TEAM_SLUG = "churn-team"
 
 
@@ -95,9 +98,11 @@ class Story:
             self.rights,
             self.first_bundle,
             self.refused,
+            self.payments,
             self.second_bundle,
             self.third_bundle,
             self.kept_out,
+            self.waived,
             self.fourth_bundle,
             self.fifth_bundle,
             self.proof,
@@ -133,10 +138,8 @@ class Story:
             lambda: any(p["slug"] == cast.PIPELINE["slug"] for p in ada.every("pipelines/")),
             lambda: ada.post("pipelines/", why="One way to production.", **cast.PIPELINE),
         )
-        published = self._once(
-            lambda: next((p for p in ada.every("policies/") if p["name"] == "demo-policy"), None),
-            lambda: ada.post("policies/", source=cast.POLICY.read_text(), why="The first rules."),
-        )
+        published = self._publish("demo-policy", cast.POLICY, "The first rules.")
+        self._publish("payments-policy", cast.PAYMENTS_POLICY, "Payments have rules of their own.")
         for player in PEOPLE:
             self._add_person(player)
         self._once(self._team, lambda: ada.post("teams/", name=TEAM, slug=TEAM_SLUG))
@@ -157,7 +160,8 @@ class Story:
         for role, player in SIGNERS.items():
             why = f"Appointed for {role.replace('-', ' ')}."
             self._grant("sign", role=role, login=player.login, stage="prod", why=why)
-        # Dev may sign fairness of other people's bundles; of his own he may not, as chapter 7 shows.
+        self._grant("waive", login=RAVI.login, stage="prod", why="Answers for exceptions.")
+        # Dev may sign fairness of other people's bundles; of his own he may not, as chapter 8 shows.
         self._grant("sign", role="fairness", login=DEV.login, stage="prod", why="Deputy for fairness.")
         self._grant("audit", login=NORA.login, why="Internal audit.", project="")
         lanes = self.by(DEV).get(f"projects/{PROJECT}/")["lanes"]
@@ -188,6 +192,28 @@ class Story:
         if finding["state"] != "not_met":
             raise Changed(f"v1 was to be unfair, but: {finding['sentence']}")
         self.says(f"Not met: {finding['sentence']}")
+
+    def payments(self) -> None:
+        """Card fraud has rules of its own: Olga answers how much hangs on it, and v1 goes to QA by itself."""
+        for right, player, role in (
+            ("view", OLGA, ""),
+            ("request", DEV, ""),
+            ("promote", MONA, ""),
+            ("sign", ELI, "explainability"),
+            ("waive", RAVI, ""),
+        ):
+            why = "Card fraud is looked after by the same people."
+            self._grant(right, role=role, login=player.login, project=FRAUD, why=why)
+        olga = self.by(OLGA)
+        path = f"projects/{FRAUD}/materiality/"
+        why = "It stops about 40,000 payments a day before anybody looks."
+        self._once(
+            lambda: next(olga.every(f"{path}answers/"), None),
+            lambda: olga.post(path, exposure="many", purpose="stopped", why=why),
+        )
+        self.says(f"The answers lead to tier {olga.get(path)['leads_to']}.")
+        self._bundle("v1", project=FRAUD)
+        self._request("v1", "qa", "First model that stops payments.", project=FRAUD)
 
     def second_bundle(self) -> None:
         """v2 goes through QA, evidence is collected, Fay, Eli and Ravi sign, and it goes to production by itself."""
@@ -249,6 +275,36 @@ class Story:
             if problem.status != 403 or problem.code != "barred":
                 raise
             self.says(f"Dev: {problem.detail}")
+
+    def waived(self) -> None:
+        """Card fraud is to go live before its day in QA is over: Dev asks to waive that, and Ravi grants it."""
+        self._ends(self.asked("v1", "qa", project=FRAUD), "v1", "qa", "done")
+        self._collect_one("v1", "explainability", project=FRAUD)
+        why = "A wave of stolen cards began last night."
+        request = self._request("v1", "prod", why, project=FRAUD, ticket="CHG20417")
+        dev, ravi = self.by(DEV), self.by(RAVI)
+        path = f"requests/{request}/waivers/"
+        until = (datetime.now(UTC) + timedelta(days=14)).date().isoformat()
+        asked = self._once(
+            lambda: next(dev.every(path), None),
+            lambda: dev.post(
+                path,
+                requirement="soak:qa",
+                until=until,
+                why=f"{why} The old rules in the till stay on beside it.",
+            ),
+        )
+
+        def grant() -> None:
+            shown = ravi.get(f"{path}{asked['id']}/")
+            said = "Two weeks, with the old rules beside it."
+            ravi.post(f"{path}{asked['id']}/grant/", bound=shown["bound"], comment=said, password=PASSWORD)
+
+        self._once(lambda: dev.get(f"waivers/{asked['id']}/")["state"] == "waived", grant)
+        finding = self._finding(request, "soak:qa")
+        if finding["state"] not in ("waived", "met"):  # met once the day is over
+            raise Changed(f"The day in QA was to be waived, but: {finding['sentence']}")
+        self.says(finding["sentence"])
 
     def fourth_bundle(self) -> None:
         """v4 is v2 with another dashboard: nobody signs again, and after its tests in QA it goes on by itself."""
@@ -316,6 +372,13 @@ class Story:
 
     def _team(self) -> Any:
         return next((team for team in self.by(ADA).every("teams/") if team["slug"] == TEAM_SLUG), None)
+
+    def _publish(self, name: str, source: Path, why: str) -> Any:
+        ada = self.by(ADA)
+        return self._once(
+            lambda: next((p for p in ada.every("policies/") if p["name"] == name), None),
+            lambda: ada.post("policies/", source=source.read_text(), why=why),
+        )
 
     def _add_node(self, slug: str, name: str) -> None:
         ada, node = self.by(ADA), self.demo.sandbox.nodes[slug]
@@ -385,26 +448,24 @@ class Story:
         given |= {"project": project} if project else {}
         self._once(there, lambda: ada.post("grants/", **given))
 
-    def _bundle(self, bundle: str) -> None:
+    def _bundle(self, bundle: str, project: str = PROJECT) -> None:
         """Dev's work of that revision, exported by the portal unless it is registered."""
-        dev = self.by(DEV)
-        found = dev.find(f"projects/{PROJECT}/bundles/{bundle}/")
+        dev, path = self.by(DEV), f"projects/{project}/bundles/"
+        found = dev.find(f"{path}{bundle}/")
         if found is None and not self.verifying:
-            self.demo.sandbox.control.apply_revision(PROJECT, bundle)
+            self.demo.sandbox.control.apply_revision(project, bundle)
             self._once(
-                lambda: dev.find(f"projects/{PROJECT}/bundles/{bundle}/"),
-                lambda: dev.post(
-                    f"projects/{PROJECT}/bundles/", bundle_id=bundle, notes=f"Revision {bundle}"
-                ),
+                lambda: dev.find(f"{path}{bundle}/"),
+                lambda: dev.post(path, bundle_id=bundle, notes=f"Revision {bundle}"),
             )
-        done = wait_for(f"The registration of {bundle}", lambda: self._settled_bundle(bundle))
+        done = wait_for(f"The registration of {bundle}", lambda: self._settled_bundle(f"{path}{bundle}/"))
         if done["status"] != "registered":
             raise DemoFailed(f"{bundle} could not be registered: {done['problem']}")
         if found is None:
             self.says(f"{bundle}: {done['members']} members, archive {done['archive'][:12]}…")
 
-    def _settled_bundle(self, bundle: str) -> Any:
-        found = self.by(DEV).get(f"projects/{PROJECT}/bundles/{bundle}/")
+    def _settled_bundle(self, path: str) -> Any:
+        found = self.by(DEV).get(path)
         return found if found["status"] != "asked" else None
 
     def _to_qa(self, bundle: str, why: str) -> Any:
@@ -418,29 +479,28 @@ class Story:
         self.says(f"QA runs {bundle}; {', '.join(passed)}.")
         return tests
 
-    def _request_of(self, bundle: str, stage: str) -> int | None:
+    def _request_of(self, bundle: str, stage: str, project: str = PROJECT) -> int | None:
         """The story's request of this bundle to this stage: the first, whatever people asked for after it."""
         found = [
             r
-            for r in self.by(DEV).every("requests/", project=PROJECT)
+            for r in self.by(DEV).every("requests/", project=project)
             if r["bundle_id"] == bundle and r["stage"] == stage
         ]
         return min((int(r["number"]) for r in found), default=None)
 
-    def asked(self, bundle: str, stage: str) -> int:
+    def asked(self, bundle: str, stage: str, project: str = PROJECT) -> int:
         """The number of the request an earlier chapter made."""
-        found = self._request_of(bundle, stage)
+        found = self._request_of(bundle, stage, project)
         if found is None:
             raise DemoFailed(f"Nobody asked for {bundle} to {stage}.")
         return found
 
-    def _request(self, bundle: str, stage: str, why: str) -> int:
+    def _request(self, bundle: str, stage: str, why: str, project: str = PROJECT, ticket: str = "") -> int:
+        wish = {"project": project, "bundle_id": bundle, "stage": stage, "why": why, "ticket": ticket}
         return int(
             self._once(
-                lambda: self._request_of(bundle, stage),
-                lambda: self.by(DEV).post(
-                    "requests/", project=PROJECT, bundle_id=bundle, stage=stage, why=why
-                ),
+                lambda: self._request_of(bundle, stage, project),
+                lambda: self.by(DEV).post("requests/", **wish),
             )
         )
 
@@ -481,8 +541,8 @@ class Story:
         for what in ("fairness", "explainability", "model-documentation"):
             self._collect_one(bundle, what)
 
-    def _collect_one(self, bundle: str, what: str) -> None:
-        dev, path = self.by(DEV), f"projects/{PROJECT}/bundles/{bundle}/collections/"
+    def _collect_one(self, bundle: str, what: str, project: str = PROJECT) -> None:
+        dev, path = self.by(DEV), f"projects/{project}/bundles/{bundle}/collections/"
 
         def latest() -> Any:
             return next((c for c in dev.every(path) if c["what"] == what), None)
