@@ -116,7 +116,7 @@ def title(clause: Clause, stages: Names = stage_name) -> str:
     if clause.kind == "change_ticket":
         return _("A change ticket like %(pattern)s") % {"pattern": params["pattern"]}
     if clause.kind == "window":
-        return _("Live on %(window)s") % {"window": window_words(params)}
+        return _("Goes live on %(window)s only") % {"window": window_words(params)}
     return _("Requirement %(key)s") % {"key": clause.key}
 
 
