@@ -507,7 +507,7 @@ SHAPES: dict[EventKind, Shape] = {
         *("signoff", "number", "bundle", "stage", "role", "how*", "proved_by"),
     ),
     K.WAIVER_ASKED: _shape(
-        "{actor} asked to waive “{title}” for {bundle} to {stage} until {until}",
+        "{actor} asked to waive “{title}” for {bundle} to {stage}{until}",
         *(
             "waiver",
             "request",
@@ -523,7 +523,7 @@ SHAPES: dict[EventKind, Shape] = {
         *("found", "until", "why*", "name*", "on_behalf_of", "for_name*", "people"),
     ),
     K.WAIVER_GRANTED: _shape(
-        "{actor} waived “{title}” for {bundle} to {stage} until {until}",
+        "{actor} waived “{title}” for {bundle} to {stage}{until}",
         *("waiver", "bundle", "stage", "requirement", "title", "clause", "until", "asked_by", "meaning"),
         *("statement", "envelope", "key_id", "proved_by", "name*", "comment*"),
     ),
@@ -548,11 +548,11 @@ SHAPES: dict[EventKind, Shape] = {
         *("request", "waiver", "requirement", "title", "bundle", "stage", "people", "count", "why*"),
     ),
     K.SIGNOFF_ASKED: _shape(
-        "{count} people were asked to sign {role} for {bundle} to {stage}",
+        "{count} asked to sign {role} for {bundle} to {stage}",
         *("request", "requirement", "role", "bundle", "stage", "people", "count"),
     ),
     K.SIGNOFF_REMINDED: _shape(
-        "{count} people were reminded to sign {role} for {bundle} to {stage}",
+        "{count} reminded to sign {role} for {bundle} to {stage}",
         *("request", "requirement", "role", "bundle", "stage", "people", "count"),
     ),
     K.SIGNOFF_ESCALATED: _shape(

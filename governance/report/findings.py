@@ -133,7 +133,7 @@ class Findings(Chain):
         about = drawn.get(entry.facts["evidence"], self._plain_piece)
         return about(entry, result)
 
-    def _piece_facts(self, entry: Entry) -> tuple[Fact, ...]:
+    def _piece_facts(self, entry: Entry, source: str = "") -> tuple[Fact, ...]:
         facts = entry.facts
         when = {"when": words.instant(entry.at), "row": f"{entry.seq:,}"}
         recorded = (
@@ -143,7 +143,7 @@ class Findings(Chain):
         )
         return (
             Fact(_("Recorded"), recorded),
-            Fact(_("Source"), words.source(facts["source"])),
+            Fact(_("Source"), source or words.source(facts["source"])),
             Fact(_("About the parts"), ", ".join(sorted(facts["parts"]))),
             Fact(_("Evidence"), words.grouped(facts["digest"]), digest=True),
             Fact(_("Result"), words.grouped(facts["result"]), digest=True),
@@ -529,9 +529,7 @@ class Findings(Chain):
         ]
 
     def _found(self, part: explainability_charts.Part) -> Requirement:
-        return Requirement(
-            part.state, state_word(part.state) if part.state else "", _("Asked for"), part.said
-        )
+        return Requirement("", part.state, state_word(part.state) if part.state else "", part.said)
 
     def _subpopulation(self, analysis: Mapping[str, Any]) -> Table:
         rows = []
@@ -649,7 +647,7 @@ class Findings(Chain):
         return Piece(
             heading=self._heading(_("Test report"), entry),
             lead=_(
-                "%(sender)s sent it: of %(listed)s tests that ran, %(good)s passed; %(skipped)s were skipped."
+                "%(sender)s sent it: %(good)s of the %(listed)s tests that ran passed; skipped: %(skipped)s."
             )
             % {
                 "sender": self.name(entry.actor_id),
@@ -688,7 +686,7 @@ class Findings(Chain):
             heading=self._heading(_("Project before packaging"), entry),
             lead=_("It holds %(recipes)s code recipes, and these scenarios: %(names)s.")
             % {"recipes": f"{len(recipes) + int(result.get('more', 0)):,}", "names": names},
-            facts=self._piece_facts(entry),
+            facts=self._piece_facts(entry, _("The bundle itself, measured as it was registered.")),
             drawings=(),
             tables=(table,) if recipes else (),
             seq=entry.seq,
@@ -726,7 +724,7 @@ class Findings(Chain):
                 ),
                 Fact(_("Sections"), sections or _("none")),
                 *(
-                    (Fact(_("Kind of file"), facts["media_type"].partition(";")[0]),)
+                    (Fact(_("Kind of file"), words.kind_of_file(facts["media_type"])),)
                     if facts["origin"] == "uploaded"
                     else ()
                 ),

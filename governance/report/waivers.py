@@ -77,6 +77,6 @@ class Waivers(Chain):
                 Fact(_("Meaning"), str(granted.facts["meaning"])),
                 Fact(_("Proved by"), str(granted.facts["proved_by"])),
                 Fact(_("Statement, SHA-256"), words.grouped(granted.facts["statement"]), digest=True),
-                Fact(_("Signed with key"), str(granted.facts["key_id"]), code=True),
+                Fact(_("Signed with key"), words.grouped(str(granted.facts["key_id"])), digest=True),
             ]
         return tuple(lines)

@@ -165,6 +165,17 @@ def source(facts: Mapping[str, Any]) -> str:
     return "; ".join(f"{topic(key)} {_value(value)}" for key, value in sorted(facts.items())) or NOT_SAID
 
 
+def kind_of_file(media_type: str) -> str:
+    """What kind of file a document is, in a word where it is one that can be uploaded."""
+    kind = media_type.partition(";")[0]
+    return {
+        "application/pdf": "PDF",
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document": _("Word document"),
+        "text/markdown": "Markdown",
+        "text/plain": _("plain text"),
+    }.get(kind, kind)
+
+
 def _dataset(facts: Mapping[str, Any]) -> str:
     said = _("Dataset %(dataset)s on the node %(node)s") % facts
     if facts.get("built_at"):

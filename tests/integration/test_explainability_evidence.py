@@ -6,11 +6,14 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from deployments.judging import judge_bundle, judge_many
+from deployments.judging import judge_bundle, judge_many, judge_now, record_verdict
 from deployments.models import Deployment
 from governance.actions import evidence as collecting
 from governance.actions import policies
 from governance.models import Collection, Evidence
+from governance.report.collect import collect
+from governance.report.compose import compose
+from portal import checkpoints
 from portal.models import Bundle
 from tests.api import session
 from tests.cast import POLICY, Cast
@@ -163,6 +166,29 @@ def test_drift_is_against_what_runs_in_the_stage(asking: Cast) -> None:
         said = words(signed_in(asking.eli).get(f"/projects/CHURN/requests/{wish.pk}/{path}"))
         assert "Against v1, which runs there, calls moved most" in said
         assert "+50.0 points" in said
+
+
+def test_the_report_says_of_proxies_and_drift_what_was_found(asking: Cast) -> None:
+    first, second = two_bundles(asking)
+    brought(asking, with_all_pairs(tenure=0.6, calls=0.4))
+    brought(asking, with_all_pairs(tenure=0.1, calls=0.9), "v2")
+    runs_in_production(asking, first)
+    wish = request_at(asking, bundle=second, lane=asking.prod)
+    record_verdict(wish, judge_now(wish), moment="submit")
+    report = compose(collect(project="CHURN", about=wish.subject, checkpoint=checkpoints.cut()))
+    found = {
+        drawing.heading: line
+        for piece in report.evidence
+        for drawing in piece.drawings
+        for line in drawing.found
+    }
+    drift = found["Against what ran there"]
+    assert (drift.title, drift.state, drift.word) == ("", "not_met", "Not met")
+    assert drift.because.startswith("Against v1, which runs there, calls moved most")
+    assert (found["Proxies of sensitive columns"].state, found["Proxies of sensitive columns"].word) == (
+        "met",
+        "Met",
+    )
 
 
 def test_without_evidence_of_what_runs_it_cannot_be_told(asking: Cast) -> None:
