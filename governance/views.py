@@ -111,6 +111,7 @@ def signoff(request: HttpRequest, pk: int) -> HttpResponse:
             )
             return redirect("signoff", pk)
     typed.give_back(request, form)
+    statement = json.loads(content.get(found.statement_id))
     return render(
         request,
         "governance/signoff.html",
@@ -123,9 +124,8 @@ def signoff(request: HttpRequest, pk: int) -> HttpResponse:
             "form": form,
             "mine": found.person_id == person.pk and not hasattr(found, "withdrawal"),
             "withdrawal": getattr(found, "withdrawal", None),
-            "statement": json.dumps(
-                json.loads(content.get(found.statement_id)), indent=2, ensure_ascii=False
-            ),
+            "statement": json.dumps(statement, indent=2, ensure_ascii=False),
+            "bound": statement["predicate"],
             "covered": sorted(found.covered.items()),
             "seq": Event.objects.filter(subject=found.subject).values_list("seq", flat=True).first(),
         },

@@ -76,7 +76,7 @@ def test_what_the_page_says_is_signed_is_what_is_signed(cast: Cast) -> None:
     client = signed_in(cast.fay)
     page = client.get(path_of(wish)).context
     offered = {decision: f"{page['reviewed']} {verdict}" for decision, verdict in page["verdicts"]}
-    assert offered == {decision: said for decision, _word, said in page["meanings"]}
+    assert dict(page["verdicts"]) == {decision: said for decision, _word, said in page["meanings"]}
     client.post(path_of(wish), filled(page["draft"].bound))
     signoff = SignOff.objects.get()
     statement = json.loads(content.get(signoff.statement_id))
