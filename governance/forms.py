@@ -216,6 +216,8 @@ class ProofForm(Form):
         self.way = way
         for name in {"password", "code"} - {way}:
             del self.fields[name]
+        # Where it stands on the page, and so among what is wrong: last.
+        self.order_fields([name for name in self.fields if name != way])
 
 
 class TierForm(Form):
@@ -293,6 +295,8 @@ class SignForm(ProofForm):
                 required=False,
                 widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
             )
+        conditions = [f"{name}_{number}" for number in self.ROWS for name in ("condition", "due")]
+        self.order_fields(["decision", *conditions, "comment"])
 
     @property
     def rows(self) -> list[tuple[Any, Any]]:

@@ -24,7 +24,12 @@ class Told:
     at: str
     times: int
     outcome: Outcome
-    why: str
+    reasons: tuple[str, ...]
+
+    @property
+    def why(self) -> str:
+        """All reasons, one after the other."""
+        return " ".join(self.reasons)
 
     @property
     def word(self) -> str:
@@ -62,7 +67,7 @@ def told(replayed: Replayed) -> list[Told]:
         said = tuple((finding.key, finding.code) for finding in flip.findings)
         alike.setdefault((flip.about.request, flip.about.stage, flip.outcome, said), []).append(flip)
     some = [flips[0] for flips in alike.values()]
-    reasons = with_names([_why(flip) for flip in some])
+    reasons = with_names(["\n".join(_why(flip)) for flip in some])
     return [
         Told(
             project=flip.about.project,
@@ -73,7 +78,7 @@ def told(replayed: Replayed) -> list[Told]:
             at=flip.about.at,
             times=len(flips),
             outcome=flip.outcome,
-            why=why,
+            reasons=tuple(why.split("\n")),
         )
         for flip, flips, why in zip(some, alike.values(), reasons, strict=True)
     ]
@@ -96,15 +101,16 @@ def summary(replayed: Replayed) -> str:
     return f"{judged}: {', '.join(parts)}."
 
 
-def _why(flip: Flip) -> str:
+def _why(flip: Flip) -> list[str]:
     if flip.outcome == STOPPED and not flip.findings:
-        return _("The draft says nothing about tier %(tier)s at this stage.") % {"tier": flip.about.tier}
-    said = " ".join(_missed(flip.findings, flip))
-    return (
-        said
-        if flip.outcome != PASSED
-        else _("What it lacked is not asked for any more, or is there: %(said)s") % {"said": said}
-    )
+        return [_("The draft says nothing about tier %(tier)s at this stage.") % {"tier": flip.about.tier}]
+    said = [
+        " ".join(one.split()) for one in _missed(flip.findings, flip)
+    ]  # a line each, whatever people wrote
+    if flip.outcome == PASSED:
+        first = said[0] if said else ""
+        said[:1] = [_("What it lacked is not asked for any more, or is there: %(said)s") % {"said": first}]
+    return said
 
 
 def _missed(findings: Iterable[Finding], flip: Flip) -> Iterable[str]:
