@@ -7,7 +7,7 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT, AxeResults
 from playwright.sync_api import Page, ViewportSize, expect
 
-from portal.demo.cast import ADA, DEV, FAY, MONA, NORA, OTTO, PROJECT, Player
+from portal.demo.cast import ADA, DEV, FAY, MONA, NORA, OLGA, OTTO, PROJECT, RAVI, Player
 from portal.demo.story import Story
 from tests.browser.conftest import SIZE, Desk
 
@@ -30,6 +30,11 @@ PAGES: dict[str, tuple[Player | None, str]] = {
     "project": (DEV, f"{BOX}/"),
     "bundle": (DEV, f"{BOX}/bundles/v3/"),
     "model card": (DEV, f"{BOX}/bundles/v3/model-card/"),
+    "bundle that waits": (DEV, "/projects/FRAUD/bundles/v1/"),
+    "model card asked for": (DEV, "/projects/FRAUD/bundles/v1/model-card/"),
+    "request with a waiver": (DEV, "/projects/FRAUD/requests/{fraud}/"),
+    "materiality answered": (OLGA, "/projects/FRAUD/materiality/"),
+    "waiver": (RAVI, "/waivers/1/"),
     "versions of a document": (DEV, f"{BOX}/documents/intended-use/"),
     "request refused": (MONA, f"{BOX}/requests/{{v1}}/"),
     "request done": (FAY, f"{BOX}/requests/{{v2}}/"),
@@ -89,6 +94,8 @@ def address(told: Story, name: str) -> str:
     """The path of a page, with the numbers that the story gave its requests."""
     path = PAGES[name][1]
     numbers = {bundle: told.asked(bundle, "prod") for bundle in ("v1", "v2", "v3") if f"{{{bundle}}}" in path}
+    if "{fraud}" in path:
+        numbers["fraud"] = told.asked("v1", "prod", project="FRAUD")
     report = told.report(told.asked("v3", "prod")) if "{report}" in path else ""
     return path.format(**numbers, report=report)
 

@@ -126,6 +126,8 @@ def test_the_pages_say_so(asked: Cast) -> None:
         "This field is required"
     )
     answer = owner.post(PAGE, {"exposure": "many", "purpose": "people", "why": "<i>Many</i>"}, follow=True)
+    assert "How many people does it decide about in a year? What is it used for?" in words(answer)
+    assert "More ; Decisions about people : tier critical" in words(answer)
     assert "The answers lead to the tier critical." in words(answer)
     assert b"&lt;i&gt;Many" in answer.content
     assert "In a tier below its materiality" in words(signed_in(asked.dev).get(project))

@@ -122,6 +122,10 @@ def test_the_policys_sections_are_checked(cast: Cast) -> None:
         lines = session(cast.dev).get(f"requests/{wish.pk}/gate/")["findings"]
         return next(one for one in lines if one["key"] == "document:model-card")
 
+    page = signed_in(cast.dev).get(PAGE).content.decode()
+    assert page.count("<details id=") == len(FIELDS)
+    opened = re.findall(r'<details id="section-([^"]+)" open>', page)
+    assert opened == ["intended-purpose", "cybersecurity"]
     assert line()["code"] == "document_missing"
     session(cast.dev).post(API, sections={"intended-purpose": "Offers."})
     assert (line()["code"], line()["params"]["absent"]) == ("document_sections_missing", ["cybersecurity"])

@@ -5,8 +5,17 @@ import pytest
 from governance import junit
 from governance.models import Collection, Document, Evidence
 from portal.models import Bundle
+from tests import factories
 from tests.cast import Cast
-from tests.factories import all_but_signed, bundle_asked, bundle_registered, runs_in
+from tests.factories import (
+    all_but_signed,
+    bundle_asked,
+    bundle_registered,
+    fairness_of,
+    request_at,
+    runs_in,
+    signed,
+)
 from tests.pages import outsider_sees_nothing, queries_of, refused, signed_in, words
 
 V1 = "/projects/CHURN/bundles/v1/"
@@ -27,6 +36,48 @@ def test_it_shows_parts_evidence_and_documents(cast: Cast) -> None:
     ):
         assert said in words(answer)
     assert "tenure" in answer.content.decode()  # a bar of the chart
+
+
+def test_what_is_missing_for_the_next_stage_stands_first_and_leads_there(cast: Cast) -> None:
+    bundle = bundle_registered(cast)
+    runs_in(cast, bundle, cast.qa)
+    factories.tests_passed(cast, bundle)
+    fairness_of(cast, bundle, women=0.2)
+    answer = signed_in(cast.dev).get(V1)
+    page = words(answer)
+    assert "Production would ask for 4 things that are not there" in page
+    assert page.index("would ask for") < page.index("Evidence Documents")
+    assert "signed by" not in page[page.index("would ask for") : page.index("Evidence Documents")]
+    assert '<a href="#on-fairness">' in answer.content.decode()
+    assert 'id="on-fairness"' in answer.content.decode()
+    assert '<a href="#documents">Intended use written</a>' in answer.content.decode()
+
+
+def test_what_a_request_lacks_stands_on_its_bundles_page(cast: Cast) -> None:
+    bundle = bundle_registered(cast)
+    all_but_signed(cast, bundle)
+    wish = request_at(cast, "open", bundle, cast.prod)
+    signed(cast.fay, wish, "fairness")
+    answer = signed_in(cast.dev).get(V1)
+    assert f"Request {wish.pk} to Production: 2 things are missing To the request" in words(answer)
+    place = f"/projects/CHURN/requests/{wish.pk}/"
+    assert f'<a href="{place}">Model risk signed by one person</a>' in answer.content.decode()
+    for person, role in ((cast.eli, "explainability"), (cast.ravi, "model-risk")):
+        signed(person, wish, role)
+    assert f"Request {wish.pk} to Production: all is met" in words(signed_in(cast.dev).get(V1))
+
+
+def test_what_is_met_is_folded_and_what_is_not_is_open(cast: Cast) -> None:
+    bundle = bundle_registered(cast)
+    runs_in(cast, bundle, cast.qa)
+    factories.tests_passed(cast, bundle)
+    fairness_of(cast, bundle, women=0.2)
+    folds = [
+        (one.split('id="', 1)[-1].split('"', 1)[0], "<details open>" in one.split("</summary>")[0])
+        for one in signed_in(cast.dev).get(V1).content.decode().split('<section class="card fold"')[1:]
+    ]
+    assert ("on-fairness", True) in folds
+    assert ("on-tests-qa", False) in folds
 
 
 def test_it_says_what_changes_against_what_runs(cast: Cast) -> None:

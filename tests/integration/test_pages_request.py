@@ -1,8 +1,12 @@
 """A request's page: the gate as a checklist, promoting, following, stopping, releasing, withdrawing."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 
 from deployments.actions import promotions
+from deployments.cards import folded
 from deployments.models import DeploymentRequest, Promotion
 from governance.models import Report
 from portal import ledger
@@ -52,6 +56,16 @@ def test_the_gate_says_what_is_met_and_who_can_do_the_rest(cast: Cast) -> None:
     )
     assert "Two things are missing." in page
     assert answer.content.decode().count("Review and sign") == 1  # Fay's own, and nobody else's
+
+
+def test_a_long_checklist_folds_what_is_met() -> None:
+    def row(state: str, acts: Sequence[Any] = ()) -> dict[str, Any]:
+        return {"state": state, "acts": acts}
+
+    met, missing, waived, mine = row("met"), row("not_met"), row("waived"), row("met", ["sign"])
+    assert folded([missing, *[met] * 9]) == ([missing, *[met] * 9], [])
+    assert folded([missing, waived, mine, *[met] * 8]) == ([missing, waived, mine], [met] * 8)
+    assert folded([met] * 11) == ([met] * 11, [])
 
 
 def test_changed_parts_are_said_with_the_bundle_they_are_compared_with(cast: Cast) -> None:
