@@ -93,7 +93,7 @@ def forbidden_part(result: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[
     """Which features are columns that the policy forbids; `state` is empty where it forbids none."""
     if not asked.get("forbid"):
         return {"state": "", "names": []}
-    top = int(asked["top"])
+    top = min(int(asked["top"]), len(result["features"]))
     names = [one["feature"] for one in forbidden(result["features"][:top], asked["forbid"])]
     return {"state": NOT_MET if names else MET, "names": names, "top": top}
 

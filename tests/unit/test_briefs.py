@@ -107,7 +107,11 @@ def test_an_exhibit_in_a_line(kind: str, table: Any, state: str, line: str, unfo
 
 def test_forbidden_columns_are_looked_for_among_the_first_features_only() -> None:
     result = {"features": [{"feature": "tenure", "share": 0.7}, {"feature": "dummy:gender:F", "share": 0.3}]}
-    assert forbidden_part(result, {"top": 10, "forbid": ["gender"]})["names"] == ["dummy:gender:F"]
+    assert forbidden_part(result, {"top": 10, "forbid": ["gender"]}) == {
+        "state": "not_met",
+        "names": ["dummy:gender:F"],
+        "top": 2,  # there are no more
+    }
     assert forbidden_part(result, {"top": 1, "forbid": ["gender"]}) == {"state": "met", "names": [], "top": 1}
     assert forbidden_part(result, {})["state"] == ""
 
