@@ -7,6 +7,7 @@ gathering facts (queries do) or of judging them (`governance.gate`, `governance.
 
 import re
 from collections.abc import Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -298,6 +299,24 @@ class Case:
         return tuple(
             sorted(part for part in {*parts, *scope} if parts.get(part, "") != self.parts.get(part, ""))
         )
+
+    def under(
+        self,
+        policy: PolicyRef,
+        requirements: tuple[Clause, ...],
+        signoffs: tuple[SignOffFact, ...],
+        waivers: tuple[WaiverFact, ...],
+    ) -> "Case":
+        """The same facts under other requirements. What is given is taken in the order it has."""
+        made = copy(self)
+        for name, value in (
+            ("policy", policy),
+            ("requirements", requirements),
+            ("signoffs", signoffs),
+            ("waivers", waivers),
+        ):
+            object.__setattr__(made, name, value)
+        return made
 
     def __post_init__(self) -> None:
         put = object.__setattr__

@@ -5,9 +5,12 @@ each kind (`governance.checks`) or of sentences (`governance.sentences`). `holds
 the clock alone could change a finding; whatever people do may change it sooner.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
+
+import msgspec
 
 from governance import waivers
 from governance.checks import check
@@ -75,6 +78,7 @@ __all__ = [
     "Verdict",
     "WaiverFact",
     "case_digest",
+    "case_from_bytes",
     "case_from_json",
     "case_to_json",
     "instant",
@@ -123,31 +127,14 @@ def case_to_json(case: Case) -> dict[str, Any]:
 
 def case_from_json(value: dict[str, Any]) -> Case:
     """The Case that `case_to_json` wrote; raises ValueError for another shape."""
-    try:
-        fields = _opened(value)
-        fields["policy"] = PolicyRef(**fields["policy"])
-        fields["requirements"] = tuple(Clause(**clause) for clause in fields["requirements"])
-        fields["evidence"] = tuple(EvidenceFact(**fact) for fact in fields["evidence"])
-        fields["documents"] = tuple(
-            DocumentFact(**{**fact, "sections": tuple(fact["sections"])}) for fact in fields["documents"]
-        )
-        fields["signoffs"] = tuple(
-            SignOffFact(
-                **{**_let(fact), "evidence": tuple(fact["evidence"]), "documents": tuple(fact["documents"])}
-            )
-            for fact in fields["signoffs"]
-        )
-        fields["running"] = tuple(RunningFact(**fact) for fact in fields["running"])
-        fields["barred"] = tuple(Barred(**fact) for fact in fields["barred"])
-        fields["holders"] = tuple(Holder(**_let(fact)) for fact in fields["holders"])
-        fields["waivers"] = tuple(_waiver(fact) for fact in fields.get("waivers", ()))
-        if "live" in fields:
-            told = fields["live"]
-            features = tuple((feature, share) for feature, share in told["features"])
-            fields["live"] = LiveFact(**{**told, "features": features})
-        return Case(**fields)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"This is not a stored case: {error}.") from error
+    with _read_as("case", value.get("v")):
+        return msgspec.convert(value, Case)
+
+
+def case_from_bytes(body: bytes) -> Case:
+    """The same of the JSON text; for many of them."""
+    with _read_as("case", _SHAPED.decode(body).v):
+        return _CASES.decode(body)
 
 
 def case_digest(case: Case) -> str:
@@ -162,12 +149,28 @@ def verdict_to_json(verdict: Verdict) -> dict[str, Any]:
 
 def verdict_from_json(value: dict[str, Any]) -> Verdict:
     """The Verdict that `verdict_to_json` wrote; raises ValueError for another shape."""
+    with _read_as("verdict", value.get("v")):
+        return msgspec.convert(value, Verdict)
+
+
+@contextmanager
+def _read_as(what: str, shape: Any) -> Iterator[None]:
+    if shape != _SHAPE:
+        raise ValueError(f"Shape {shape!r} is not known here; this version reads shape {_SHAPE}.")
     try:
-        fields = _opened(value)
-        findings = tuple(Finding(**{**f, "unblock": tuple(f["unblock"])}) for f in fields["findings"])
-        return Verdict(findings, fields["holds_until"])
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"This is not a stored verdict: {error}.") from error
+        yield
+    except (TypeError, msgspec.ValidationError) as error:
+        raise ValueError(f"This is not a stored {what}: {error}.") from error
+
+
+class _Shaped(msgspec.Struct):
+    """What says how the rest is to be read."""
+
+    v: Any = None
+
+
+_SHAPED = msgspec.json.Decoder(_Shaped)
+_CASES = msgspec.json.Decoder(Case)
 
 
 def _leave_out_what_is_not(fact: dict[str, Any]) -> None:
@@ -179,23 +182,6 @@ def _leave_out_what_is_not(fact: dict[str, Any]) -> None:
     for name in (*_LET, "let_until", "bundle", "carried", "due"):
         if not fact.get(name):
             fact.pop(name, None)
-
-
-def _waiver(fact: dict[str, Any]) -> WaiverFact:
-    return WaiverFact(**{**_let(fact), "behind": tuple(Barred(**bar) for bar in fact["behind"])})
-
-
-def _let(fact: dict[str, Any]) -> dict[str, Any]:
-    """A fact's values, those that say who let somebody in as tuples."""
-    if not any(name in fact for name in _LET):  # as of almost everybody
-        return fact
-    return {**fact, **{name: tuple(fact[name]) for name in _LET if name in fact}}
-
-
-def _opened(value: dict[str, Any]) -> dict[str, Any]:
-    if value.get("v") != _SHAPE:
-        raise ValueError(f"Shape {value.get('v')!r} is not known here; this version reads shape {_SHAPE}.")
-    return {key: held for key, held in value.items() if key not in ("v", "met")}
 
 
 def _plain(value: Any) -> Any:

@@ -1,11 +1,12 @@
 """Reads what was judged before, out of the ledger: the Cases that a draft of a policy is replayed on."""
 
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
+
+import msgspec
 
 from governance.facts import Finding, SignOffFact
-from governance.gate import Case, case_from_json
+from governance.gate import Case, case_from_bytes
 from governance.models import PolicyVersion, SignOff
 from governance.replay import Past
 from portal import content, ledger
@@ -13,7 +14,6 @@ from portal.event_kinds import EventKind
 from portal.models import Bundle
 
 AT_A_TIME = 100
-_FOUND = tuple(one.name for one in fields(Finding))
 
 
 def judged_under(policy: str, limit: int | None = None, *, scan: int | None = None) -> Iterator[Past]:
@@ -28,16 +28,17 @@ def judged_under(policy: str, limit: int | None = None, *, scan: int | None = No
     left, unseen, given = limit, scan, _WhereGiven()
     some = list(rows[: _at_a_time(unseen)])
     while some and left != 0:
-        told = [one for seq, body in some if (one := _told(seq, bytes(body), policy))][:left]
-        bodies = content.get_many({one.case for one in told})
-        for one in told:  # built one by one: a case is large, and what dies young costs little
-            case = given.whole(case_from_json(json.loads(bodies[one.case])))
+        read = [(seq, _EVENTS.decode(bytes(body)).facts) for seq, body in some]
+        told = [(seq, one) for seq, one in read if one.policy.name == policy][:left]
+        bodies = content.get_many({one.case for _seq, one in told})
+        for seq, one in told:  # built one by one: a case is large, and what dies young costs little
+            case = given.whole(case_from_bytes(bodies[one.case]))
             yield Past(
-                seq=one.seq,
+                seq=seq,
                 request=one.request,
                 moment=one.moment,
                 case=case,
-                met=one.met,
+                met=one.outcome == "met",
                 findings=one.findings,
             )
         left = None if left is None else left - len(told)
@@ -45,28 +46,29 @@ def judged_under(policy: str, limit: int | None = None, *, scan: int | None = No
         some = list(rows.filter(seq__lt=some[-1][0])[: _at_a_time(unseen)])
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
+class _Under(msgspec.Struct):
+    """The policy a judgement was made by."""
+
+    name: str
+
+
+class _Judged(msgspec.Struct):
     """What the event of a judgement says; `case` is the digest of its Case."""
 
-    seq: int
     request: int
     moment: str
+    outcome: str
     case: str
-    met: bool
+    policy: _Under
     findings: tuple[Finding, ...]
 
 
-def _told(seq: int, body: bytes, policy: str) -> _Told | None:
-    """The judgement of an event, None of another policy's."""
-    facts = ledger.decoded(body)["facts"]
-    if facts["policy"]["name"] != policy:
-        return None
-    findings = tuple(
-        Finding(**{name: one[name] for name in _FOUND} | {"unblock": tuple(one["unblock"])})
-        for one in facts["findings"]
-    )
-    return _Told(seq, facts["request"], facts["moment"], facts["case"], facts["outcome"] == "met", findings)
+class _Event(msgspec.Struct):
+    facts: _Judged
+
+
+# Of an event's facts only these are looked at, so the others are not made into objects.
+_EVENTS = msgspec.json.Decoder(_Event)
 
 
 def _at_a_time(unseen: int | None) -> int:

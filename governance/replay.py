@@ -138,12 +138,11 @@ def _under(document: PolicyDocument, case: Case, requirements: tuple[Clause, ...
     """The case with the draft's requirements, and the signatures of each that keeps its key."""
     new = {clause.key: clause.digest for clause in requirements}
     again = {clause.digest: new[clause.key] for clause in case.requirements if clause.key in new}
-    return replace(
-        case,
-        policy=PolicyRef(document.name, 0, document.digest),
-        requirements=requirements,
-        signoffs=tuple(_moved(fact, again) for fact in case.signoffs),
-        waivers=tuple(_moved(fact, again) for fact in case.waivers),
+    return case.under(
+        PolicyRef(document.name, 0, document.digest),
+        requirements,
+        tuple(_moved(fact, again) for fact in case.signoffs),
+        tuple(_moved(fact, again) for fact in case.waivers),
     )
 
 

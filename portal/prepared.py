@@ -72,7 +72,8 @@ class Prepared(Generic[Row]):
             sql, params = compiler.as_sql()
         except EmptyResultSet:
             return None
-        return _Kept(rows, compiler, sql, tuple(params))
+        columns = [column for column, *_more in compiler.select[: compiler.col_count]]
+        return _Kept(rows, compiler, sql, tuple(params), compiler.get_converters(columns))
 
 
 def prepared(make: Callable[..., QuerySet[Any, Row]]) -> Prepared[Row]:
@@ -138,6 +139,7 @@ class _Kept:
     compiler: SQLCompiler
     sql: str
     params: tuple[Any, ...]
+    converters: dict[int, Any]
 
     def asked(self, values: Mapping[str, list[Any]]) -> QuerySet[Any, Any]:
         """The queryset with these values in the places of the stand-ins."""
@@ -151,6 +153,8 @@ class _Kept:
         compiler = copy.copy(self.compiler)
         if connection.vendor == "postgresql":
             compiler.connection = cast(BaseDatabaseWrapper, _Preparing(connection))
+            # PostgreSQL's hang on the columns alone; SQLite's on the connection as well.
+            compiler.get_converters = lambda _columns: self.converters  # type: ignore[method-assign, assignment]
         else:
             compiler.connection = connection
         compiler.as_sql = lambda *_given, **_named: (self.sql, params)  # type: ignore[method-assign]
