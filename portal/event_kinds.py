@@ -536,15 +536,15 @@ SHAPES: dict[EventKind, Shape] = {
         *("waiver", "bundle", "stage", "requirement", "title", "statement", "name*", "why*"),
     ),
     K.WAIVER_LAPSED: _shape(
-        "The waiver of “{title}” counts no more for {bundle} to {stage}: {reason}",
+        "The waiver of “{title}” counts no more for {bundle} to {stage}: {sentence}",
         *("request", "waiver", "bundle", "stage", "requirement", "title", "reason", "sentence*"),
     ),
     K.WAIVER_REMINDED: _shape(
-        "{count} people were told that whether to waive “{title}” for {bundle} to {stage} waits for an answer",
+        "{count} reminded that “{title}” for {bundle} to {stage} waits for a word on whether to waive it",
         *("request", "waiver", "requirement", "title", "bundle", "stage", "people", "count"),
     ),
     K.WAIVER_ESCALATED: _shape(
-        "That nobody answers whether to waive “{title}” for {bundle} to {stage} was told to {count} people",
+        "That nobody says whether to waive “{title}” for {bundle} to {stage} was told to {count}",
         *("request", "waiver", "requirement", "title", "bundle", "stage", "people", "count", "why*"),
     ),
     K.SIGNOFF_ASKED: _shape(
@@ -560,7 +560,7 @@ SHAPES: dict[EventKind, Shape] = {
         *("request", "requirement", "role", "bundle", "stage", "people", "count", "why*"),
     ),
     K.SIGNOFF_LAPSED: _shape(
-        "A {role} signature counts no more for {bundle} to {stage}: {reason}",
+        "A {role} signature counts no more for {bundle} to {stage}: {sentence}",
         *("request", "signoff", "requirement", "role", "bundle", "stage", "person", "reason", "sentence*"),
     ),
     K.REQUEST_COMMENTED: _shape(

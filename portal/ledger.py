@@ -282,7 +282,7 @@ def read(found: Iterable[Event]) -> list[Entry]:
 
 # Facts that hold a name of ours (`check_health`, `model-risk`), which reads as words.
 _SLUGS = {"evidence", "kind", "moment", "right", "role", "step", "what"}
-_SLUG_FIRST = tuple(f"{{{name}}}" for name in sorted(_SLUGS))
+_WORD_FIRST = tuple(f"{{{name}}}" for name in sorted(_SLUGS | {"count"}))
 
 
 def sentence(entry: Entry, names: Callable[[str], str]) -> str:
@@ -298,9 +298,11 @@ def sentence(entry: Entry, names: Callable[[str], str]) -> str:
         shown["until"] = _until(entry.facts["until"])
     for name in {"starts_at", "due"} & shown.keys():
         shown[name] = _minute(entry.facts[name])
+    if {"count", "people"} <= shown.keys():
+        shown["count"] = "one person" if entry.facts["count"] == 1 else f"{shown['count']} people"
     template = SHAPES[entry.kind].sentence
     said = template.format_map({"actor": _actor(entry, names), **shown})
-    return said[:1].upper() + said[1:] if template.startswith(_SLUG_FIRST) else said
+    return said[:1].upper() + said[1:] if template.startswith(_WORD_FIRST) else said
 
 
 def people_in(entries: Iterable[Entry]) -> list[str]:

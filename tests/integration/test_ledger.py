@@ -371,6 +371,36 @@ def test_the_sentence_of_a_grant(facts: dict[str, Any], said: str) -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("people", "said"),
+    [
+        (1, "One person asked to sign fairness for v1 to prod"),
+        (2, "2 people asked to sign fairness for v1 to prod"),
+    ],
+)
+def test_the_sentence_of_asking_counts_people(people: int, said: str) -> None:
+    with ledger.business():
+        ledger.record(
+            EventKind.SIGNOFF_ASKED, by=None, project="CHURN", subject="request:1", request=1,
+            requirement="sign_off:fairness", role="fairness", bundle="v1", stage="prod",
+            people=["p"] * people, count=people,
+        )  # fmt: skip
+    assert ledger.sentence(ledger.events()[0], lambda _: "Countersign") == said
+
+
+@pytest.mark.django_db
+def test_the_sentence_of_a_lapse_says_why_in_words() -> None:
+    with ledger.business():
+        ledger.record(
+            EventKind.SIGNOFF_LAPSED, by=None, project="CHURN", subject="request:1", request=1, signoff=1,
+            requirement="sign_off:fairness", role="fairness", bundle="v1", stage="prod", person="p",
+            reason="withdrawn", sentence="Fay withdrew it.",
+        )  # fmt: skip
+    said = ledger.sentence(ledger.events()[0], lambda _: "Countersign")
+    assert said == "A fairness signature counts no more for v1 to prod: Fay withdrew it."
+
+
+@pytest.mark.django_db
 def test_the_sentence_of_what_was_erased() -> None:
     entry = granted()
     ledger.erase(entry.seq, "facts.holder")
