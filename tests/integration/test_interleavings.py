@@ -83,6 +83,11 @@ class Word:
     facts: Mapping[str, Any]
     withdrawn: bool = False
 
+    @property
+    def ends(self) -> bool:
+        """Whether nothing stands that the same person said before it."""
+        return self.withdrawn or self.facts["decision"] != "approve"
+
 
 @dataclass
 class Leave:
@@ -145,8 +150,8 @@ class Books:
         rows = [*self.shelves[project].holds.values(), *self.shelves[""].holds.values()]
         return {person for person, *what in rows if what == [right, role]}
 
-    def closed(self, project: str, parts: Mapping[str, str]) -> str:
-        """Why the gate is closed for these parts, or an empty text."""
+    def closed(self, project: str, parts: Mapping[str, str], bundle: str) -> str:
+        """Why the gate is closed for a bundle of these parts, or an empty text."""
         assert self.policy is not None
         shelf = self.shelves[project]
         failed = {digest: names for _at, digest, names, _of in shelf.evidence}
@@ -160,24 +165,27 @@ class Books:
                 continue
             role = clause.params["role"]
             scope = {part: parts[part] for part in {*clause.params["covers"], "other"}}
-            newest: dict[str, Word] = {}
+            spoken: dict[str, dict[bool, Word]] = {}
             for word in sorted(shelf.words.values(), key=lambda one: one.at):
                 told = word.facts
                 if told["role"] == role and told["clause"] == clause.digest and told["covered"] == scope:
-                    newest[word.person] = word
-            standing = {
-                person: word
-                for person, word in newest.items()
-                if not word.withdrawn and person in self.holders(project, "sign", role)
-            }
-            if any(word.facts["decision"] != "approve" for word in standing.values()):
-                return f"{role} said no"
-            # Given while the tests said what they say now.
-            counts = {
-                person
-                for person, word in standing.items()
-                if all((not failed[one]) == passed for one in word.facts["evidence"])
-            }
+                    said = spoken.setdefault(word.person, {})
+                    if word.ends:
+                        said.clear()
+                    # The newest about this bundle, and the newest carried from another; the later of them last.
+                    said.pop(told["bundle"] == bundle, None)
+                    said[told["bundle"] == bundle] = word
+            counts: set[str] = set()
+            for person in spoken.keys() & self.holders(project, "sign", role):
+                for word in reversed(spoken[person].values()):
+                    if word.ends:
+                        if not word.withdrawn:
+                            return f"{role} said no"
+                        break
+                    # Given while the tests said what they say now; if not, what was said before it stands.
+                    if all((not failed[one]) == passed for one in word.facts["evidence"]):
+                        counts.add(person)
+                        break
             able += [counts] * int(clause.params["people"])
         if not any(len({*seats}) == len(able) for seats in product(*able)):
             return "signatures"
@@ -572,6 +580,7 @@ class Ground:
             return tuple(one["scenario"] for one in runs if one["outcome"] == "FAILED")
 
         key, parts, live = history.project.key, history.bundle.parts, 0
+        name = history.bundle.bundle_id
         for entry in entries:
             self.read = entry.seq
             if entry.kind == EventKind.PROMOTION_LIVE:
@@ -581,11 +590,11 @@ class Ground:
                     entry.seq,
                     [(one.seq, one.kind.value, one.facts.get("stage")) for one in entries],
                 )
-                assert self.books.closed(key, parts) == "", told
+                assert self.books.closed(key, parts, name) == "", told
                 assert str(history.cast.mona.pk) in self.books.holders(key, "promote"), told
                 assert str(history.cast.dev.pk) in self.books.holders(key, "request"), told
             self.books.write(entry, times, failed)
-        return live, self.books.closed(key, parts)
+        return live, self.books.closed(key, parts, name)
 
 
 @contextmanager
