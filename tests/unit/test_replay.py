@@ -218,7 +218,7 @@ def test_what_was_found_then_saves_work_and_changes_nothing() -> None:
         for old, new in rng.sample(EDITS, rng.randint(0, 2)):
             text = text.replace(old, new)  # of two edits of one line the second may find nothing
         drafts.append(parse(text))
-    for turn in range(300):
+    for turn in range(150):
         draft = drafts[turn % len(drafts)]
         judged = past(_odd_case(rng))
         under = _under(draft, judged.case, draft.rules("critical", "prod").requirements)
@@ -227,8 +227,8 @@ def test_what_was_found_then_saves_work_and_changes_nothing() -> None:
         assert kept == {one.key: one for one in verdict.findings if one.key in kept}
         assert judge(under, kept) == verdict
         reused, judged_anew = reused + len(kept), judged_anew + len(verdict.findings) - len(kept)
-    assert reused > 1_000
-    assert judged_anew > 100
+    assert reused > 500
+    assert judged_anew > 50
 
 
 def test_evidence_that_replaced_what_was_signed_has_sign_offs_judged_anew() -> None:
