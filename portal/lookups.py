@@ -3,20 +3,30 @@
 Fetching and being allowed to see are one call, so that no view can forget the second.
 """
 
+from typing import Any
+
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from portal import rights
 from portal.errors import Invalid
 from portal.models import Bundle, Lane, Person, Portfolio, Project
 from portal.models.person import spelled
+from portal.prepared import prepared
 
 
 def project_for(person: Person, key: str) -> Project:
     """The project of this key with its node and pipeline; raises Absent where the person may not see it."""
-    project = rights.visible_projects(person).select_related("node", "pipeline").filter(key=key).first()
-    if project is None:
-        raise rights.absent()
-    return project
+    # Asked apart, so that of what differs from person to person only a question without columns is put into SQL anew.
+    if rights.visible_projects(person).filter(key=key).exists():
+        for project in _projects(key=key):
+            return project
+    raise rights.absent()
+
+
+@prepared
+def _projects(key: Any) -> QuerySet[Project]:
+    return Project.objects.select_related("node", "pipeline").filter(key=key)
 
 
 def portfolio_for(person: Person, slug: str) -> Portfolio:
@@ -30,16 +40,16 @@ def portfolio_for(person: Person, slug: str) -> Portfolio:
 def bundle_for(person: Person, key: str, bundle_id: str) -> Bundle:
     """The bundle of this id with its project and author; raises Absent where the person may not see it."""
     project = project_for(person, key)
-    bundle = (
-        Bundle.objects.select_related("author", "asked_by", "manifest")
-        .defer("manifest__body")
-        .filter(project=project, bundle_id=bundle_id)
-        .first()
-    )
-    if bundle is None:
-        raise rights.absent()
-    bundle.project = project
-    return bundle
+    for bundle in _bundles(project=project.pk, bundle_id=bundle_id):
+        bundle.project = project
+        return bundle
+    raise rights.absent()
+
+
+@prepared
+def _bundles(project: Any, bundle_id: Any) -> QuerySet[Bundle]:
+    rows = Bundle.objects.select_related("author", "asked_by", "manifest").defer("manifest__body")
+    return rows.filter(project=project, bundle_id=bundle_id)
 
 
 def lanes_of(project: Project) -> list[Lane]:
