@@ -284,13 +284,17 @@ def _score_rows(
 
 def _parted(told: Mapping[str, Any]) -> dict[str, Any]:
     low, high = told["interval"]
+    return _calibrated(told) | {"figure": _figure(told["gap"], [low, high])}
+
+
+def _calibrated(told: Mapping[str, Any]) -> dict[str, Any]:
+    """How often it happened beside how often it was predicted."""
     return {
         "n": told["n"],
         "hits": told["positives"],
         "rate": told["observed"],
         "predicted": told["mean_score"],
         "between": _between(told["positives"], told["n"]),
-        "figure": _figure(told["gap"], [low, high]),
     }
 
 
@@ -313,13 +317,7 @@ def _counts(held: Mapping[str, Any], kind: str) -> dict[str, Any]:
         told = held["calibration"]
         if not told:
             return {"n": 0, "hits": 0, "rate": None}
-        return {
-            "n": told["n"],
-            "hits": told["positives"],
-            "rate": told["observed"],
-            "predicted": told["mean_score"],
-            "between": _between(told["positives"], told["n"]),
-        }
+        return _calibrated(told)
     hits, n = fairness.base_of(held, kind)
     return {"n": n, "hits": hits, "rate": hits / n if n else None, "between": _between(hits, n)}
 
