@@ -412,10 +412,6 @@ BEFORE: dict[str, Callable[[Furnished], Any]] = {
         path: lambda f: Promotion.objects.filter(lane=f.cast.qa).update(holds_lane=True)
         for path in (f"{PROMOTION}release/", "/api/v1/promotions/<number>/release/")
     },
-    **dict.fromkeys(
-        ("/signoffs/<pk>/conditions/<number>/met/", "/api/v1/signoffs/<number>/conditions/<condition>/met/"),
-        let_conditions,
-    ),
     **dict.fromkeys(CONDITIONS, let_conditions),
     **dict.fromkeys((f"{REQUEST}remind/<requirement>/", "/api/v1/requests/<number>/remind/"), let_ask),
     **{

@@ -468,7 +468,7 @@ def _of_another_team(cast: Cast, who: Who) -> Things:
 
 @contextmanager
 def undone() -> Iterator[None]:
-    """One transaction for everything in it, which is undone at the end; actions begin theirs inside it."""
+    """One transaction, or one within it, that is undone at the end; actions begin theirs inside it."""
     block = transaction.atomic()
     block._from_testcase = True  # type: ignore[attr-defined]
     with block:

@@ -76,10 +76,8 @@ def ask(who: Who, method: str, address: str, body: Any = None, hide: tuple[str, 
         count += 1
         return execute(*rest)
 
-    before = transaction.savepoint()
-    with connection.execute_wrapper(counting):
+    with undone(), connection.execute_wrapper(counting):
         answer = who.send(method, address, body)
-    transaction.savepoint_rollback(before)
     spare = (address.partition("?")[0], *(one for one in hide if len(one) > 3))
 
     def plain(text: str) -> str:

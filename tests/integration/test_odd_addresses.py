@@ -49,7 +49,7 @@ ODD = (
     "",
     "\udcff[]{}%'\"\\",  # a byte that is no UTF-8, and what other languages give a meaning
 )
-SAMPLE = 2  # how many of them are tried in each place in the normal run; over all places each is tried often
+SAMPLE = 1  # how many of them are tried in each place in the normal run; over all places each is tried often
 ADMIN_TRIED = "/admin/portal/person/"
 ADMIN_ALIKE = re.compile(r"/admin/\w+/\w+/.*")
 SLOW = {"/api/v1/schema/"}  # written anew for each who asks, and looks nothing up
