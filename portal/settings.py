@@ -28,7 +28,8 @@ DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var")))
 INSTALLED_APPS = [
     # First: its commands createsuperuser and changepassword stand before those of django.contrib.auth.
     "portal",
-    "django.contrib.admin",
+    # What it shows is looked up by portal.urls: commands and workers have no pages to load it for.
+    "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.messages",

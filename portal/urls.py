@@ -3,6 +3,8 @@
 from django.contrib import admin
 from django.urls import include, path
 
+admin.autodiscover()
+
 handler404 = "portal.pages.not_found"
 
 urlpatterns = [
