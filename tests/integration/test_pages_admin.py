@@ -1,6 +1,9 @@
 """The Django admin: superusers look, nobody changes anything, and nothing secret is on show."""
 
+from importlib import import_module
+
 import pytest
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.test import Client, RequestFactory
@@ -41,6 +44,13 @@ def superuser(cast: Cast) -> Person:
     """Ada, who may also look into the admin."""
     Person.objects.filter(pk=cast.ada.pk).update(is_superuser=True)
     return Person.objects.get(pk=cast.ada.pk)
+
+
+@pytest.fixture(autouse=True)
+def _pages_are_loaded() -> None:
+    """What the admin shows is known once the portal's addresses are."""
+    import_module(settings.ROOT_URLCONF)
+    assert admin.site._registry
 
 
 def test_all_that_is_protected_is_there_and_groups_are_not(db: None) -> None:
