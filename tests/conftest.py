@@ -9,9 +9,11 @@ Three ways to a database:
 """
 
 import gc
+import importlib
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,35 @@ pytest_plugins = ["tests.cast", "tests.requested", "tests.world"]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="full sizes: also run what is marked long")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Let each test worker of a whole run begin to import the test modules at another place.
+
+    pytest rewrites the asserts of a module for whoever imports it first and keeps what it made. On a fresh checkout all
+    workers would do the same module at the same moment, each for itself; so they share the work.
+    """
+    here = Path(__file__).parent
+    worker, workers = (
+        os.environ.get("PYTEST_XDIST_WORKER", ""),
+        os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"),
+    )
+    if (
+        workers == "1"
+        or not worker.startswith("gw")
+        or [Path(arg).resolve() for arg in session.config.args] != [here]
+    ):
+        return
+    names = [
+        ".".join(path.relative_to(here.parent).with_suffix("").parts)
+        for path in sorted(here.rglob("test_*.py"))
+    ]
+    first = len(names) * int(worker.removeprefix("gw")) // int(workers)
+    # What goes wrong goes wrong once more when the module is collected, and is told then.
+    with suppress(Exception, pytest.skip.Exception):
+        for name in (*names[first:], *names[:first]):
+            importlib.import_module(name)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -12,8 +12,6 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
 from django.test import Client
-from scim2_client.engines.wsgi import WSGISCIMClient
-from scim2_tester import Status, check_server
 
 from portal import ledger, rights
 from portal.actions import accounts, grants, mappings, people
@@ -22,7 +20,11 @@ from portal.event_kinds import EventKind
 from portal.models import DirectoryGroup, Grant, Identity, Membership, Person, Right, Token
 from tests.api import session as api_session
 from tests.cast import Cast
+from tests.late import Late
 from tests.pages import signed_in
+
+scim2_client = Late("scim2_client.engines.wsgi")
+scim2_tester = Late("scim2_tester")
 
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
@@ -390,22 +392,23 @@ KNOWN = re.compile(
 
 
 def test_the_oracle_finds_nothing_wrong(cast: Cast, directory: Directory) -> None:
-    client = WSGISCIMClient(
+    client = scim2_client.WSGISCIMClient(
         WSGIHandler(),
         base_url="http://testserver/scim/v2",
         headers={"Authorization": f"Bearer {directory.secret}"},
         environ={"wsgi.errors": io.StringIO()},
     )
     # Between real requests Django looks after its connections; here they share the test's transaction.
+    statuses = scim2_tester.Status
     with patch.object(BaseDatabaseWrapper, "close_if_unusable_or_obsolete"):
-        results = check_server(client)
+        results = scim2_tester.check_server(client)
     wrong = [
         f"{one.title}: {one.reason}"
         for one in results
-        if one.status in (Status.ERROR, Status.CRITICAL) and not KNOWN.search(str(one.reason))
+        if one.status in (statuses.ERROR, statuses.CRITICAL) and not KNOWN.search(str(one.reason))
     ]
     assert not wrong, "\n".join(wrong)
-    assert len([one for one in results if one.status == Status.SUCCESS]) > 20
+    assert len([one for one in results if one.status == statuses.SUCCESS]) > 20
 
 
 def test_a_disabled_robot_brings_nobody(cast: Cast, directory: Directory) -> None:

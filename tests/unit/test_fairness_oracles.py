@@ -8,13 +8,15 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
-import fairlearn.metrics as fairlearn
-import pandas
 import pytest
-from aif360.datasets import BinaryLabelDataset
-from aif360.metrics import ClassificationMetric
 
 from governance.fairness import GroupCounter, Rate, against, key_of, rates
+from tests.late import Late
+
+fairlearn = Late("fairlearn.metrics")
+pandas = Late("pandas")
+aif360_datasets = Late("aif360.datasets")
+aif360_metrics = Late("aif360.metrics")
 
 DATA_SETS = 50
 # Crossed groups are compared, too, on so many of them: a frame of those takes as long as all the rest.
@@ -79,10 +81,12 @@ def data_set(seed: int) -> Held:
     coded = pandas.DataFrame(
         {"sex": (frame["gender"] == "M").astype(float), "label": frame["real"].astype(float)}
     )
-    truth = BinaryLabelDataset(df=coded, label_names=["label"], protected_attribute_names=["sex"])
+    truth = aif360_datasets.BinaryLabelDataset(
+        df=coded, label_names=["label"], protected_attribute_names=["sex"]
+    )
     said = truth.copy()
     said.labels = frame["out"].to_numpy(dtype=float).reshape(-1, 1)
-    aif = ClassificationMetric(
+    aif = aif360_metrics.ClassificationMetric(
         truth, said, unprivileged_groups=[{"sex": 0.0}], privileged_groups=[{"sex": 1.0}]
     )
     return Held(
@@ -109,15 +113,6 @@ def distance_of_scores(y_true: Any, y_pred: Any, p: Any) -> float:
     return float((y_true - p).mean())
 
 
-RATES: dict[str, Callable[..., float]] = {
-    "n": fairlearn.count,
-    "rate": fairlearn.selection_rate,
-    "tpr": fairlearn.true_positive_rate,
-    "fpr": fairlearn.false_positive_rate,
-    "precision": precision,
-}
-
-
 SCORED: dict[str, Callable[..., float]] = {"mean_score": mean_of_scores, "gap": distance_of_scores}
 
 
@@ -132,10 +127,17 @@ class Frames(NamedTuple):
 def frames(seed: int) -> Frames:
     # One frame for all rates: making a frame is what takes the time.
     held = data_set(seed)
+    rates = {
+        "n": fairlearn.count,
+        "rate": fairlearn.selection_rate,
+        "tpr": fairlearn.true_positive_rate,
+        "fpr": fairlearn.false_positive_rate,
+        "precision": precision,
+    }
     given = {name: {"p": held.scores} for name in SCORED}
     return Frames(
-        fairlearn.MetricFrame(metrics=RATES | SCORED, sample_params=given, **held.arrays),
-        fairlearn.MetricFrame(metrics=RATES, **held.crossed) if seed < CROSSED else None,
+        fairlearn.MetricFrame(metrics=rates | SCORED, sample_params=given, **held.arrays),
+        fairlearn.MetricFrame(metrics=rates, **held.crossed) if seed < CROSSED else None,
     )
 
 
@@ -166,9 +168,9 @@ def spread(rate: str, way: str, ours: str) -> Callable[[Held], tuple[list[float]
     return pairs
 
 
-def figure(metric: Callable[..., float], ours: str) -> Callable[[Held], tuple[list[float], list[float]]]:
+def figure(metric: str, ours: str) -> Callable[[Held], tuple[list[float], list[float]]]:
     """A figure over the groups."""
-    return lambda held: ([held.table["figures"][ours]], [float(metric(**held.arrays))])
+    return lambda held: ([held.table["figures"][ours]], [float(getattr(fairlearn, metric)(**held.arrays))])
 
 
 def of_scores(ours: str) -> Callable[[Held], tuple[list[float], list[float]]]:
@@ -233,7 +235,7 @@ METRICS: dict[str, Callable[[Held], tuple[list[float], list[float]]]] = {
     ),
     "fairlearn ratio of precision": spread("precision", "ratio", "predictive_parity_ratio"),
     "fairlearn difference of precision": spread("precision", "difference", "predictive_parity_difference"),
-    "fairlearn equalized_odds_ratio": figure(fairlearn.equalized_odds_ratio, "equalized_odds_ratio"),
+    "fairlearn equalized_odds_ratio": figure("equalized_odds_ratio", "equalized_odds_ratio"),
     "aif360 binary_confusion_matrix": aif_counts,
     "aif360 selection_rate": aif_both("selection_rate", "selection"),
     "aif360 true_positive_rate": aif_both("true_positive_rate", "tpr"),
