@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from tests.bench.__main__ import main
 from tests.bench.registry import Benchmark, Measured, measure
 from tests.conventions.tree import ROOT
 
@@ -27,21 +28,16 @@ def test_a_goal_bounds_the_ratio_or_what_has_no_floor(
     assert (result.ratio, result.holds) == (ratio, holds)
 
 
-def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
-    fresh = {name: value for name, value in os.environ.items() if not name.startswith("COUNTERSIGN_TEST_RUN")}
-    command = [sys.executable, "-m", "tests.bench", *arguments]
-    return subprocess.run(command, cwd=ROOT, env=fresh, capture_output=True, text=True)
-
-
 def test_json_is_one_object_a_line() -> None:
-    answer = bench("canonical-digest", "--json")
+    fresh = {name: value for name, value in os.environ.items() if not name.startswith("COUNTERSIGN_TEST_RUN")}
+    command = [sys.executable, "-m", "tests.bench", "canonical-digest", "--json"]
+    answer = subprocess.run(command, cwd=ROOT, env=fresh, capture_output=True, text=True)
     lines = [json.loads(line) for line in answer.stdout.splitlines()]
     assert [line["name"] for line in lines] == ["canonical-digest"], answer.stderr
     assert set(lines[0]) == {"name", "measured", "floor", "unit", "ratio", "goal", "holds"}
     assert lines[0]["ratio"] == pytest.approx(lines[0]["measured"] / lines[0]["floor"], rel=0.05)
 
 
-def test_an_unknown_name_is_refused_with_those_there_are() -> None:
-    answer = bench("nothing-of-the-kind")
-    assert answer.returncode == 2
-    assert "canonical-digest" in answer.stderr
+def test_an_unknown_name_is_refused_with_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["nothing-of-the-kind"]) == 2
+    assert "canonical-digest" in capsys.readouterr().err

@@ -28,7 +28,7 @@ def readings(name: str, tree: ast.Module) -> set[str]:
 
 def test_nobody_decides_by_the_superuser_flag() -> None:
     found = set()
-    for name, tree in modules(saying=FLAGS | ASKING).items():
+    for name, tree in modules(saying=[(name,) for name in FLAGS | ASKING]).items():
         if "/migrations/" not in name and name not in MAY_READ:
             found |= readings(name, tree)
     assert found <= MAY_READ

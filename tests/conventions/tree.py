@@ -35,7 +35,6 @@ def files() -> tuple[Path, ...]:
     return tuple(sorted(path for path in paths if path.is_file()))
 
 
-@cache
 @cache  # a run does not change the tree
 def texts() -> dict[str, str]:
     """Path from the root -> text, of every file that is text."""
@@ -47,15 +46,20 @@ def texts() -> dict[str, str]:
     return found
 
 
-def modules(*tops: str, saying: Collection[str] = ()) -> dict[str, ast.Module]:
+def modules(*tops: str, saying: Collection[tuple[str, ...]] = ()) -> dict[str, ast.Module]:
     """Path from the root -> syntax tree, of the Python modules under these top folders.
 
-    `saying`: only those whose text holds one of these, since reading all of them takes seconds.
+    `saying`: only those whose text holds all words of one of these, since reading all of them takes seconds.
     """
     return {
-        name: ast.parse(text)
+        name: _tree(name)
         for name, text in texts().items()
         if name.endswith(".py")
         and name.split("/")[0] in (tops or APPS)
-        and (not saying or any(one in text for one in saying))
+        and (not saying or any(all(word in text for word in words) for words in saying))
     }
+
+
+@cache
+def _tree(name: str) -> ast.Module:
+    return ast.parse(texts()[name])

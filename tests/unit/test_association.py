@@ -154,8 +154,8 @@ def test_a_constant_tells_nothing() -> None:
 
 
 def test_memory_does_not_grow_with_the_rows() -> None:
-    features = [f"f{number}" for number in range(10)]
-    counter = AssociationCounter(features, ["g", "h"], numeric=features[:5], columns=[*features, "g", "h"])
+    features = [f"f{number}" for number in range(4)]
+    counter = AssociationCounter(features, ["g", "h"], numeric=features[:2], columns=[*features, "g", "h"])
     rng = random.Random(8)
 
     def rows(count: int) -> None:

@@ -4,6 +4,7 @@ import json
 import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from functools import cache
 from typing import Any
 
 import pytest
@@ -57,6 +58,11 @@ tiers:
 """
 
 
+@cache  # a Case is asked for hundreds of times, and most of one is reading its rules
+def rules_read() -> policy.PolicyDocument:
+    return policy.parse(RULES)
+
+
 def ago(**age: float) -> str:
     return instant(NOW - timedelta(**age))
 
@@ -73,7 +79,7 @@ def counted(female: int, male: int, n: int = 4000) -> dict[str, Any]:
 def complete_case(**changes: Any) -> Case:
     """Everything the rules ask, given: the story's v2 just before production."""
     parts = parts_of("v2")
-    document = policy.parse(RULES)
+    document = rules_read()
     rules = document.rules("critical", "prod")
     evidence = tuple(
         EvidenceFact(kind, kind, digest(result), parts, ago(hours=30), "system", "qa", result)

@@ -1,6 +1,7 @@
 """The intervals against published figures, against their definition, at the edges where others break, and how often
 they hold what is true."""
 
+from collections.abc import Iterator
 from math import comb, inf, isclose, log
 from typing import Any
 
@@ -187,26 +188,41 @@ def test_of_many_at_once_is_the_same() -> None:
                     assert (found[0] <= assumed <= found[1]) == (abs(score(*one, assumed)) <= Z95)
 
 
+def _every(n: int, m: int) -> tuple[Any, Any]:
+    """Every number of hits of both groups, to be taken together: of shapes (n + 1, 1) and (1, m + 1)."""
+    return numpy.arange(n + 1).reshape(-1, 1), numpy.arange(m + 1).reshape(1, -1)
+
+
+def drawn(n: int, m: int) -> Iterator[tuple[float, float, Any, Any]]:
+    """The points of the grid: both rates, and hits at both as drawn so many times. Each rate is drawn for once."""
+    chance = numpy.random.default_rng(n * 1000 + m)
+    hits, base = ([chance.binomial(size, rate, DRAWS) for rate in RATES] for size in (n, m))
+    for rate, some in zip(RATES, hits, strict=True):
+        for base_rate, others in zip(RATES, base, strict=True):
+            yield rate, base_rate, some, others
+
+
 @pytest.mark.parametrize("n, m", PAIRS)
 def test_a_ratio_is_held(n: int, m: int) -> None:
-    chance = numpy.random.default_rng(n * 1000 + m)
+    every = _every(n, m)
     held = []
-    for rate in RATES:
-        for base_rate in RATES:
-            hits, base = chance.binomial(n, rate, DRAWS), chance.binomial(m, base_rate, DRAWS)
-            held.append(float(numpy.mean(numpy.abs(_score(hits, n, base, m, rate / base_rate)) <= Z95)))
+    for rate, base_rate, hits, base in drawn(n, m):
+        # Where fewer outcomes are possible than were drawn, each is scored once.
+        if every[0].size * every[1].size < DRAWS:
+            inside = (numpy.abs(_score(every[0], n, every[1], m, rate / base_rate)) <= Z95)[hits, base]
+        else:
+            inside = numpy.abs(_score(hits, n, base, m, rate / base_rate)) <= Z95
+        held.append(float(numpy.mean(inside)))
     held_enough(held)
 
 
 @pytest.mark.parametrize("n, m", PAIRS)
 def test_a_difference_is_held(n: int, m: int) -> None:
-    chance = numpy.random.default_rng(n * 1000 + m)
-    held = []
-    for rate in RATES:
-        for base_rate in RATES:
-            hits, base = chance.binomial(n, rate, DRAWS), chance.binomial(m, base_rate, DRAWS)
-            low, high = _difference(hits, n, base, m)
-            held.append(float(numpy.mean((low <= rate - base_rate) & (rate - base_rate <= high))))
+    every, held = _every(n, m), []
+    low, high = _difference(every[0], n, every[1], m)
+    for rate, base_rate, hits, base in drawn(n, m):
+        true = rate - base_rate
+        held.append(float(numpy.mean((low[hits, base] <= true) & (true <= high[hits, base]))))
     held_enough(held)
 
 

@@ -5,6 +5,7 @@ import os
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -181,7 +182,7 @@ def test_no_row_of_a_table_stands_alone_at_a_page_s_edge(words: int) -> None:
         for n in range(1, 13)
     )
     told = replace(REPORT.attempts[0], steps=tuple(lines), lead="Mona Castell started it. " * words)
-    made = printing.pdf(page.html(replace(REPORT, attempts=(told,))), PACK, REPORT.made_at)
+    made = render.pdf(page.html(replace(REPORT, attempts=(told,))), PACK, REPORT.made_at)
     found = [
         len(re.findall(r"Step \d+ of it", one.extract_text()))
         for one in pypdf.PdfReader(io.BytesIO(made)).pages
@@ -259,8 +260,14 @@ def test_the_same_report_has_the_same_identifier(pdf: bytes) -> None:
         with pikepdf.open(io.BytesIO(body)) as document:
             return bytes(document.trailer.ID[0])
 
-    assert identifier(pdf) == identifier(render.pdf(page.html(REPORT), PACK, REPORT.made_at))
-    assert identifier(pdf) != identifier(render.pdf(page.html(REPORT), PACK + b" ", REPORT.made_at))
+    assert identifier(pdf) == sha256(page.html(REPORT).encode() + PACK).digest()[:16]
+    short = '<html lang="en"><title>x</title>'
+    made = [
+        identifier(render.pdf(*asked, REPORT.made_at))
+        for asked in ((short, PACK), (short, PACK), (short, PACK + b" "), (short + " ", PACK))
+    ]
+    assert made[0] == made[1]
+    assert len(set(made)) == 3
 
 
 @pytest.mark.parametrize(

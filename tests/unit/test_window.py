@@ -41,7 +41,7 @@ def shown(days: set[int], hours: str, moment: datetime, zone: str) -> bool:
     """What a person with a clock and a calendar says."""
     there = moment.astimezone(ZoneInfo(zone))
     start, end = hours.split("-")
-    clock, today = f"{there:%H:%M}", there.weekday()
+    clock, today = f"{there.hour:02}:{there.minute:02}", there.weekday()
     if start < end:
         return today in days and start <= clock < end
     return (today in days and clock >= start) or ((today + 6) % 7 in days and clock < end)
