@@ -320,9 +320,10 @@ def look(ground: Ground, world: World, chance: random.Random, now: datetime, tal
             tally.same("held_on", held.names, answer.until.keys(), who, ground.spots[lane_id])
             lent = {what: {ground.names[one] for one in whom} for what, whom in held.lent.items()}
             tally.same("lent", lent, answer.lent, who, ground.spots[lane_id])
-        # The simulator takes twenty queries to say why, too: so not everybody is asked about each time.
-        for ask in ALSO if chance.random() < 0.25 else ():
-            spot = chance.choice(LANES)
+        # The simulator takes twenty queries to say why, too: so few are asked about, mostly where they hold something.
+        for ask in ALSO if chance.random() < 0.15 else ():
+            some = [spot for spot, answer in true.items() if answer.until]
+            spot = chance.choice(some if some and chance.random() < 0.8 else LANES)
             tally.same(ask.__name__, set(ask(person, ground.lanes[spot])), true[spot].until.keys(), who, spot)
         tally.same("on_estate", rights.on_estate(person), oracle.on_estate(world, who, now), who)
         # These take several queries each, so not for everybody each time.
