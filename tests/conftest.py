@@ -59,9 +59,9 @@ def pytest_collection(session: pytest.Session) -> None:
         for path in sorted(here.rglob("test_*.py"))
     ]
     first = len(names) * int(worker.removeprefix("gw")) // int(workers)
-    # What goes wrong goes wrong once more when the module is collected, and is told then.
-    with suppress(Exception, pytest.skip.Exception):
-        for name in (*names[first:], *names[:first]):
+    for name in (*names[first:], *names[:first]):
+        # What goes wrong goes wrong once more when the module is collected, and is told then.
+        with suppress(Exception, pytest.skip.Exception):
             importlib.import_module(name)
 
 
