@@ -34,6 +34,17 @@ def raw(value: Any, connection: Any) -> Any:
     return str(value) if isinstance(value, str) else value
 
 
+def padded(values: list[Any]) -> list[Any]:
+    """As many as a power of two, so that few texts are kept: the first stands as often as is needed. Empty as it is."""
+    size = 1 << (len(values) - 1).bit_length() if values else 0
+    return values + values[:1] * (size - len(values))
+
+
+def keeping(connection: Any) -> Any:
+    """A cursor for a text that is asked again and again: PostgreSQL keeps its plan, apart from the values."""
+    return _Preparing(connection).cursor() if connection.vendor == "postgresql" else connection.cursor()
+
+
 class Prepared(Generic[Row]):
     """A query that is called with what it is given by name, and gives its rows; made by `prepared`."""
 
@@ -52,9 +63,8 @@ class Prepared(Generic[Row]):
             if None in held:
                 raise TypeError(f"{self._make.__name__}: {name} cannot be None.")
             if several:
-                # Few sizes, so that few texts are kept: the first value stands as often as is needed.
-                sizes[name] = size = 1 << (len(held) - 1).bit_length() if held else 0
-                held += held[:1] * (size - len(held))
+                held = padded(held)
+                sizes[name] = len(held)
             else:
                 sizes[name] = ONE
             values[name] = held

@@ -16,7 +16,7 @@ from django.db import connection
 
 from portal.models import Person, Right
 from portal.models.grant import DELEGABLE, SIGN_PREFIX, codename
-from portal.prepared import raw
+from portal.prepared import keeping, padded, raw
 
 # --- the statements: `:name` stands for a value or, in brackets, for as many as there are -----------------------------
 
@@ -244,21 +244,14 @@ def overseen(person: Person, names: Collection[str], now: datetime) -> list[tupl
 
     The latter where they are held on any lane; in one query.
     """
-    values: list[Any] = []
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _filled(_OVERSEEN, {"person": person.pk, "names": sorted(names), "now": now}, values), values
-        )
-        return list(cursor.fetchall())
+    return _asked(_OVERSEEN, {"person": person.pk, "names": padded(sorted(names)), "now": now})
 
 
 def managers(project: int | None, portfolio: int | None, now: datetime) -> list[tuple[UUID, str]]:
     """Ids and names of who can grant on a project, on a portfolio, or with neither on the whole estate; one query."""
     given = {"project": project, "portfolio": portfolio, "manage": Right.MANAGE.value, "now": now}
-    values: list[Any] = []
-    with connection.cursor() as cursor:
-        cursor.execute(_filled(_MANAGERS if project is None else _MANAGERS_OF_PROJECT, given, values), values)
-        return [(_uuid(pk), name) for pk, name in cursor.fetchall()]
+    found = _asked(_MANAGERS if project is None else _MANAGERS_OF_PROJECT, given)
+    return [(_uuid(pk), name) for pk, name in found]
 
 
 # --- lists by key, a window at a time --------------------------------------------------------------------------------
@@ -343,10 +336,15 @@ def keys_in(listing: Listing, own: Party, lent: Party, stages: Collection[str]) 
 def _read(
     text: str, people: Collection[Person], now: datetime, lanes: Collection[int] = ()
 ) -> list[tuple[Any, ...]]:
-    able = [person.pk for person in people if person.kind == Person.Kind.PERSON]
-    given = {"people": [person.pk for person in people], "able": able, "now": now, "lanes": lanes}
+    everybody = padded([person.pk for person in people])
+    able = padded([person.pk for person in people if person.kind == Person.Kind.PERSON])
+    return _asked(text, {"people": everybody, "able": able, "now": now, "lanes": padded(list(lanes))})
+
+
+def _asked(text: str, given: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """All rows of a statement that is asked again and again, always in one of a few lengths."""
     values: list[Any] = []
-    with connection.cursor() as cursor:
+    with keeping(connection) as cursor:
         cursor.execute(_filled(text, given, values), values)
         return list(cursor.fetchall())
 
