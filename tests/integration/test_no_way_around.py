@@ -1,8 +1,8 @@
 """No way around: every address and method, by everybody who may come by, held against tests/no_way_around.md.
 
 Which addresses there are the resolver says, and of the API the schema says the same. The normal run leaves out what is
-not about rights, the drawing of pages and looking up who a session is, and lets look three of those who may; with
---long nothing is left out, and of Django's admin every model is tried by everybody.
+not about rights, the drawing of pages and looking up who a session is, and lets through only three of those who are to
+be; with --long nothing is left out, and of Django's admin every model is tried by everybody.
 """
 
 import copy
@@ -349,26 +349,32 @@ def tried(path: str, full_size: bool) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def askers(line: Line, method: str, full_size: bool) -> Iterator[str]:
-    """Who tries it: everybody. Of those whom it lets look, the normal run takes some by turns."""
-    table = the_table()
-    looking = [name for name in EVERYBODY if method == "GET" and table.expected(line, name) == "ok"]
-    first = crc32(line.path.encode())
-    some = {looking[(first + step) % len(looking)] for step in range(LOOK) if looking}
-    for name in EVERYBODY:
-        if full_size or not (
-            (name in looking and name not in some)
-            or (line.method == ANY and method in ("PUT", "PATCH", "DELETE") and name not in FEW)
-        ):
-            yield name
+def askers(line: Line, method: str, full_size: bool) -> tuple[list[str], list[str]]:
+    """Who tries it, and who does where none of those changed anything.
+
+    The first are everybody; but of those whom it lets through the normal run takes some by turns.
+    """
+    few = line.method == ANY and method in ("PUT", "PATCH", "DELETE") and not full_size
+    asking = [name for name in EVERYBODY if name in FEW or not few]
+    let = [name for name in asking if the_table().expected(line, name) == "ok"]
+    first = crc32(f"{method} {line.path}".encode())
+    some = {let[(first + step) % len(let)] for step in range(LET_THROUGH) if let}
+    spare = [name for name in let if name not in some and not full_size]
+    return [name for name in asking if name not in spare], spare
 
 
 def asked_of_all(
     portal: Furnished, line: Line, method: str, path: str, newest: int, full_size: bool
 ) -> Iterator[str]:
     """What is not as the line says."""
+    changes_something = (
+        method != "GET" and "ok" in the_table().doors[line.door].values() and line.method != ANY
+    )
+    asking, spare = askers(line, method, full_size)
     done = False
-    for name in askers(line, method, full_size):
+    for name in (*asking, *spare):
+        if name in spare and (done or line.then or not changes_something):
+            break
         expected, found = (
             the_table().expected(line, name),
             ask(portal, portal.whos[name], method, path, newest),
@@ -386,13 +392,13 @@ def asked_of_all(
             and not path.endswith("/logout/")
         ):
             yield f"{where} is {expected} and wrote: {changes} {found.recorded}"
-    if method != "GET" and "ok" in the_table().doors[line.door].values() and line.method != ANY:
+    if changes_something:
         if not line.then and not done:
             yield f"{method} {path}: nobody changed anything; send what would do, or say “nothing”"
         if line.then == "nothing" and done:
             yield f"{method} {path}: something was changed"
 
 
-LOOK = 3  # of those let through to what only shows something; over all addresses each of them is tried often
+LET_THROUGH = 3  # of all who are; over all addresses each of them is tried often
 # Who tries the other methods of an address that takes every one alike.
 FEW = ("nobody", "outsider", "superuser", "admin", "token", "directory")
