@@ -54,7 +54,7 @@ from tests.integration.test_bytes_bound import copy_of
 CONNECTIONS = 8
 HISTORIES, LONG_HISTORIES = 150, 2_000
 EACH = 15  # histories of one project, one after the other
-NEAR = 0.12  # seconds around the last steps before the live change in which most of what disturbs it happens
+NEAR = 0.8  # of the last steps before the live change, in which most of what disturbs it happens
 ROLES = ("fairness", "model-risk")
 RULES = """
 policy: demo-policy
@@ -211,7 +211,7 @@ class Books:
 class Hollow:
     """A Deployer and a node that agree to everything, and say when the live change is near."""
 
-    def __init__(self, body: bytes, bundle_id: str, near: threading.Event) -> None:
+    def __init__(self, body: bytes, bundle_id: str, near: Callable[[], None]) -> None:
         self.body, self.bundle_id, self.near = body, bundle_id, near
 
     def __enter__(self) -> Self:
@@ -236,7 +236,7 @@ class Hollow:
         return DeploymentInfo("there", project, infra_id, "v0", project, True)
 
     def deployment_settings(self, deployment_id: str) -> DeploymentSettings:
-        self.near.set()
+        self.near()
         return DeploymentSettings(deployment_id, "", "", "v0", True)
 
     def updates(self, _deployment: str) -> list[Update]:
@@ -251,7 +251,7 @@ class Hollow:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What one connection does: `what` by name, when the live change is near or at once, after so many seconds."""
+    """What one connection does: `what` by name, when the live change is near or at once, and how late (0 to 1)."""
 
     what: str
     near: bool
@@ -303,8 +303,9 @@ class History:
         self.lane, self.qa = home.lanes["prod"], home.lanes["qa"]
         self.numbers = count(1000 * number)
         self.near, self.promotion = threading.Event(), 0
+        self.near_at = 0.0
         self.bound: dict[str, str] = {}
-        self.waives = self.rng.random() < 0.3
+        self.waives = self.rng.random() < 0.4
         # Another dashboard, another model, or the same again: signatures are carried or not.
         member = self.rng.choice(("", "dashboards/overview.json", "saved_models/churn_model.json"))
         if member:
@@ -332,9 +333,9 @@ class History:
 
     def drawn(self) -> list[list[Act]]:
         """For each connection but the first, which promotes, what it does."""
-        harmful = (*HARMFUL, *TO_WAIVERS * 3) if self.waives else HARMFUL
+        harmful = (*HARMFUL, *TO_WAIVERS * 2) if self.waives else HARMFUL
         acts = [
-            Act(what, self.rng.random() < 0.8, self.rng.random() * NEAR)
+            Act(what, self.rng.random() < 0.8, self.rng.random())
             for what in (
                 *self.rng.choices(harmful, k=self.rng.choice((0, 1, 1, 1, 2, 2))),
                 *self.rng.choices(HARMLESS, k=self.rng.randint(1, 3)),
@@ -349,7 +350,7 @@ class History:
         for act in acts:
             if act.near:
                 self.near.wait(20)
-            time.sleep(act.after)
+            time.sleep(act.after * NEAR * self.ground.steps_take)
             self.do(act.what)
 
     def do(self, what: str) -> None:
@@ -365,17 +366,24 @@ class History:
                 "lane__project", "lane__stage", "bundle__author", "requested_by", "on_behalf_of"
             ).get(pk=self.request.pk)
             self.promotion = promotions.promote(by=self.cast.mona, request=request).pk
-            self.work()
+            if self.work():
+                self.ground.steps_took(time.monotonic() - self.near_at)
         finally:
+            self.comes_near()
+
+    def comes_near(self) -> None:
+        if not self.near.is_set():
+            self.near_at = time.monotonic()
             self.near.set()
 
-    def work(self) -> None:
-        """A worker: turns until it is live, over, or somebody else's."""
+    def work(self) -> bool:
+        """A worker: turns until it is live (True), over, or somebody else's."""
         for _turn in range(40):
             row = Promotion.objects.filter(pk=self.promotion).values("status", "live_at").first()
             if row is None or row["live_at"] is not None or row["status"] != Promotion.Status.RUNNING:
-                return
+                return row is not None and row["live_at"] is not None
             runner.advance(self.promotion)
+        return False
 
     # what is done: harmful
 
@@ -556,6 +564,9 @@ class Ground:
         self.bundle: Bundle = bundle_registered(self.cast)
         self.books, self.read = Books(), -1
         self.rules = {"people": 1, "light": 30}
+        # Seconds from when the live change is near until it is made, as of late: a busy machine takes several times as
+        # long as an idle one, and what disturbs has to fall into just this time.
+        self.steps_take = 0.15
         self.publishing = threading.Lock()
         self.refused: list[tuple[str, str]] = []
         policies.publish(by=self.cast.ada, source=RULES.format(**self.rules))
@@ -563,6 +574,9 @@ class Ground:
             grants.grant(
                 by=self.cast.ada, person=self.cast.eli, right=Right.SIGN, role=role, why="Stands by."
             )
+
+    def steps_took(self, seconds: float) -> None:
+        self.steps_take += (min(seconds, 2.0) - self.steps_take) / 4
 
     def checked(self, history: History) -> tuple[int, str]:
         """Read on in the ledger: how many live changes there were, and why the gate is closed after all of it."""
@@ -600,7 +614,7 @@ class Ground:
 @contextmanager
 def hollow(history: History) -> Iterator[None]:
     def connect(_node: object, **_options: object) -> Hollow:
-        return Hollow(history.body, history.bundle.bundle_id, history.near)
+        return Hollow(history.body, history.bundle.bundle_id, history.comes_near)
 
     with patch.object(outcome, "connect", connect):
         yield
@@ -642,7 +656,7 @@ def test_no_interleaving_goes_live_through_a_closed_gate(
         finally:
             together([lambda: connection.close()] * CONNECTIONS)  # each its own
     assert min(lives, refusals) > (lives + refusals) / 5, (lives, refusals)
-    assert waived > (lives + refusals) / 25, waived
+    assert waived > (lives + refusals) / 50, waived
     assert verify().problem == ""
     failed = ledger.events(kinds=[EventKind.STEP_FAILED])
     assert {one.facts["code"] for one in failed} >= {"gate_closed"}, ground.refused
