@@ -6,6 +6,7 @@ how a lane reads (`deployments.lanes`).
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Prefetch, Q, QuerySet
 
@@ -17,6 +18,17 @@ from deployments.waiving import pending, to_waive
 from portal import rights
 from portal.models import Person, Project, Right
 from portal.moves import open_to
+from portal.prepared import prepared
+
+# What a request is shown with.
+NAMED_BY_REQUEST = (
+    "lane__project",
+    "lane__stage",
+    "bundle__author",
+    "bundle__project",
+    "requested_by",
+    "on_behalf_of",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +82,25 @@ def deployments_now(person: Person) -> QuerySet[Deployment]:
 
 def requests_for(person: Person) -> QuerySet[DeploymentRequest]:
     """The requests of the projects a person may see."""
-    return DeploymentRequest.objects.filter(lane__project__in=rights.visible_projects(person)).select_related(
-        "lane__project", "lane__stage", "bundle__author", "bundle__project", "requested_by", "on_behalf_of"
-    )
+    seen = DeploymentRequest.objects.filter(lane__project__in=rights.visible_projects(person))
+    return seen.select_related(*NAMED_BY_REQUEST)
 
 
-def request_for(person: Person, number: int) -> DeploymentRequest:
-    """A request the person may know of; raises Absent."""
-    request = requests_for(person).filter(pk=number).first()
-    if request is None:
-        raise rights.absent()
-    return request
+def request_for(person: Person, number: int, key: str | None = None) -> DeploymentRequest:
+    """A request the person may know of, with a `key` only in that project; raises Absent."""
+    # Asked apart, so that of what differs from person to person only a question without columns is put into SQL anew.
+    seen = DeploymentRequest.objects.filter(pk=number, lane__project__in=rights.visible_projects(person))
+    if key is not None:
+        seen = seen.filter(lane__project__key=key)
+    if seen.exists():
+        for request in _requests(number=number):
+            return request
+    raise rights.absent()
+
+
+@prepared
+def _requests(number: Any) -> QuerySet[DeploymentRequest]:
+    return DeploymentRequest.objects.filter(pk=number).select_related(*NAMED_BY_REQUEST)
 
 
 def promotions_for(person: Person) -> QuerySet[Promotion]:

@@ -16,7 +16,7 @@ from deployments.forms import CommentForm, ReasonForm, TicketForm
 from deployments.judging import Judged, judge_now
 from deployments.lanes import Standing, drawn, drawn_design, standings
 from deployments.models import REQUEST_MOVES, DeploymentRequest, Promotion
-from deployments.queries import comments_of, may_set_ticket, promotion_verbs, requests_for
+from deployments.queries import comments_of, may_set_ticket, promotion_verbs, request_for
 from deployments.views.bundles import against, live_of
 from deployments.waiving import waivers_of
 from deployments.words import story
@@ -40,10 +40,7 @@ TALK = 10
 
 def found(person: Person, key: str, number: int) -> DeploymentRequest:
     """The request of this number in this project; raises Absent where the person may not see it."""
-    request = requests_for(person).filter(pk=number, lane__project__key=key).first()
-    if request is None:
-        raise rights.absent()
-    return request
+    return request_for(person, number, key)
 
 
 @require_GET
