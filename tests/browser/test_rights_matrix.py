@@ -48,8 +48,8 @@ def test_a_team_gets_two_stages_a_person_an_exception_and_both_lose_them(story: 
     assert answer is not None
     assert answer.status == 404
 
-    # The Deployer takes its time before anything live changes; meanwhile the right is gone.
-    slow = story.demo.sandbox.control.fault("delay", path="project-deployer", ms=25_000)
+    # The Deployer takes its time with each question before anything live changes; meanwhile the right is gone.
+    slow = story.demo.sandbox.control.fault("delay", path="project-deployer", ms=8_000)
     dev.goto(request)
     start_of(dev).click()
     expect(dev.get_by_text("Started.")).to_be_visible()
