@@ -26,7 +26,7 @@ from deployments.actions.asking import (
     remind_now,
     waiver_lapse,
 )
-from deployments.judging import Judged, judge_now
+from deployments.judging import READ_WITH, Judged, judge_now
 from deployments.models import Ask, Counted, CountedWaiver, DeploymentRequest
 from deployments.reminders import due
 from deployments.waiving import number_of
@@ -86,14 +86,7 @@ def _one(number: int, now: datetime) -> datetime | None:
         # Two that look at the same request wait for each other here, and judge what is so then: what was judged before
         # would be told as news although the other has seen newer.
         whole = DeploymentRequest.objects.select_for_update(no_key=True, of=("self",)).select_related(
-            *(
-                "lane__project",
-                "lane__stage",
-                "bundle__author",
-                "bundle__project",
-                "requested_by",
-                "on_behalf_of",
-            )
+            *READ_WITH
         )
         request = whole.get(pk=number)
         if request.is_over:

@@ -14,7 +14,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from deployments.judging import Judged, judge_many, why_not_promoter
+from deployments.judging import READ_WITH, Judged, judge_many, why_not_promoter
 from deployments.lanes import latest_promotions
 from deployments.models import DeploymentRequest, Promotion
 from deployments.waiving import pending, to_waive
@@ -273,9 +273,7 @@ def _numbers(chosen: QuerySet[DeploymentRequest]) -> list[int]:
 
 def _whole(numbers: Sequence[int]) -> QuerySet[DeploymentRequest]:
     """The requests of these numbers with all that is read of them: chosen first, so that only those few are joined."""
-    return DeploymentRequest.objects.filter(pk__in=numbers).select_related(
-        "lane__project", "lane__stage", "bundle__author", "bundle__project", "requested_by", "on_behalf_of"
-    )
+    return DeploymentRequest.objects.filter(pk__in=numbers).select_related(*READ_WITH)
 
 
 def _lanes(requests: Sequence[DeploymentRequest]) -> list[Lane]:

@@ -42,6 +42,16 @@ from portal.prepared import prepared
 CASE_TYPE = "application/vnd.countersign.case+json"
 VERDICT_TYPE = "application/vnd.countersign.verdict+json"
 
+# What a request is read with to be judged and shown.
+READ_WITH = (
+    "lane__project",
+    "lane__stage",
+    "bundle__author",
+    "bundle__project",
+    "requested_by",
+    "on_behalf_of",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:

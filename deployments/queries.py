@@ -11,7 +11,7 @@ from typing import Any
 from django.db.models import Prefetch, Q, QuerySet
 
 from deployments.inbox import to_sign
-from deployments.judging import Judged
+from deployments.judging import READ_WITH, Judged
 from deployments.lanes import Standing, standings
 from deployments.models import REQUEST_MOVES, Ask, Comment, Deployment, DeploymentRequest, Promotion, Step
 from deployments.waiving import pending, to_waive
@@ -19,16 +19,6 @@ from portal import rights
 from portal.models import Person, Project, Right
 from portal.moves import open_to
 from portal.prepared import prepared
-
-# What a request is shown with.
-NAMED_BY_REQUEST = (
-    "lane__project",
-    "lane__stage",
-    "bundle__author",
-    "bundle__project",
-    "requested_by",
-    "on_behalf_of",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +73,7 @@ def deployments_now(person: Person) -> QuerySet[Deployment]:
 def requests_for(person: Person) -> QuerySet[DeploymentRequest]:
     """The requests of the projects a person may see."""
     seen = DeploymentRequest.objects.filter(lane__project__in=rights.visible_projects(person))
-    return seen.select_related(*NAMED_BY_REQUEST)
+    return seen.select_related(*READ_WITH)
 
 
 def request_for(person: Person, number: int, key: str | None = None) -> DeploymentRequest:
@@ -100,7 +90,7 @@ def request_for(person: Person, number: int, key: str | None = None) -> Deployme
 
 @prepared
 def _requests(number: Any) -> QuerySet[DeploymentRequest]:
-    return DeploymentRequest.objects.filter(pk=number).select_related(*NAMED_BY_REQUEST)
+    return DeploymentRequest.objects.filter(pk=number).select_related(*READ_WITH)
 
 
 def promotions_for(person: Person) -> QuerySet[Promotion]:
